@@ -1,0 +1,45 @@
+// A pcap-filter expression applied to batches: one program per link type, compiled when the type first appears.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "base/result.h"
+#include "base/verdicts.h"
+
+namespace weir::filter {
+
+enum class Scope : std::uint8_t {
+  Frame,      // the frame as received, as tcpdump does
+  Innermost,  // the innermost frame or IP packet of a tunnel; the frame itself where there is no tunnel
+};
+
+class FrameFilter {
+ public:
+  // An empty expression accepts everything.
+  FrameFilter(std::string expression, Scope scope);
+  ~FrameFilter();
+  FrameFilter(FrameFilter&&) noexcept;
+  FrameFilter& operator=(FrameFilter&&) noexcept;
+
+  // Compiles the expression for a link type that packets may have from now on (set-up, and whenever the source shows a
+  // new interface; never per packet). ErrorCode::BadFilter with libpcap's message, and a caret line where it allows.
+  Result<void> prepare(LinkType link_type);
+
+  // Sets (or clears) the bits `session` of every packet's verdict. Every link type in the batch has been prepared.
+  // Returns how many packets were accepted. No allocation, no failure.
+  std::uint32_t evaluate(const PacketBatch& batch, const HeadersArray& headers, SessionMask session,
+                         Verdicts& verdicts) const noexcept;
+
+  [[nodiscard]] std::string_view expression() const noexcept;
+
+ private:
+  struct Programs;
+  std::unique_ptr<Programs> programs_;
+};
+
+}  // namespace weir::filter

@@ -1,0 +1,52 @@
+// pcapng block types, option codes and fixed sizes (draft-ietf-opsawg-pcapng, sections 3 and 4).
+#pragma once
+
+#include <cstdint>
+
+namespace weir::storage::pcapng {
+
+enum class BlockType : std::uint32_t {
+  SectionHeader = 0x0a0d0d0a,
+  InterfaceDescription = 1,
+  ObsoletePacket = 2,
+  SimplePacket = 3,
+  NameResolution = 4,
+  InterfaceStatistics = 5,
+  EnhancedPacket = 6,
+  SystemdJournalExport = 9,
+  DecryptionSecrets = 0x0a,
+  CustomCopyable = 0x00000bad,
+  CustomNotCopyable = 0x40000bad,
+};
+
+inline constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
+inline constexpr std::uint32_t kBlockOverheadBytes = 12;  // type, total length, total length again
+inline constexpr std::uint32_t kSectionHeaderFixedBytes = 16;         // body before the options
+inline constexpr std::uint32_t kInterfaceDescriptionFixedBytes = 8;
+inline constexpr std::uint32_t kEnhancedPacketFixedBytes = 20;
+inline constexpr std::uint32_t kObsoletePacketFixedBytes = 20;
+inline constexpr std::uint32_t kSimplePacketFixedBytes = 4;
+inline constexpr std::uint32_t kInterfaceStatisticsFixedBytes = 12;
+// libpcap refuses larger blocks; so do we.
+inline constexpr std::uint32_t kBlockBytesMax = 16 * 1024 * 1024;
+
+namespace option {
+inline constexpr std::uint16_t kEndOfOptions = 0;
+inline constexpr std::uint16_t kComment = 1;
+inline constexpr std::uint16_t kShbHardware = 2;
+inline constexpr std::uint16_t kShbOs = 3;
+inline constexpr std::uint16_t kShbUserApplication = 4;
+inline constexpr std::uint16_t kIfName = 2;
+inline constexpr std::uint16_t kIfDescription = 3;
+inline constexpr std::uint16_t kIfSpeed = 8;
+inline constexpr std::uint16_t kIfTsresol = 9;
+inline constexpr std::uint16_t kIfFilter = 11;
+inline constexpr std::uint16_t kIfOs = 12;
+inline constexpr std::uint16_t kIfFcslen = 13;
+inline constexpr std::uint16_t kIfTsoffset = 14;
+inline constexpr std::uint16_t kIfHardware = 15;
+inline constexpr std::uint16_t kEpbFlags = 2;
+inline constexpr std::uint16_t kEpbDropcount = 4;
+}  // namespace option
+
+}  // namespace weir::storage::pcapng
