@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "app/sinks.h"
 #include "app/status_line.h"
 #include "filter/frame_filter.h"
 
@@ -114,16 +115,17 @@ class Attendant {
 };
 
 int finish(const Report& report, StatsFile& stats) {
-  int status = report.error ? exit_status(report.error->code) : 0;
-  if (report.error) print("weir: " + report.error->context + "\n");
-  if (auto written = stats.write(report); !written) {
-    print("weir: " + written.error().context + "\n");
-    status = std::max(status, 1);
-  }
+  int status = report.error ? report_error(*report.error) : 0;
+  if (auto written = stats.write(report); !written) status = std::max(status, report_error(written.error()));
   return status;
 }
 
 }  // namespace
+
+int report_error(const Error& error) {
+  print("weir: " + error.context + "\n");
+  return exit_status(error.code);
+}
 
 Result<StatsFile> StatsFile::open(const std::string& path) {
   if (path.empty()) return StatsFile(path, UniqueFd());

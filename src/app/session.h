@@ -36,8 +36,8 @@ struct SessionOptions {
   std::optional<int> ready_fd;  // live captures: told when the source sees every packet
 };
 
-// Opens the sink that `write_path` asks for; null when it is empty.
-Result<std::unique_ptr<output::Sink>> open_sink(const std::string& write_path);
+// Prints "weir: WHAT: WHY (HINT)" and returns the exit status that belongs to it.
+int report_error(const Error& error);
 
 // Runs to the end and returns the exit status. Prints errors and the summary on standard error.
 int run_session(const SessionOptions& options, interface::Source& source, Signals& signals, StatsFile& stats,
