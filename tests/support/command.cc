@@ -100,9 +100,11 @@ bool Process::wait_until_ready() {
   return n == 1;
 }
 
-bool Process::wait_for_stderr(std::string_view text) {
+bool Process::wait_for_stderr(std::string_view text) { return wait_for_stderr_for(text, -1); }
+
+bool Process::wait_for_stderr_for(std::string_view text, int timeout_ms) {
   while (result_.err.find(text) == std::string::npos) {
-    if (!pump()) return false;
+    if (!pump(timeout_ms)) return false;
   }
   return true;
 }
@@ -122,11 +124,12 @@ CommandResult Process::wait() {
   return result_;
 }
 
-bool Process::pump() {
+bool Process::pump(int timeout_ms) {
   std::array<pollfd, 3> waits = {pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0},
                                  pollfd{in_.get(), POLLOUT, 0}};
   if (!out_ && !err_) return false;
-  if (::poll(waits.data(), waits.size(), -1) < 0) return errno == EINTR;
+  const int ready = ::poll(waits.data(), waits.size(), timeout_ms);
+  if (ready <= 0) return ready < 0 && errno == EINTR;
   if (out_ && waits[0].revents != 0) append_available(out_, result_.out);
   if (err_ && waits[1].revents != 0) append_available(err_, result_.err);
   if (in_ && waits[2].revents != 0) {

@@ -40,12 +40,15 @@ class Process {
   bool wait_until_ready();
   // Waits until the child has printed `text` on standard error (tcpdump: "listening on"). False when it ended first.
   bool wait_for_stderr(std::string_view text);
+  // The same, but gives up after `timeout_ms` without new output; for asking again.
+  bool wait_for_stderr_for(std::string_view text, int timeout_ms);
   void signal(int number) const;
   // Collects the output until the child has ended.
   CommandResult wait();
 
  private:
-  bool pump();  // one round of reading; false when both ends are closed
+  // One round of reading; false when both ends are closed or nothing came within the time (-1: no limit).
+  bool pump(int timeout_ms = -1);
 
   int pid_ = -1;
   UniqueFd in_;
