@@ -21,8 +21,8 @@ FUNCTION_LINES_MAX = 100
 SKIPPED_FOLDERS = {".git", "build", "out", "corpus", "__pycache__", ".cache"}
 TEXT_SUFFIXES = CODE + (".py", ".sh", ".md", ".toml", ".cmake", ".txt", ".json", ".yml", ".yaml")
 TEXT_NAMES = {"Makefile", "run", "install-deps", ".clang-format", ".clang-tidy", ".gitignore"}
-# Prose and tables may be as wide as they need; Makefiles need tabs.
-WIDE_SUFFIXES = (".md", ".json", ".toml", ".txt", ".cmake", ".yml", ".yaml")
+# Prose, tables and shell may be wider.
+NARROW_SUFFIXES = CODE + (".py",)
 NO_FUNCTION = {"namespace", "class", "struct", "enum", "union", "extern"}
 MARKER_WORDS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 LITERAL = re.compile(
@@ -97,10 +97,9 @@ def check_text(path: str, text: str, report: Report) -> None:
         last = text.count("\n") + 1
         report.findings.append(f"{path}:{last}: [newline] the last line does not end")
     makefile = path.rsplit("/", 1)[-1] == "Makefile"
-    wide = path.endswith(WIDE_SUFFIXES) or "/" not in path
     for number, line in enumerate(text.split("\n"), 1):
         where = f"{path}:{number}"
-        if not wide and len(line) > COLUMNS_MAX:
+        if path.endswith(NARROW_SUFFIXES) and len(line) > COLUMNS_MAX:
             report.findings.append(
                 f"{where}: [columns] {len(line)} columns (at most {COLUMNS_MAX})"
             )
