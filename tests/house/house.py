@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+# Importing this module puts the checks on the path.
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "lint"))
 

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import house  # noqa: F401  (puts tools/lint on the path)
+import house
 import check_layers
 
 TABLE = 'layers = [["base"], ["storage"], ["interface", "protocol/deep"], ["app"]]\n'
