@@ -53,6 +53,7 @@ ALLOWED = [
     ("src/base/a.cc", "// clock_gettime(CLOCK_REALTIME, &now) stands in clock.cc"),
     ("src/base/a.cc", 'log("rand() is not used; sleep(1) neither");'),
     ("src/base/a.cc", "operand(x); prng.random(3);"),
+    ("tools/traffic/a.h", "Buffer& random(Prng& prng, std::size_t count);"),
     ("src/app/a.cc", "std::shared_ptr<int> p; std::function<void()> f;"),
     ("src/app/a.cc", "using namespace std::literals;"),
     ("src/app/a.cc", "namespace {"),
@@ -136,11 +137,17 @@ class LintTest(unittest.TestCase):
 
     def test_a_long_function_is_a_warning(self):
         body = "  x();\n" * 120
-        self.write("src/app/a.cc", f"namespace weir {{\n\nvoid f() {{\n{body}}}\n\n}}\n")
-        report = lint.check(self.root)
-        self.assertEqual(report.findings, [])
-        self.assertEqual(len(report.warnings), 1, report.warnings)
-        self.assertIn("src/app/a.cc:3: [function-length]", report.warnings[0])
+        for head in ("void f() {", "Step F::f(int a,\n          int b) const {"):
+            self.write("src/app/a.cc", f"namespace weir {{\n\n{head}\n{body}}}\n\n}}\n")
+            report = lint.check(self.root)
+            self.assertEqual(report.findings, [])
+            self.assertEqual(len(report.warnings), 1, report.warnings)
+            self.assertIn("src/app/a.cc:3: [function-length]", report.warnings[0])
+
+    def test_a_long_class_of_short_functions_is_none(self):
+        body = "  void f() {\n    if (x) {\n      y();\n    }\n  }\n" * 30
+        self.write("src/app/a.cc", f"class A final : public B {{\n{body}}};\n")
+        self.assertEqual(lint.check(self.root).warnings, [])
 
     def test_raw_strings_and_block_comments_are_blanked(self):
         text = 'auto s = R"x(volatile " usleep(1))x";\n/* rand()\n rand() */ volatile int y;\n'

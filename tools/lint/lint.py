@@ -130,20 +130,21 @@ def check_rules(path: str, text: str, exceptions: Exceptions, report: Report) ->
 
 
 def check_function_lengths(path: str, code: str, report: Report) -> None:
-    """Bodies that open at the end of an unindented line and close with an unindented brace."""
-    start = None
+    """A function begins with an unindented line and ends with an unindented brace."""
+    head = start = None
     for number, line in enumerate(code.split("\n"), 1):
         if line.startswith("}"):
             if start is not None and number - start > FUNCTION_LINES_MAX:
                 report.warnings.append(
                     f"{path}:{start}: [function-length] {number - start} lines (better at most 70)"
                 )
-            start = None
-        elif line.rstrip().endswith("{") and line[:1] not in (" ", "#"):
+            head = start = None
+        elif line and line[0] not in " #":
             words = set(re.findall(r"\w+", line))
-            start = None if words & NO_FUNCTION or "=" in line else number
-        elif line.rstrip().endswith(") {") or line.rstrip().endswith("noexcept {"):
-            start = start or number
+            head = None if words & NO_FUNCTION or "=" in line or line.endswith(";") else number
+            start = head if line.endswith("{") else None
+        elif head and not start and line.startswith("    ") and line.endswith("{"):
+            start = head
 
 
 def check_heavy_files(exceptions: Exceptions, report: Report) -> None:

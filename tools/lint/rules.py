@@ -44,7 +44,8 @@ RULES = [
     ),
     rule(
         "random",
-        r"(?<![\w.>:])(std::|::)?(s?rand|rand_r|random|srandom|[dlm]rand48)\s*\("
+        r"(?<![\w.>:])(std::|::)?(s?rand|rand_r|srandom|[dlm]rand48)\s*\("
+        r"|(?<![\w.>:])(::)?random\s*\(\s*\)"
         r"|\bstd::(random_device|mt19937\w*|default_random_engine|minstd_rand0?)\b",
         "unseeded or library-dependent randomness (take a weir::Prng with a seed that is printed)",
         ALL_CODE,
