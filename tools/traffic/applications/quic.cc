@@ -40,7 +40,7 @@ std::optional<Message> quic_message(const Flow& flow, std::uint32_t index, HeadB
   const std::uint64_t client_id = ids.next();
   head.u8(static_cast<std::uint8_t>(0x40 | prng.below(64))).u64(to_server ? ids.next() : client_id);
   const std::uint32_t bytes = to_server             ? draw_between(prng, 22, 60)
-                              : prng.chance(1, 4) ? 1241
+                              : prng.chance(1, 5) ? 1241
                                                     : draw_between(prng, 22, 400);
   return Message{to_server ? Direction::ToServer : Direction::ToClient, bytes,
                  draw_exponential(prng, 15'000'000)};

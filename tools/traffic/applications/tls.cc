@@ -65,7 +65,7 @@ Message server_hello(const Flow& flow, HeadBuffer& head) {
   record_header(head, kChangeCipherSpec, 1);
   head.u8(1);
   // Encrypted extensions, certificate chain, finished: one record; short when the session is resumed.
-  const std::uint32_t bytes = prng.chance(2, 5) ? 100 : draw_between(prng, 1800, 4200);
+  const std::uint32_t bytes = prng.chance(1, 2) ? 100 : draw_between(prng, 1800, 4200);
   return opaque(Direction::ToClient, bytes, draw_exponential(prng, 2'000'000), head);
 }
 
