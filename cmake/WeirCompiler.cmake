@@ -19,6 +19,8 @@ target_include_directories(weir_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wimplicit-fallthrough -Wformat=2
+  # Options structs are filled by designated initialisers; what is not named has its default.
+  -Wno-missing-field-initializers
   -Werror -g1 -fno-omit-frame-pointer
   # g++ 12 reports these falsely in inlined library code.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds>)
