@@ -33,7 +33,8 @@ class Prng {
   }
   // Uniform in [0, bound), bound > 0 (the bias of the multiplication is below 2^-32 for bounds below 2^32).
   constexpr std::uint64_t below(std::uint64_t bound) noexcept {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    __extension__ using Wide = unsigned __int128;  // no ISO type, said so for -Wpedantic
+    return static_cast<std::uint64_t>((Wide{next()} * bound) >> 64);
   }
   // True with probability `numerator` / `denominator`.
   constexpr bool chance(std::uint64_t numerator, std::uint64_t denominator) noexcept {
