@@ -24,6 +24,7 @@ enum class LayerType : std::uint8_t {
   Llc,
   Snap,
   Vlan,  // 802.1Q and 802.1ad, one layer a tag
+  CiscoMetadata,  // TrustSec security group tag
   Mpls,  // one layer a label
   PppoeDiscovery,
   PppoeSession,
