@@ -8,6 +8,8 @@
 
 namespace weir {
 
+__extension__ using Uint128 = unsigned __int128;
+
 class Prng {
  public:
   explicit constexpr Prng(std::uint64_t seed) noexcept {
@@ -33,7 +35,7 @@ class Prng {
   }
   // Uniform in [0, bound), bound > 0 (the bias of the multiplication is below 2^-32 for bounds below 2^32).
   constexpr std::uint64_t below(std::uint64_t bound) noexcept {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Uint128>(next()) * bound) >> 64);
   }
   // True with probability `numerator` / `denominator`.
   constexpr bool chance(std::uint64_t numerator, std::uint64_t denominator) noexcept {
