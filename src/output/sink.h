@@ -44,6 +44,10 @@ class Sink {
   // life, also when it was returned before. After an error the file holds whole packets only.
   virtual Result<void> close() = 0;
 
+  // Makes a reserve(), flush() or close() that waits for a slow reader give up: what it still holds counts as lost.
+  // Any thread; needed only where waiting has no bound (pipes).
+  virtual void cancel() noexcept = 0;
+
   [[nodiscard]] virtual const SinkStatistics& statistics() const noexcept = 0;
   [[nodiscard]] virtual std::string_view kind() const noexcept = 0;  // "pcapng"
   [[nodiscard]] virtual std::string_view path() const noexcept = 0;  // "-" for standard output
