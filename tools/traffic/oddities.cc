@@ -13,10 +13,10 @@ constexpr std::uint32_t kBadChecksumSource = 0x0afe0001;
 constexpr std::uint32_t kMalformedSource = 0x0aff0001;
 
 enum class Malformation : std::uint8_t {
-  CutOff,            // the frame ends inside a header
-  IpLengthTooLarge,  // IPv4 total length beyond the frame
-  IpHeaderTooShort,  // IHL below 5
-  TcpOffsetTooLarge, // TCP header longer than the packet
+  CutOff,             // the frame ends inside a header
+  IpLengthTooLarge,   // IPv4 total length beyond the frame
+  IpHeaderTooShort,   // IHL below 5
+  TcpOffsetTooLarge,  // TCP header longer than the packet
   UdpLengthTooLarge,
   Ipv6LengthTooLarge,
   TunnelCutOff,  // VXLAN whose inner frame ends inside its IP header
@@ -26,9 +26,8 @@ constexpr std::uint64_t kMalformationCount = 7;
 }  // namespace
 
 void Oddities::build_tcp(const Address& source, std::size_t payload_bytes) {
-  const Address destination =
-      source.v6 ? ipv6(0x00fe0000, 1 + draw_between(prng_, 0, 4095))
-                : ipv4(0x0afe1000 + draw_between(prng_, 0, 4095));
+  const Address destination = source.v6 ? ipv6(0x00fe0000, 1 + draw_between(prng_, 0, 4095))
+                                        : ipv4(0x0afe1000 + draw_between(prng_, 0, 4095));
   const Ends ends{source, destination};
   frame_.clear();
   fill_incompressible(prng_.next(), 0, frame_.append(payload_bytes), payload_bytes);

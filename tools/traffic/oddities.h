@@ -1,5 +1,6 @@
-// Packets that belong to no conversation: the needle, frames that lie about their lengths, wrong checksums. Their sources are
-// 10.254.0.1 (wrong checksum) and 10.255.0.1 (malformed), which nothing else uses.
+// Packets that belong to no conversation: the needle, frames that lie about their lengths, wrong
+// checksums. Their sources are 10.254.0.1 (wrong checksum) and 10.255.0.1 (malformed), which
+// nothing else uses.
 #pragma once
 
 #include <cstdint>
