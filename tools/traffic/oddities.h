@@ -22,6 +22,7 @@ class Oddities {
   void send_bad_checksum(std::int64_t now_ns);
 
  private:
+  void fill_payload(std::size_t count);
   // Ethernet, IP, TCP and some bytes, all right.
   void build_tcp(const Address& source, std::size_t payload_bytes);
   void build_udp(const Address& source, std::uint16_t destination_port, std::size_t payload_bytes);
