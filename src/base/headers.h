@@ -24,7 +24,9 @@ enum class LayerType : std::uint8_t {
   Llc,
   Snap,
   Vlan,  // 802.1Q and 802.1ad, one layer a tag
-  CiscoMetadata,  // TrustSec security group tag
+  ProviderBackbone,  // 802.1ah service tag; the customer's Ethernet header is the next layer
+  CiscoMetadata,     // TrustSec security group tag
+  VnTag,
   Mpls,  // one layer a label
   PppoeDiscovery,
   PppoeSession,

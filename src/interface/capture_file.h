@@ -39,6 +39,7 @@ class CaptureFileSource final : public Source {
   Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) override;
   void release(PacketBatch& batch) override;
   void close_intake() override { closed_ = true; }
+  void close() override { closed_ = true; }
   void wake() noexcept override { waker_.ring(); }
   void refresh_statistics() override {}
   [[nodiscard]] const SourceStatistics& statistics() const noexcept override { return statistics_; }

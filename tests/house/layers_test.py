@@ -17,6 +17,7 @@ class LayersTest(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.root = Path(self.folder.name)
         self.write("tools/layers.toml", TABLE)
+        self.write("docs/architecture.md", "The files of base: `bytes.h`\n")
         self.write("src/base/CMakeLists.txt", "weir_module(base SOURCES bytes.cc)\n")
         self.write("src/base/bytes.h", "#pragma once\n")
         self.write("src/storage/CMakeLists.txt", "weir_module(storage SOURCES disk.cc DEPS base)\n")
@@ -83,6 +84,10 @@ class LayersTest(unittest.TestCase):
         self.write("src/app/CMakeLists.txt", "weir_module(app DEPS storage)\n")
         self.write("src/app/main.cc", '#include "base/bytes.h"\n')
         self.assertEqual(self.findings(), [])
+
+    def test_base_is_a_closed_list_of_files(self):
+        self.write("src/base/strings.h", "#pragma once\n")
+        self.assert_one("src/base/strings.h:1", "closed list")
 
     def test_an_unknown_dependency_is_found(self):
         self.write("src/storage/CMakeLists.txt", "weir_module(storage DEPS base misc)\n")

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "protocol/headers/arp.h"
-#include "protocol/headers/cisco_metadata.h"
+#include "protocol/headers/bridge_tags.h"
 #include "protocol/headers/cooked.h"
 #include "protocol/headers/ethernet.h"
 #include "protocol/headers/gre.h"
@@ -50,7 +50,9 @@ constexpr Row kRows[] = {
     {Space::EtherType, kEtherTypeArp, decode_arp},
     {Space::EtherType, kEtherTypeTransparentEthernet, decode_transparent_ethernet},
     {Space::EtherType, kEtherTypeVlan, decode_vlan},
+    {Space::EtherType, kEtherTypeProviderBackbone, decode_provider_backbone},
     {Space::EtherType, kEtherTypeCiscoMetadata, decode_cisco_metadata},
+    {Space::EtherType, kEtherTypeVnTag, decode_vn_tag},
     {Space::EtherType, 0x88a8, decode_vlan},  // 802.1ad
     {Space::EtherType, 0x9100, decode_vlan},  // QinQ before 802.1ad
     {Space::EtherType, 0x9200, decode_vlan},

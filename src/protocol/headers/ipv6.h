@@ -70,13 +70,13 @@ inline Next decode_ipv6_fragment(DecodeState& state) noexcept {
   return by_ip_protocol(at[0]);
 }
 
-// Over IPv4 too. Length in units of 4 bytes without the first two.
+// Over IPv4 too. Length in units of 4 bytes without the first two. The shortest form is that of RFC 1826, without
+// sequence number and authentication data.
 inline Next decode_authentication_header(DecodeState& state) noexcept {
-  constexpr std::uint32_t kFixedBytes = 12;
+  constexpr std::uint32_t kFixedBytes = 8;
   if (!state.has(kFixedBytes)) return state.stop_cut(kFixedBytes);
   const std::uint8_t* at = state.here();
   const std::uint32_t bytes = (at[1] + 2u) * 4;
-  if (bytes < kFixedBytes) return state.stop(MalformedReason::BadHeaderLength);
   if (!state.has(bytes)) return state.stop_cut(bytes);
   if (!state.take(LayerType::AuthenticationHeader, bytes)) return kNothing;
   state.keys->ip_protocol = at[0];

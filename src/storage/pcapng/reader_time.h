@@ -15,14 +15,18 @@ class TimeScale {
   // as in if_tsoffset: added to every timestamp.
   TimeScale(std::uint8_t tsresol, std::int64_t offset_seconds) noexcept;
 
-  // Exact down to 10^-9 s; finer resolutions are cut to the nanosecond, and what Timestamp cannot hold (beyond the
-  // years 1677 and 2262) becomes its nearest end.
+  // Exact down to 10^-9 s; finer resolutions are cut to the nanosecond. Ticks are unsigned (section 4.3); where that
+  // leads beyond what Timestamp can hold (the year 2262), they are read as the signed number that writers leave there
+  // for times before the epoch. What then still cannot be held becomes the nearest time that can.
   [[nodiscard]] Timestamp to_timestamp(std::uint64_t ticks) const noexcept {
     if (ticks < fast_below_) return {static_cast<std::int64_t>(ticks * multiplier_) + fast_offset_ns_};
     return to_timestamp_slowly(ticks);
   }
 
  private:
+  __extension__ using Wide = __int128;
+
+  [[nodiscard]] Wide nanoseconds(Wide ticks) const noexcept;
   [[nodiscard]] Timestamp to_timestamp_slowly(std::uint64_t ticks) const noexcept;
 
   std::uint64_t fast_below_ = 0;     // ticks below it cannot overflow; 0 = always the slow way

@@ -1,12 +1,31 @@
-// Cisco metadata: the TrustSec security group tag, in front of the EtherType of the payload (EtherType 0x8909; no public
-// standard, the layout is what captures show). Over GRE the EtherType of the payload comes first.
+// Tags between an Ethernet header and its payload, other than VLAN's: provider backbone bridging (IEEE Std 802.1Q
+// clause 9.7, once 802.1ah), Cisco's VN-Tag and metadata (TrustSec; no public standards, the layouts are what captures
+// show). They name ports and groups, not tenants.
 #pragma once
 
 #include "protocol/headers/ethernet.h"
 
 namespace weir::protocol {
 
+inline constexpr std::uint16_t kEtherTypeProviderBackbone = 0x88e7;
 inline constexpr std::uint16_t kEtherTypeCiscoMetadata = 0x8909;
+inline constexpr std::uint16_t kEtherTypeVnTag = 0x8926;
+
+// The service tag; behind it stands the customer's whole frame.
+inline Next decode_provider_backbone(DecodeState& state) noexcept {
+  constexpr std::uint32_t kBytes = 4;
+  if (!state.has(kBytes)) return state.stop_cut(kBytes);
+  if (!state.take(LayerType::ProviderBackbone, kBytes)) return kNothing;
+  return link_frame(LinkType::Ethernet);
+}
+
+inline Next decode_vn_tag(DecodeState& state) noexcept {
+  constexpr std::uint32_t kBytes = 6;
+  if (!state.has(kBytes)) return state.stop_cut(kBytes);
+  const std::uint8_t* at = state.here();
+  if (!state.take(LayerType::VnTag, kBytes)) return kNothing;
+  return after_type_field(state, load_be16(at + 4));
+}
 
 namespace detail {
 
@@ -27,6 +46,7 @@ inline Next decode_cisco_metadata(DecodeState& state, std::uint32_t length_at, b
 inline Next decode_cisco_metadata(DecodeState& state) noexcept {
   return detail::decode_cisco_metadata(state, 1, false);
 }
+// Over GRE the EtherType of the payload comes first.
 inline Next decode_cisco_metadata_in_gre(DecodeState& state) noexcept {
   return detail::decode_cisco_metadata(state, 3, true);
 }
