@@ -1,20 +1,71 @@
 # The front door. CMakePresets.json has the builds, scripts/ what runs, .ci/run what CI does.
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+IFACE ?=
 
-.PHONY: build tests test debug clean
+.PHONY: help build run tests test check format fuzz-build fuzz-long bench clean FORCE
+.DEFAULT_GOAL := help
 
-build/%/build.ninja: CMakeLists.txt CMakePresets.json
-	cmake --preset $* >/dev/null
+## help: this list
+help:
+	@sed -n 's/^## /make /p' Makefile
+
+# Configures once, and again when the presets changed; ninja itself sees to changed CMakeLists.
+configure-%: FORCE
+	@[[ build/$*/build.ninja -nt CMakePresets.json ]] || \
+	  { cmake --preset $* >/dev/null && touch build/$*/build.ninja; }
+FORCE:
 
 ## build: the product, optimised (build/release/bin/weir)
-build: build/release/build.ninja
+build:
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory configure-release
 	@cmake --build --preset release -j $(JOBS)
 
-## test: every test, under AddressSanitizer and UBSan
-test: build/asan/build.ninja
-	@cmake --build --preset asan -j $(JOBS)
-	@ctest --test-dir build/asan -j $(JOBS) --output-on-failure
+## run: ten seconds of real packets, of IFACE=... or of clients and servers in namespaces of their own
+run: build
+	@scripts/install-deps --run
+	@scripts/run $(IFACE)
 
+tests:
+	@scripts/install-deps --test
+	@$(MAKE) --no-print-directory configure-asan
+	@cmake --build --preset asan -j $(JOBS)
+
+## test: every test, under AddressSanitizer and UBSan
+test: tests
+	@scripts/run-tests build/asan
+
+## check: format, layers, lint, conformance, clang-tidy on all files, then the tests
+check: tests
+	@tools/lint/format --check
+	@python3 -B tools/lint/check_layers.py
+	@python3 -B tools/lint/lint.py
+	@python3 -B tools/lint/check_conformance.py
+	@python3 -B tools/lint/tidy
+	@scripts/run-tests build/asan
+
+## format: clang-format over all C++
+format:
+	@tools/lint/format
+
+fuzz-build:
+	@scripts/install-deps --test
+	@$(MAKE) --no-print-directory configure-fuzz
+	@cmake --build --preset fuzz -j $(JOBS)
+
+## fuzz-long: all corpora, then an hour of fuzzing
+fuzz-long: fuzz-build
+	@fuzz/run replay
+	@fuzz/run 3600
+
+## bench: every micro-benchmark
+bench:
+	@scripts/install-deps --bench
+	@$(MAKE) --no-print-directory configure-bench
+	@cmake --build --preset bench -j $(JOBS)
+	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
+
+## clean: everything that was built
 clean:
 	rm -rf build

@@ -3,6 +3,8 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# What one module finds, the tests that link it see too.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 find_program(WEIR_CCACHE ccache)
@@ -19,6 +21,8 @@ target_include_directories(weir_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wimplicit-fallthrough -Wformat=2
+  # Options structs are filled by designated initialisers; what is not named has its default.
+  -Wno-missing-field-initializers
   -Werror -g1 -fno-omit-frame-pointer
   # g++ 12 reports these falsely in inlined library code.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds>)

@@ -32,9 +32,14 @@ function(weir_test name)
   foreach(dep IN LISTS ARG_DEPS)
     target_link_libraries(${name}_test PRIVATE weir_${dep})
   endforeach()
-  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-    ENVIRONMENT "WEIR_SOURCE_DIR=${PROJECT_SOURCE_DIR};WEIR_BINARY_DIR=${PROJECT_BINARY_DIR}")
+  # gtest_discover_tests() loses empty values and the borders of lists: no empty label, one variable each way.
+  set(properties TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "WEIR_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    ENVIRONMENT_MODIFICATION "WEIR_BINARY_DIR=set:${PROJECT_BINARY_DIR}")
+  if(ARG_LABELS)
+    list(APPEND properties LABELS ${ARG_LABELS})
+  endif()
+  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()
 
 # weir_fuzz(NAME SOURCE x_fuzz.cc DEPS module...): a libFuzzer binary; its corpus is fuzz/corpus/NAME/.

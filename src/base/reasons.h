@@ -19,7 +19,7 @@ enum class RejectReason : std::uint8_t {
 // Lost against the will of whoever asked for it.
 enum class DropReason : std::uint8_t {
   Kernel,  // the kernel's ring was full (tp_drops)
-  Stop,    // still undelivered when a second signal or an error ended the capture at once
+  Stop,    // received, but not yet examined when a second signal or an error ended the capture at once
   kCount,
 };
 

@@ -56,6 +56,9 @@ class Source {
 
   // Nothing that arrives from now on is delivered; what was received before still is, then End. Files end at once.
   virtual void close_intake() = 0;
+  // The last call, with no batch lent: nothing is received any more, the kernel's counters are read for the last time,
+  // and what was received but never delivered counts as dropped{stop}. in_ring is 0 afterwards.
+  virtual void close() = 0;
   // Makes a next_batch() that waits return Idle. The only member that another thread may call.
   virtual void wake() noexcept = 0;
 

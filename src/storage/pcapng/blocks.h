@@ -40,13 +40,31 @@ inline constexpr std::uint16_t kIfName = 2;
 inline constexpr std::uint16_t kIfDescription = 3;
 inline constexpr std::uint16_t kIfSpeed = 8;
 inline constexpr std::uint16_t kIfTsresol = 9;
+inline constexpr std::uint16_t kIfTzone = 10;
 inline constexpr std::uint16_t kIfFilter = 11;
 inline constexpr std::uint16_t kIfOs = 12;
 inline constexpr std::uint16_t kIfFcslen = 13;
 inline constexpr std::uint16_t kIfTsoffset = 14;
 inline constexpr std::uint16_t kIfHardware = 15;
+inline constexpr std::uint16_t kIfTxspeed = 16;
+inline constexpr std::uint16_t kIfRxspeed = 17;
 inline constexpr std::uint16_t kEpbFlags = 2;
 inline constexpr std::uint16_t kEpbDropcount = 4;
+inline constexpr std::uint16_t kEpbPacketid = 5;
+inline constexpr std::uint16_t kEpbQueue = 6;
+inline constexpr std::uint16_t kEpbVerdict = 7;
+inline constexpr std::uint16_t kIsbStarttime = 2;
+inline constexpr std::uint16_t kIsbEndtime = 3;
+inline constexpr std::uint16_t kIsbIfrecv = 4;
+inline constexpr std::uint16_t kIsbIfdrop = 5;
+inline constexpr std::uint16_t kIsbFilteraccept = 6;
+inline constexpr std::uint16_t kIsbOsdrop = 7;
+inline constexpr std::uint16_t kIsbUsrdeliv = 8;
+// In every block: a private enterprise number and its owner's data (section 3.5.1).
+inline constexpr std::uint16_t kCustomStringCopyable = 2988;
+inline constexpr std::uint16_t kCustomBytesCopyable = 2989;
+inline constexpr std::uint16_t kCustomStringNotCopyable = 19372;
+inline constexpr std::uint16_t kCustomBytesNotCopyable = 19373;
 }  // namespace option
 
 }  // namespace weir::storage::pcapng

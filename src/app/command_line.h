@@ -1,0 +1,22 @@
+// The command line: the only place that knows CLI11.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "app/options.h"
+
+namespace weir::app {
+
+// --help, --version or a mistake: text to print, and the exit status.
+struct PrintAndExit {
+  std::string text;
+  bool to_stderr = false;
+  int status = 0;
+};
+
+using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions>;
+
+Command parse_command_line(int argc, const char* const* argv);
+
+}  // namespace weir::app

@@ -1,0 +1,53 @@
+#include "app/commands/read.h"
+
+#include <sys/stat.h>
+
+#include "app/session.h"
+#include "base/clock.h"
+#include "interface/capture_file.h"
+
+namespace weir::app {
+namespace {
+
+// Opening the output truncates it: it must not be one of the inputs.
+Result<void> check_output(const ReadOptions& options) {
+  struct stat output {};
+  const std::string& path = options.pipeline.write_path;
+  if (path.empty() || path == "-" || ::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode)) return ok();
+  for (const std::string& file : options.files) {
+    struct stat input {};
+    if (::stat(file.c_str(), &input) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino) {
+      return Error{.code = ErrorCode::Usage,
+                   .context = "-w " + path + ": is also an input (write to another file)"};
+    }
+  }
+  return ok();
+}
+
+std::string joined(const std::vector<std::string>& files) {
+  std::string text;
+  for (const std::string& file : files) text += (text.empty() ? "" : ",") + file;
+  return text;
+}
+
+}  // namespace
+
+int read(const ReadOptions& options) {
+  const SessionOptions session{.command = "read", .source_name = joined(options.files), .pipeline = options.pipeline};
+  auto stats = StatsFile::open(options.pipeline.stats_path);
+  if (!stats) return report_error(stats.error());
+  auto signals = Signals::open();
+  if (!signals) return fail_session(session, "file", std::move(signals).error(), *stats);
+  if (auto checked = check_output(options); !checked) {
+    return fail_session(session, "file", std::move(checked).error(), *stats);
+  }
+
+  const SystemClock clock;
+  auto source = interface::CaptureFileSource::open(options.files);
+  if (!source) return fail_session(session, "file", std::move(source).error(), *stats);
+  // A pipe is not waited for: what its packets come from is seen, and the filter tried, when they come.
+  (*source)->look_ahead(Duration(0));
+  return run_session(session, **source, *signals, *stats, clock);
+}
+
+}  // namespace weir::app

@@ -1,0 +1,34 @@
+// The command `weir`: parses the command line and hands over to one command.
+#include <cstdio>
+#include <exception>
+#include <variant>
+
+#include "app/command_line.h"
+#include "app/commands/capture.h"
+#include "app/commands/read.h"
+
+namespace {
+
+int print_and_exit(const weir::app::PrintAndExit& message) {
+  std::fwrite(message.text.data(), 1, message.text.size(), message.to_stderr ? stderr : stdout);
+  return message.status;
+}
+
+int run(int argc, char** argv) {
+  const weir::app::Command command = weir::app::parse_command_line(argc, argv);
+  if (const auto* message = std::get_if<weir::app::PrintAndExit>(&command)) return print_and_exit(*message);
+  if (const auto* options = std::get_if<weir::app::ReadOptions>(&command)) return weir::app::read(*options);
+  return weir::app::capture(std::get<weir::app::CaptureOptions>(command));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // We throw nothing ourselves; this is for the libraries at the edge.
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "weir: internal error: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,36 @@
+// What the user asked for, as plain values. The command line (command_line.h) fills these; the commands read them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "filter/frame_filter.h"
+
+namespace weir::app {
+
+// Shared by every command that runs packets through the pipeline.
+struct PipelineOptions {
+  std::string filter;                            // pcap-filter expression; empty accepts everything
+  filter::Scope scope = filter::Scope::Frame;
+  std::string write_path;                        // pcapng; "-" = standard output; empty = count only
+  std::uint64_t accepted_max = 0;                // 0 = no limit
+  std::string stats_path;                        // "-" = standard output; empty = none
+};
+
+struct ReadOptions {
+  PipelineOptions pipeline;
+  std::vector<std::string> files;  // "-" = standard input
+};
+
+struct CaptureOptions {
+  PipelineOptions pipeline;
+  std::string interface;
+  std::uint32_t snaplen = 0;            // bytes of each packet to keep; 0 = all
+  std::optional<Duration> duration;
+  std::optional<int> ready_fd;
+};
+
+}  // namespace weir::app

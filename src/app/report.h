@@ -1,0 +1,46 @@
+// What a run came to: the numbers behind --stats-json, the closing lines and SIGUSR1.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "capture/ledger.h"
+#include "capture/worker.h"
+#include "output/sink.h"
+
+namespace weir::app {
+
+struct SinkReport {
+  std::string kind;
+  std::string path;
+  std::uint64_t offered = 0;
+  std::uint64_t written = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t pending = 0;
+  std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
+};
+SinkReport report_of(const output::Sink& sink);
+
+struct Report {
+  std::string command;       // "read", "capture"
+  std::string source;        // interface, or files joined by ','
+  std::string capture_mode;  // "file", "afpacket"
+  std::string filter;
+  capture::LedgerSnapshot ledger;
+  capture::TimeRange times;
+  std::vector<SinkReport> outputs;
+  Duration elapsed{};
+  capture::ExitReason reason = capture::ExitReason::Eof;
+  std::optional<Error> error;
+};
+
+// The object of contracts.md, on one line.
+std::string stats_json(const Report& report);
+
+// A few lines for a person: received, accepted, rejected and dropped by cause, written and lost.
+std::string summary(const Report& report);
+
+}  // namespace weir::app

@@ -1,0 +1,83 @@
+#include <nlohmann/json.hpp>
+
+#include "app/report.h"
+#include "base/time.h"
+
+namespace weir::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// reason → count, only the reasons that occurred, besides those always shown.
+template <typename Reason, std::size_t N>
+Json by_reason(const std::array<std::uint64_t, N>& counts, std::initializer_list<Reason> always) {
+  Json out = Json::object();
+  for (std::size_t i = 0; i < N; ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const bool shown = std::find(always.begin(), always.end(), reason) != always.end();
+    if (counts[i] != 0 || shown) out[std::string(name_of(reason))] = counts[i];
+  }
+  return out;
+}
+
+Json malformed_of(const capture::LedgerSnapshot& ledger) {
+  auto counts = ledger.malformed;
+  counts[static_cast<std::size_t>(MalformedReason::None)] = 0;
+  return by_reason<MalformedReason>(counts, {});
+}
+
+// The fields that the whole, every session and every worker have in common.
+void add_ledger(Json& out, const Report& report) {
+  const capture::LedgerSnapshot& ledger = report.ledger;
+  out["received"] = ledger.received;
+  out["received_bytes"] = ledger.received_bytes;
+  out["accepted"] = ledger.accepted;
+  out["accepted_bytes"] = ledger.accepted_bytes;
+  out["rejected"] = by_reason<RejectReason>(ledger.rejected, {RejectReason::Filter});
+  out["dropped"] = by_reason<DropReason>(ledger.dropped, {DropReason::Kernel});
+  out["in_flight"] = ledger.in_ring;
+  out["truncated"] = ledger.truncated;
+  out["malformed"] = malformed_of(ledger);
+  out["records"] = Json::object();
+  out["filter"] = {{"text", report.filter}, {"where", "user"}, {"below_counted", true}};
+  out["outputs"] = Json::array();
+  for (const SinkReport& sink : report.outputs) {
+    out["outputs"].push_back({{"kind", sink.kind},
+                              {"path", sink.path},
+                              {"offered", sink.offered},
+                              {"written", sink.written},
+                              {"written_bytes", sink.written_bytes},
+                              {"lost", by_reason<LostReason>(sink.lost, {})},
+                              {"pending", sink.pending}});
+  }
+  out["upstream"] = Json::object();
+  if (!report.times.empty()) {
+    out["first_ts"] = epoch_seconds(report.times.first);
+    out["last_ts"] = epoch_seconds(report.times.last);
+  }
+  out["elapsed_s"] = static_cast<double>(report.elapsed.count()) / 1e9;
+}
+
+}  // namespace
+
+std::string stats_json(const Report& report) {
+  Json out;
+  out["schema"] = 1;
+  out["version"] = WEIR_VERSION;
+  out["command"] = report.command;
+  out["source"] = report.source;
+  out["capture_mode"] = report.capture_mode;
+  add_ledger(out, report);
+  Json session = {{"name", "default"}};
+  add_ledger(session, report);
+  out["sessions"] = Json::array({std::move(session)});
+  Json worker = {{"worker", 0}, {"queue", 0}};
+  add_ledger(worker, report);
+  out["per_worker"] = Json::array({std::move(worker)});
+  out["exit_reason"] = std::string(capture::name_of(report.reason));
+  if (report.error) out["error"] = report.error->context;
+  // File names and messages need not be UTF-8; JSON must be.
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace weir::app

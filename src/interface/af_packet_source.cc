@@ -1,0 +1,375 @@
+#include "interface/af_packet_source.h"
+
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+
+namespace weir::interface {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kLongestWait = std::chrono::hours(1);  // keeps sums of times far from overflow
+// While the link is down nothing tells us that the interface is removed: look this often.
+constexpr Duration kLinkDownWait = milliseconds(100);
+// After the intake is closed the kernel hands over the last block within one block timeout.
+constexpr Duration kDrainWait = std::chrono::seconds(2);
+
+constexpr std::uint32_t kMacAddressesBytes = 12;
+constexpr std::uint32_t kVlanTagBytes = 4;
+constexpr std::uint16_t kTpidDefault = 0x8100;
+constexpr std::uint32_t kSllHeaderBytes = 16;
+// What a frame may grow by when it is rebuilt.
+constexpr std::uint32_t kRebuiltBytesMax = kSllHeaderBytes + kVlanTagBytes;
+
+// From the start of a packet in the ring: its header, its address, and only then frame and
+// headroom.
+constexpr std::size_t kAddressOffset = align_up(sizeof(tpacket3_hdr), TPACKET_ALIGNMENT);
+constexpr std::size_t kHeadroomOffset = kAddressOffset + sizeof(sockaddr_ll);
+// The kernel puts the network header of any frame at least here (tpacket_rcv), so that the largest
+// thing put back in front of a frame, a cooked header with a tag, cannot reach the address.
+constexpr std::size_t kNetworkOffsetMin =
+    align_up(kHeadroomOffset + 16, TPACKET_ALIGNMENT) + kFrameHeadroomBytes;
+static_assert(kNetworkOffsetMin - kRebuiltBytesMax >= kHeadroomOffset);
+static_assert(kFrameHeadroomBytes >= kVlanTagBytes);
+
+// Largest overhead of a frame in a block: block descriptor, packet header, headroom, link header.
+constexpr std::uint32_t kFrameOverheadBytes = 1024;
+
+bool has_tag(const tpacket3_hdr& header) noexcept {
+  return (header.tp_status & TP_STATUS_VLAN_VALID) != 0;
+}
+
+void write_tag(const tpacket3_hdr& header, std::uint8_t* at) noexcept {
+  const bool has_tpid = (header.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
+  store_be(at, has_tpid ? header.hv1.tp_vlan_tpid : kTpidDefault);
+  store_be(at + 2, static_cast<std::uint16_t>(header.hv1.tp_vlan_tci));
+}
+
+struct Frame {
+  std::uint8_t* data;
+  std::uint32_t captured_bytes;
+  std::uint32_t wire_bytes;
+
+  void grow_front(std::uint32_t bytes) noexcept {
+    data -= bytes;
+    captured_bytes += bytes;
+    wire_bytes += bytes;
+  }
+};
+
+// The kernel takes the outermost tag out of the frame and tells it beside; the frame gets it back
+// behind the two MAC addresses, which move down into the headroom.
+void restore_vlan_tag(const tpacket3_hdr& header, Frame& frame) noexcept {
+  if (!has_tag(header)) return;
+  if (frame.captured_bytes < kMacAddressesBytes) {  // snapped before the tag
+    frame.wire_bytes += kVlanTagBytes;
+    return;
+  }
+  std::memmove(frame.data - kVlanTagBytes, frame.data, kMacAddressesBytes);
+  frame.grow_front(kVlanTagBytes);
+  write_tag(header, frame.data + kMacAddressesBytes);
+}
+
+// LINKTYPE_LINUX_SLL: packet type, hardware type, address, protocol; where there is a tag, its TPID
+// is the protocol, and the tag's content and the packet's own protocol follow.
+void write_cooked_header(const tpacket3_hdr& header, Frame& frame) noexcept {
+  constexpr std::size_t kAddressBytes = 8;
+  const auto* record = reinterpret_cast<const std::uint8_t*>(&header);
+  sockaddr_ll address;
+  std::memcpy(&address, record + kAddressOffset, sizeof address);
+
+  const bool tagged = has_tag(header);
+  frame.grow_front(kSllHeaderBytes + (tagged ? kVlanTagBytes : 0));
+  std::uint8_t* at = frame.data;
+  store_be(at, static_cast<std::uint16_t>(address.sll_pkttype));
+  store_be(at + 2, address.sll_hatype);
+  store_be(at + 4, static_cast<std::uint16_t>(address.sll_halen));
+  std::memcpy(at + 6, address.sll_addr, kAddressBytes);
+  if (tagged) {
+    write_tag(header, at + 14);
+    at += kVlanTagBytes;
+  }
+  std::memcpy(at + 14, &address.sll_protocol, sizeof address.sll_protocol);  // big-endian already
+}
+
+Error usage(std::string text) { return {.code = ErrorCode::Usage, .context = std::move(text)}; }
+
+Result<RingGeometry> geometry_of(const AfPacketOptions& options) {
+  const auto page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+  constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
+  if (options.snaplen == 0 || options.snaplen > kPacketBytesMax) {
+    return usage("a snaplen of " + std::to_string(options.snaplen) + " is not possible (1 to " +
+                 std::to_string(kPacketBytesMax) + ")");
+  }
+  if (!std::has_single_bit(options.block_bytes) || options.block_bytes < page_bytes ||
+      options.block_bytes < options.snaplen + kFrameOverheadBytes) {
+    return usage("ring blocks of " + std::to_string(options.block_bytes) +
+                 " bytes are not possible (a power of two, at least a page and snaplen + " +
+                 std::to_string(kFrameOverheadBytes) + ")");
+  }
+  const std::uint64_t block_count = options.ring_bytes / options.block_bytes;
+  if (block_count < 2 || options.ring_bytes > kRingBytesMax) {
+    return usage("a ring of " + std::to_string(options.ring_bytes) +
+                 " bytes is not possible (at least two blocks of " +
+                 std::to_string(options.block_bytes) + " bytes, at most 64 GiB)");
+  }
+  if (options.block_timeout < milliseconds(1)) {
+    return usage("a block timeout below one millisecond is not possible");
+  }
+  return RingGeometry{.block_bytes = options.block_bytes,
+                      .block_count = static_cast<std::uint32_t>(block_count)};
+}
+
+// All that must be in place before bind() lets the first packet in.
+Result<void> prepare(AfPacketSocket& socket, const AfPacketOptions& options,
+                     const NetworkInterface& facts, RingGeometry geometry) {
+  WEIR_CHECK(socket.accept_packets(options.snaplen, facts.loopback ? Loopback::Yes : Loopback::No));
+  WEIR_CHECK(socket.stamp_on_arrival());
+  WEIR_CHECK(socket.make_ring(geometry, options.block_timeout));
+  if (options.promiscuous == Promiscuous::Yes && !facts.loopback) {
+    WEIR_CHECK(socket.join_promiscuous(facts.index));
+  }
+  return ok();
+}
+
+timespec to_timespec(Duration duration) noexcept {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t ns = std::max<std::int64_t>(duration.count(), 0);
+  return {.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
+    const AfPacketOptions& options, security::PrivilegedOperations& privileges,
+    const Clock& clock) {
+  const auto attempt = [&]() -> Result<std::unique_ptr<AfPacketSource>> {
+    WEIR_TRY(const RingGeometry geometry, geometry_of(options));
+    WEIR_TRY(NetworkInterface facts, find_network_interface(options.interface));
+    const Framing framing = framing_of(facts.hardware_type);
+    WEIR_TRY(UniqueFd fd, privileges.open_packet_socket(framing.socket_kind));
+    AfPacketSocket socket(std::move(fd));
+    WEIR_CHECK(prepare(socket, options, facts, geometry));
+    WEIR_TRY(AfPacketRing ring, AfPacketRing::map(socket.fd(), geometry));
+    UniqueFd wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wake_fd) return system_error(errno, "make an event descriptor");
+    WEIR_CHECK(socket.bind(facts.index));
+    return std::unique_ptr<AfPacketSource>(
+        new AfPacketSource(std::move(facts), framing.link_type, options.snaplen, std::move(socket),
+                           std::move(ring), std::move(wake_fd), clock));
+  };
+  auto opened = attempt();
+  if (!opened) return std::move(opened).error().with_context("capture on " + options.interface);
+  return opened;
+}
+
+AfPacketSource::AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
+                               AfPacketSocket socket, AfPacketRing ring, UniqueFd wake_fd,
+                               const Clock& clock)
+    : socket_(std::move(socket)),
+      ring_(std::move(ring)),
+      wake_fd_(std::move(wake_fd)),
+      clock_(clock),
+      facts_(std::move(facts)),
+      link_type_(link_type),
+      snaplen_(snaplen) {
+  interfaces_.add(describe(facts_, link_type_, snaplen_));
+}
+
+Pull AfPacketSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
+  WEIR_ASSERT(!batch_lent_ && packets_max > 0);
+  batch.count = 0;
+  batch.side_blocks = {};
+  if (state_ == State::Ended) return Pull::End;
+  if (state_ == State::Failed) return Pull::Failed;
+  if (!have_packets()) {
+    if (const auto outcome = wait_for_packets(timeout); outcome != Pull::Packets) return outcome;
+  }
+  fill(batch, packets_max);
+  return Pull::Packets;
+}
+
+void AfPacketSource::release(PacketBatch& batch) {
+  batch.count = 0;
+  batch_lent_ = false;
+  if (!block_held_ || cursor_.packets_left > 0) return;
+  ring_.give_back();
+  block_held_ = false;
+}
+
+bool AfPacketSource::have_packets() noexcept {
+  while (cursor_.packets_left == 0) {
+    if (block_held_) ring_.give_back();  // handed over empty
+    block_held_ = ring_.take(cursor_);
+    if (!block_held_) return false;
+  }
+  link_down_ = false;
+  return true;
+}
+
+Pull AfPacketSource::wait_for_packets(Duration timeout) {
+  const MonotonicTime deadline = clock_.monotonic() + std::min(timeout, kLongestWait);
+  for (;;) {
+    if (link_down_ && socket_.interface_is_gone()) lose_interface();
+    // Counters after the look at the ring would be too late: a block could come in between.
+    if (state_ == State::Draining && drained()) return finish();
+
+    const Duration left = deadline - clock_.monotonic();
+    const Duration slice = std::min(left, longest_quiet_wait());
+    const Wake wake = wait(slice);
+    if (have_packets()) return Pull::Packets;
+    if (wake == Wake::Called) return Pull::Idle;
+    if (wake == Wake::TimedOut && slice == left) return Pull::Idle;
+    if (state_ == State::Draining && clock_.monotonic() >= drain_until_) return finish();
+  }
+}
+
+Duration AfPacketSource::longest_quiet_wait() const noexcept {
+  if (state_ == State::Draining) return drain_until_ - clock_.monotonic();
+  return link_down_ ? kLinkDownWait : kLongestWait;
+}
+
+AfPacketSource::Wake AfPacketSource::wait(Duration timeout) noexcept {
+  std::array<pollfd, 2> waited = {pollfd{.fd = socket_.fd(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0}};
+  const timespec limit = to_timespec(timeout);
+  const int ready = ::ppoll(waited.data(), waited.size(), &limit, nullptr);
+  if (ready < 0) return Wake::Called;  // a signal: the caller wants to look at it
+  if (ready == 0) return Wake::TimedOut;
+  if ((waited[0].revents & POLLERR) != 0) look_at_socket_error();
+  if (waited[1].revents != 0) {
+    std::uint64_t calls = 0;
+    (void)!::read(wake_fd_.get(), &calls, sizeof calls);
+    return Wake::Called;
+  }
+  return Wake::Packets;
+}
+
+// ENETDOWN: the link was set down; the socket stays hooked to the interface and goes on when it is
+// set up again. Other errors of a packet socket concern sending.
+void AfPacketSource::look_at_socket_error() noexcept {
+  if (socket_.take_error() == ENETDOWN) link_down_ = true;
+}
+
+void AfPacketSource::lose_interface() {
+  if (state_ != State::Running) return;
+  error_ = Error{.code = ErrorCode::LinkGone,
+                 .sys_errno = ENETDOWN,
+                 .context = "capture on " + facts_.name + ": the interface was removed"};
+  start_draining();
+}
+
+void AfPacketSource::close_intake() {
+  if (state_ == State::Running) start_draining();
+}
+
+void AfPacketSource::start_draining() noexcept {
+  socket_.stop_receiving(facts_.index);
+  drain_until_ = clock_.monotonic() + kDrainWait;
+  state_ = State::Draining;
+}
+
+// No packet joins the ring any more; every one that the kernel counted has been delivered or lies
+// in a block that it is still to hand over.
+bool AfPacketSource::drained() noexcept {
+  read_kernel_counters();
+  return kernel_packets_ == kernel_drops_ + statistics_.delivered.value();
+}
+
+Pull AfPacketSource::finish() noexcept {
+  refresh_statistics();
+  // Nothing, unless the capture is ended at once or the kernel kept its last block too long.
+  statistics_.dropped[static_cast<std::size_t>(DropReason::Stop)].add(statistics_.in_ring.value());
+  statistics_.in_ring.set(0);
+  state_ = error_ ? State::Failed : State::Ended;
+  return error_ ? Pull::Failed : Pull::End;
+}
+
+void AfPacketSource::close() {
+  WEIR_ASSERT(!batch_lent_);
+  if (state_ == State::Running) start_draining();
+  if (state_ == State::Draining) (void)finish();
+}
+
+void AfPacketSource::wake() noexcept {
+  constexpr std::uint64_t kOne = 1;
+  (void)!::write(wake_fd_.get(), &kOne, sizeof kOne);
+}
+
+void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcept {
+  const auto limit = std::min(packets_max, static_cast<std::uint32_t>(kBatchPacketsMax));
+  std::uint32_t bytes = 0;
+  std::uint64_t wire_bytes = 0;
+  while (batch.count < limit && cursor_.packets_left > 0) {
+    const auto& header = *reinterpret_cast<const tpacket3_hdr*>(cursor_.next);
+    // Before the frame is rebuilt, which must happen only once.
+    bytes += header.tp_snaplen + kRebuiltBytesMax;
+    if (bytes > kBatchBytesMax) break;
+    __builtin_prefetch(cursor_.next + header.tp_next_offset);
+    Packet& packet = batch.packets[batch.count++];
+    view(header, packet);
+    wire_bytes += packet.wire_bytes;
+    cursor_.next += header.tp_next_offset;
+    --cursor_.packets_left;
+  }
+  batch_lent_ = true;
+  statistics_.delivered.add(batch.count);
+  statistics_.received_bytes.add(wire_bytes);
+  publish_counters();
+}
+
+void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noexcept {
+  WEIR_DEBUG_ASSERT(header.tp_net >= kNetworkOffsetMin);
+  // cursor_.next, and not the header's own address: the frame behind it is ours to write.
+  Frame frame{.data = cursor_.next + header.tp_mac,
+              .captured_bytes = header.tp_snaplen,
+              .wire_bytes = header.tp_len};
+  if (link_type_ == LinkType::Ethernet) {
+    restore_vlan_tag(header, frame);
+  } else if (link_type_ == LinkType::LinuxSll) {
+    write_cooked_header(header, frame);
+  }
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  packet = Packet{.data = frame.data,
+                  .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
+                  .captured_bytes = std::min(frame.captured_bytes, snaplen_),
+                  .wire_bytes = frame.wire_bytes,
+                  .interface = {0},
+                  .link_type = link_type_};
+}
+
+void AfPacketSource::refresh_statistics() {
+  if (state_ == State::Ended || state_ == State::Failed) return;  // final already
+  read_kernel_counters();
+  publish_counters();
+}
+
+void AfPacketSource::read_kernel_counters() noexcept {
+  const KernelCounters since_last = socket_.read_counters();
+  kernel_packets_ += since_last.packets;
+  kernel_drops_ += since_last.drops;
+}
+
+// Between two readings of the kernel's counters we may deliver more than they knew of.
+void AfPacketSource::publish_counters() noexcept {
+  const std::uint64_t accounted = statistics_.delivered.value() + kernel_drops_;
+  const std::uint64_t received = std::max(kernel_packets_, accounted);
+  statistics_.received.set(received);
+  statistics_.dropped[static_cast<std::size_t>(DropReason::Kernel)].set(kernel_drops_);
+  statistics_.in_ring.set(received - accounted);
+}
+
+}  // namespace weir::interface

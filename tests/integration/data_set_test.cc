@@ -1,0 +1,192 @@
+// Every capture of the data set through source, headers, filter and output, one open per file, against what capinfos and
+// tcpdump say about it.
+#include <gtest/gtest.h>
+
+#include <bitset>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/verdicts.h"
+#include "filter/frame_filter.h"
+#include "interface/capture_file.h"
+#include "output/pcapng_file.h"
+#include "protocol/headers/parse_batch.h"
+#include "support/command.h"
+#include "support/data_set.h"
+#include "support/temp_dir.h"
+
+namespace weir::test {
+namespace {
+
+using nlohmann::json;
+
+json load(const std::string& name) {
+  std::ifstream in(data_set_dir() / name);
+  return json::parse(in);
+}
+
+// Counts of one file: each expression is one session.
+struct Counts {
+  std::vector<std::uint64_t> accepted;
+  std::vector<std::string> refused;  // libpcap's message; empty = compiled for every interface
+};
+
+class Reader {
+ public:
+  explicit Reader(const std::vector<std::string>& expressions) {
+    for (const std::string& expression : expressions) filters_.emplace_back(expression, filter::Scope::Frame);
+    counts_.accepted.resize(expressions.size());
+    counts_.refused.resize(expressions.size());
+  }
+
+  Counts read(interface::Source& source) {
+    while (source.next_batch(batch_, kBatchPacketsMax, std::chrono::seconds(10)) == interface::Pull::Packets) {
+      prepare(source.interfaces());
+      protocol::parse_batch(batch_, *headers_, *keys_);
+      verdicts_->wanted.fill(0);
+      for (std::size_t i = 0; i < filters_.size(); ++i) {
+        if (!counts_.refused[i].empty()) continue;
+        counts_.accepted[i] += filters_[i].evaluate(batch_, *headers_, SessionMask{1} << i, *verdicts_);
+      }
+      check_verdicts();
+      source.release(batch_);
+    }
+    prepare(source.interfaces());
+    return counts_;
+  }
+
+ private:
+  void prepare(const InterfaceTable& interfaces) {
+    for (; prepared_ < interfaces.count(); ++prepared_) {
+      for (std::size_t i = 0; i < filters_.size(); ++i) {
+        auto result = filters_[i].prepare(interfaces.at({prepared_}).link_type);
+        if (!result && counts_.refused[i].empty()) counts_.refused[i] = result.error().context;
+      }
+    }
+  }
+  // The sum of the returned counts is the number of bits that were set.
+  void check_verdicts() {
+    std::uint64_t bits = 0;
+    for (std::uint32_t i = 0; i < batch_.count; ++i) bits += std::bitset<64>(verdicts_->wanted[i]).count();
+    bits_ += bits;
+    std::uint64_t sum = 0;
+    for (const std::uint64_t n : counts_.accepted) sum += n;
+    EXPECT_EQ(bits_, sum);
+  }
+
+  std::vector<filter::FrameFilter> filters_;
+  Counts counts_;
+  std::uint32_t prepared_ = 0;
+  std::uint64_t bits_ = 0;
+  PacketBatch batch_;
+  std::unique_ptr<HeadersArray> headers_ = std::make_unique<HeadersArray>();
+  std::unique_ptr<KeysArray> keys_ = std::make_unique<KeysArray>();
+  std::unique_ptr<Verdicts> verdicts_ = std::make_unique<Verdicts>();
+};
+
+TEST(DataSet, FiltersCountWhatTcpdumpCounts) {
+  WEIR_SKIP_WITHOUT_DATA();
+  const json expected = load("expected/filters.json");
+  const auto expressions = expected["expressions"].get<std::vector<std::string>>();
+  ASSERT_LE(expressions.size(), kSessionsMax);
+  std::size_t compared = 0;
+  for (const auto& [file, numbers] : expected["counts"].items()) {
+    auto source = interface::CaptureFileSource::open({(data_set_dir() / file).string()});
+    if (!source) {
+      EXPECT_TRUE(std::all_of(numbers.begin(), numbers.end(), [](const json& n) { return n.is_null(); }))
+          << file << ": " << source.error().context;
+      continue;
+    }
+    const Counts counts = Reader(expressions).read(**source);
+    for (std::size_t i = 0; i < expressions.size(); ++i) {
+      if (numbers[i].is_number()) {
+        ++compared;
+        EXPECT_EQ(counts.refused[i], "") << file << ": " << expressions[i];
+        EXPECT_EQ(counts.accepted[i], numbers[i]) << file << ": " << expressions[i];
+      } else if (numbers[0].is_number()) {
+        // tcpdump read the file, so it is the expression that it refused.
+        EXPECT_NE(counts.refused[i], "") << file << ": " << expressions[i];
+      }
+    }
+  }
+  EXPECT_GT(compared, 20'000u);
+}
+
+// "1439902891.705224" as nanoseconds.
+std::int64_t nanoseconds(const std::string& seconds) {
+  const std::size_t dot = seconds.find('.');
+  std::string fraction = dot == std::string::npos ? "" : seconds.substr(dot + 1);
+  fraction.resize(9, '0');
+  return std::stoll(seconds.substr(0, dot)) * 1'000'000'000 + std::stoll(fraction);
+}
+
+// Copies a whole capture into a pcapng file.
+void copy(interface::Source& source, const std::string& path) {
+  auto sink = output::PcapngFile::open({.path = path});
+  ASSERT_TRUE(sink.ok()) << sink.error().context;
+  auto verdicts = std::make_unique<Verdicts>();
+  verdicts->wanted.fill(1);
+  PacketBatch batch;
+  while ((*sink)->reserve().ok() &&
+         source.next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) == interface::Pull::Packets) {
+    (*sink)->write(batch, source.interfaces(), *verdicts, 1);
+    source.release(batch);
+  }
+  auto closed = (*sink)->close();
+  EXPECT_TRUE(closed.ok()) << closed.error().context;
+}
+
+struct CapinfosRow {
+  std::string packets, bytes, first, last;
+};
+
+// One capinfos over all the copies; a row for each name.
+std::map<std::string, CapinfosRow> capinfos(const TempDir& dir, const std::vector<std::string>& names) {
+  std::vector<std::string> words = {"capinfos", "-T", "-M", "-m", "-r", "-S", "-c", "-d", "-a", "-e"};
+  words.insert(words.end(), names.begin(), names.end());
+  std::istringstream out(run_command(words, {.working_directory = dir.path().string()}).out);
+  std::map<std::string, CapinfosRow> rows;
+  for (std::string line; std::getline(out, line);) {
+    std::vector<std::string> cells;
+    std::istringstream in(line);
+    for (std::string cell; std::getline(in, cell, ',');) cells.push_back(cell);
+    if (cells.size() >= 5) rows[cells[0]] = {cells[1], cells[2], cells[3], cells[4]};
+  }
+  return rows;
+}
+
+TEST(DataSet, ACopyHasThePacketsBytesAndTimesOfTheOriginal) {
+  WEIR_SKIP_WITHOUT_DATA();
+  const json expected = load("expected/capinfos.json")["files"];
+  TempDir dir;
+  std::vector<std::string> names;
+  std::map<std::string, std::string> originals;
+  for (const auto& [file, facts] : expected.items()) {
+    if (!facts.contains("packets") || facts["packets"].is_null()) continue;
+    auto source = interface::CaptureFileSource::open({(data_set_dir() / file).string()});
+    if (!source) {
+      ADD_FAILURE() << file << ": " << source.error().context;
+      continue;
+    }
+    names.push_back(std::to_string(names.size()) + ".pcapng");
+    originals[names.back()] = file;
+    copy(**source, dir.file(names.back()));
+  }
+  const auto rows = capinfos(dir, names);
+  for (const std::string& name : names) {
+    const std::string& file = originals[name];
+    const json& facts = expected[file];
+    ASSERT_TRUE(rows.contains(name)) << file << " as " << name;
+    const CapinfosRow& row = rows.at(name);
+    EXPECT_EQ(row.packets, std::to_string(facts["packets"].get<std::uint64_t>())) << file;
+    EXPECT_EQ(row.bytes, std::to_string(facts["packet_bytes"].get<std::uint64_t>())) << file;
+    if (facts["first"] == "n/a" || facts["first"].is_null()) continue;
+    EXPECT_EQ(nanoseconds(row.first), nanoseconds(facts["first"])) << file;
+    EXPECT_EQ(nanoseconds(row.last), nanoseconds(facts["last"])) << file;
+  }
+  EXPECT_GT(names.size(), 400u);
+}
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,52 @@
+#include "state/lifecycle.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::state {
+namespace {
+
+TEST(Lifecycle, FollowsACaptureFromOpenToStopped) {
+  Lifecycle life;
+  EXPECT_EQ(life.state(), LifecycleState::Created);
+  EXPECT_TRUE(life.handle(LifecycleEvent::Open));
+  EXPECT_TRUE(life.handle(LifecycleEvent::Opened));
+  EXPECT_EQ(life.state(), LifecycleState::Running);
+  EXPECT_TRUE(life.handle(LifecycleEvent::Stop));
+  EXPECT_EQ(life.state(), LifecycleState::Draining);
+  EXPECT_TRUE(life.handle(LifecycleEvent::Drained));
+  EXPECT_TRUE(life.handle(LifecycleEvent::Closed));
+  EXPECT_EQ(life.state(), LifecycleState::Stopped);
+}
+
+TEST(Lifecycle, AbortSkipsTheDrain) {
+  Lifecycle life;
+  life.handle(LifecycleEvent::Open);
+  life.handle(LifecycleEvent::Opened);
+  life.handle(LifecycleEvent::Stop);
+  EXPECT_TRUE(life.handle(LifecycleEvent::Abort));
+  EXPECT_EQ(life.state(), LifecycleState::Closing);
+}
+
+TEST(Lifecycle, AnEventWithoutARowIsIgnoredAndCounted) {
+  Lifecycle life;
+  EXPECT_FALSE(life.handle(LifecycleEvent::Drained));
+  EXPECT_EQ(life.state(), LifecycleState::Created);
+  EXPECT_EQ(life.ignored(), 1u);
+}
+
+enum class Light : std::uint8_t { Red, Green, kCount };
+enum class Press : std::uint8_t { Button, kCount };
+using Row = Transition<Light, Press>;
+
+TEST(Machine, ATableMustReachEveryStateAndBeUnambiguous) {
+  constexpr std::array kGood = {Row{Light::Red, Press::Button, Light::Green}};
+  constexpr std::array kUnreachable = {Row{Light::Red, Press::Button, Light::Red}};
+  constexpr std::array kAmbiguous = {Row{Light::Red, Press::Button, Light::Green},
+                                     Row{Light::Red, Press::Button, Light::Red}};
+  static_assert(is_sound<Light, Press>(kGood, Light::Red));
+  static_assert(!is_sound<Light, Press>(kUnreachable, Light::Red));
+  static_assert(!is_sound<Light, Press>(kAmbiguous, Light::Red));
+}
+
+}  // namespace
+}  // namespace weir::state
