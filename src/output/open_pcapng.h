@@ -14,7 +14,7 @@ struct PcapngOptions {
   std::string path;  // "-" is standard output
   storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
   bool direct = true;    // O_DIRECT where the file system has it
-  bool io_uring = true;  // where the kernel has it
+  bool io_uring = true;  // where the kernel has it, with O_DIRECT
 };
 
 // A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-", FIFOs, terminals and

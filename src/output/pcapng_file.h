@@ -36,7 +36,7 @@ class PcapngFile final : public Sink {
     std::string path;
     storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
     bool direct = true;    // O_DIRECT where the file system has it
-    bool io_uring = true;  // where the kernel has it
+    bool io_uring = true;  // where the kernel has it, with O_DIRECT
   };
 
   // Creates the file, or empties it. Errors: those of storage::open_block_device(), and Resource.

@@ -1,5 +1,5 @@
 // Asynchronous writes of whole aligned blocks to one file: the primitive under every stored byte. Two real forms
-// (io_uring, pwrite), each with or without O_DIRECT, chosen by probing: containers often forbid io_uring, and some file
+// (io_uring, pwrite), with O_DIRECT or without, chosen by probing: containers often forbid io_uring, and some file
 // systems refuse O_DIRECT. Twins for tests: tests/support/fake_block_device.h and fault_block_device.h.
 //
 // A device reports what the kernel said and repairs nothing; BlockWriter continues short writes and leaves O_DIRECT
@@ -67,7 +67,7 @@ class BlockDevice {
   virtual Result<void> sync_data() = 0;
   virtual Result<void> close() = 0;  // the destructor closes too, without the error
 
-  // "io_uring+O_DIRECT", "io_uring", "posix+O_DIRECT" or "posix": what is in use now.
+  // "io_uring+O_DIRECT", "posix+O_DIRECT", "posix", or "io_uring" (after leave_direct()): what is in use now.
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   [[nodiscard]] virtual const std::string& path() const noexcept = 0;
 };
@@ -81,7 +81,7 @@ struct BlockDeviceOptions {
   std::string path;
   Existing existing = Existing::Truncate;
   bool direct = true;    // try O_DIRECT
-  bool io_uring = true;  // try io_uring
+  bool io_uring = true;  // try io_uring, where O_DIRECT works
   std::uint32_t queue_depth = 8;
   // Memory from which most writes will come (BlockPool::memory()): registered with the kernel where that is allowed.
   // Must outlive the device.

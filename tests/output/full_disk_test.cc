@@ -16,8 +16,8 @@ TEST(FullDisk, KeepsWholePacketsAndCountsTheRest) {
   ASSERT_EQ(unshare(CLONE_NEWNS), 0) << "needs root";
   ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
   const test::TempDir dir;
-  for (const bool io_uring : {true, false}) {
-    for (const bool direct : {true, false}) {
+  for (const bool direct : {true, false}) {
+    for (const bool io_uring : {direct, false}) {
       SCOPED_TRACE((io_uring ? "io_uring " : "posix ") + std::string(direct ? "direct" : "buffered"));
       ASSERT_EQ(mount("none", dir.path().c_str(), "tmpfs", 0, "size=5000k"), 0);
       const std::string path = dir.file("out.pcapng");

@@ -50,8 +50,7 @@ class BlockDeviceTest : public testing::TestWithParam<Wanted> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, BlockDeviceTest,
-                         testing::Values(Wanted{true, true}, Wanted{false, true}, Wanted{true, false},
-                                         Wanted{false, false}),
+                         testing::Values(Wanted{true, true}, Wanted{true, false}, Wanted{false, false}),
                          [](const auto& wanted) {
                            return std::string(wanted.param.io_uring ? "IoUring" : "Posix") +
                                   (wanted.param.direct ? "Direct" : "Buffered");
