@@ -10,8 +10,8 @@ namespace weir::app {
 
 class Signals {
  public:
-  // Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 and ignores SIGPIPE. Call before the first thread starts. A signal that
-  // was ignored before (nohup, a background job) stays ignored.
+  // Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 and ignores SIGPIPE. Call before the first thread
+  // starts. A signal that was ignored before (nohup, a background job) stays ignored.
   static Result<Signals> open();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }

@@ -1,7 +1,7 @@
-#include <zlib.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <zlib.h>
 
 #include "interface/decompressing_stream.h"
 
@@ -59,7 +59,8 @@ class GzipDecompressor final : public Decompressor {
       state_ = State::InMember;
       return;
     }
-    const auto padding = std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
+    const auto padding =
+        std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
     progress.consumed = static_cast<std::size_t>(padding - from.begin());
     if (padding != from.end()) progress.damage = "other bytes follow it";
   }
@@ -71,6 +72,8 @@ class GzipDecompressor final : public Decompressor {
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_gzip_decompressor() { return std::make_unique<GzipDecompressor>(); }
+std::unique_ptr<Decompressor> make_gzip_decompressor() {
+  return std::make_unique<GzipDecompressor>();
+}
 
 }  // namespace weir::interface

@@ -1,13 +1,14 @@
-#include <zstd.h>
-
 #include <algorithm>
+
+#include <zstd.h>
 
 #include "interface/decompressing_stream.h"
 
 namespace weir::interface {
 namespace {
 
-constexpr int kWindowLogMax = 27;  // 128 MiB; `zstd --long=31` asks every reader for 2 GiB, we don't give it
+constexpr int kWindowLogMax =
+    27;  // 128 MiB; `zstd --long=31` asks every reader for 2 GiB, we don't give it
 
 class ZstdDecompressor final : public Decompressor {
  public:
@@ -20,7 +21,8 @@ class ZstdDecompressor final : public Decompressor {
     if (context_ == nullptr) return {.damage = "libzstd has no memory"};
     ZSTD_outBuffer output{into.data(), into.size(), 0};
     std::size_t consumed = 0;
-    // libzstd forgets what a failing call has put out. It therefore gets one block at a time, as it asks for it.
+    // libzstd forgets what a failing call has put out. It therefore gets one block at a time, as it
+    // asks for it.
     while (damage_ == nullptr && output.pos < output.size) {
       const std::size_t portion = std::min(wanted_, from.size() - consumed);
       ZSTD_inBuffer input{from.data() + consumed, portion, 0};
@@ -52,6 +54,8 @@ class ZstdDecompressor final : public Decompressor {
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_zstd_decompressor() { return std::make_unique<ZstdDecompressor>(); }
+std::unique_ptr<Decompressor> make_zstd_decompressor() {
+  return std::make_unique<ZstdDecompressor>();
+}
 
 }  // namespace weir::interface

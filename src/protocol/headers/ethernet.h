@@ -12,11 +12,14 @@ inline constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 inline constexpr std::uint16_t kEtherTypeMpls = 0x8847;
 
-// The type or length field: a length means that LLC follows, and that the frame may be padded behind it.
-[[gnu::always_inline]] inline Next after_type_field(DecodeState& state, std::uint16_t type) noexcept {
+// The type or length field: a length means that LLC follows, and that the frame may be padded
+// behind it.
+[[gnu::always_inline]] inline Next after_type_field(DecodeState& state,
+                                                    std::uint16_t type) noexcept {
   constexpr std::uint16_t kLengthMax = 1500;
   constexpr std::uint16_t kTypeMin = 0x0600;
-  if (type >= kTypeMin) [[likely]] return by_ethertype(type);
+  if (type >= kTypeMin) [[likely]]
+    return by_ethertype(type);
   if (type > kLengthMax) return kNothing;
   state.end_after(type);
   return {.space = Space::Llc};
@@ -31,15 +34,19 @@ inline constexpr std::uint16_t kEtherTypeMpls = 0x8847;
   return after_type_field(state, load_be16(at + 12));
 }
 
-// A type field that announces an Ethernet frame: bridging over GRE and GENEVE (RFC 1701, RFC 8926 3.4).
-inline Next decode_transparent_ethernet(DecodeState&) noexcept { return link_frame(LinkType::Ethernet); }
+// A type field that announces an Ethernet frame: bridging over GRE and GENEVE (RFC 1701, RFC
+// 8926 3.4).
+inline Next decode_transparent_ethernet(DecodeState&) noexcept {
+  return link_frame(LinkType::Ethernet);
+}
 
 inline Next decode_snap(DecodeState& state) noexcept {
   constexpr std::uint32_t kBytes = 5;
   if (!state.has(kBytes)) return state.stop_cut(kBytes);
   const std::uint8_t* at = state.here();
   if (!state.take(LayerType::Snap, kBytes)) return kNothing;
-  // Numbers of the two organisations that mean EtherTypes (RFC 1042; 0000f8: IEEE Std 802.1H bridges).
+  // Numbers of the two organisations that mean EtherTypes (RFC 1042; 0000f8: IEEE Std 802.1H
+  // bridges).
   const std::uint32_t organisation = load_be24(at);
   if (organisation != 0 && organisation != 0x0000f8) return kNothing;
   return by_ethertype(load_be16(at + 3));

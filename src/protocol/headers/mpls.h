@@ -1,6 +1,7 @@
-// MPLS label stack (RFC 3032), one layer a label. Nothing in the stack names its payload; as everywhere, the first
-// nibble decides (RFC 4928 2, RFC 4385 2-5): 4 and 6 are IP, 1 is an associated channel, anything else an Ethernet
-// pseudo-wire with or without control word (RFC 4448).
+// MPLS label stack (RFC 3032), one layer a label. Nothing in the stack names its payload; as
+// everywhere, the first nibble decides (RFC 4928 2, RFC 4385 2-5): 4 and 6 are IP, 1 is an
+// associated channel, anything else an Ethernet pseudo-wire with or without control word (RFC
+// 4448).
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -9,7 +10,8 @@ namespace weir::protocol {
 
 inline constexpr std::uint32_t kControlWordBytes = 4;
 
-// Whether an Ethernet header can start `skip` bytes further on: its type is one of those that a pseudo-wire carries.
+// Whether an Ethernet header can start `skip` bytes further on: its type is one of those that a
+// pseudo-wire carries.
 inline bool looks_like_ethernet(const DecodeState& state, std::uint32_t skip) noexcept {
   constexpr std::uint32_t kEthernetBytes = 14;
   constexpr std::uint16_t kLengthMax = 1500;
