@@ -86,10 +86,7 @@ TEST_P(AfPacketBesideTcpdump, BothStoreTheSamePackets) {
   ASSERT_TRUE(tcpdump.wait_for_stderr("listening on right")) << tcpdump.wait().err;
   LiveCapture capture({.interface = "right", .snaplen = snaplen});
   TrafficSocket sender("left");
-  for (std::size_t first = 0; first < sent.size(); first += 500) {  // at a pace both can follow
-    sender.send(std::span(sent).subspan(first, std::min<std::size_t>(500, sent.size() - first)));
-    capture.take(std::min(first + 500, sent.size()));
-  }
+  capture.exchange(sender, sent);
   const test::CommandResult ended = tcpdump.wait();
   ASSERT_EQ(ended.status, 0) << ended.err;
 
