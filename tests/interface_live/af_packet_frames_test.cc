@@ -46,9 +46,9 @@ TEST_F(AfPacketFrames, EveryFrameArrivesByteForByteInOrderWithItsTime) {
   const SystemClock clock;
 
   const std::vector<FrameBytes> sent = udp_frames(2000, 200);
+  TrafficSocket sender("left");
   const Timestamp before = clock.wall();
-  TrafficSocket("left").send(sent);
-  capture.take(sent.size());
+  capture.exchange(sender, sent);
   const Timestamp after = clock.wall();
 
   expect_same_frames(capture.bytes(), sent);
@@ -163,8 +163,6 @@ TEST_F(AfPacketFrames, JumboFramesFillBatchesOnlyToTheirLimit) {
   test::add_veth_pair("left", "right", kMtu);
   LiveCapture capture({.interface = "right"});
 
-  // One frame to let the block timer run, then enough that several batches' worth wait in one
-  // block.
   const std::vector<FrameBytes> sent = udp_frames(60, 65'000);
   TrafficSocket("left").send(sent);
   capture.take(sent.size());

@@ -19,8 +19,8 @@ TEST(NetworkInterfaces, FactsAreThoseOfTheCallersNamespace) {
   WEIR_SKIP_WITHOUT_NAMESPACES();
   const NetworkNamespace network;
   const InNamespace inside(network);
-  test::add_veth_pair("left", "right", 9000);
-  test::ip({"link", "set", "right", "down"});
+  test::ip({"link", "add", "left", "mtu", "9000", "type", "veth", "peer", "name", "right"});
+  test::ip({"link", "set", "left", "up"});
 
   const auto all = list_network_interfaces();
   ASSERT_TRUE(all.ok());
@@ -32,11 +32,12 @@ TEST(NetworkInterfaces, FactsAreThoseOfTheCallersNamespace) {
   EXPECT_EQ(left->mtu, 9000u);
   EXPECT_EQ(left->speed, 10'000'000'000u);
   EXPECT_TRUE(left->up);
-  EXPECT_FALSE(left->running) << "the other end is down";
+  EXPECT_FALSE(left->running) << "the other end has never been up";
   EXPECT_FALSE(left->loopback);
   EXPECT_FALSE(find_network_interface("right")->up);
   const auto lo = find_network_interface("lo");
   EXPECT_TRUE(lo->loopback);
+  EXPECT_TRUE(lo->running);
   EXPECT_EQ(lo->speed, 0u);
 }
 
