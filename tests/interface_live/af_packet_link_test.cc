@@ -137,6 +137,7 @@ TEST_F(AfPacketLink, ALinkThatGoesDownAndUpAgainIsCapturedOn) {
   capture.take(1);
   EXPECT_EQ(capture.pull(std::chrono::milliseconds(5)), Pull::Idle);
   test::ip({"link", "set", "left", "up"});
+  test::wait_until_running("left");
   TrafficSocket("left").send_one(udp_frame(2));
   capture.take(2);
 
@@ -153,6 +154,7 @@ TEST_F(AfPacketLink, ALinkThatIsDownAtTheStartIsCapturedWhenItComesUp) {
   EXPECT_EQ(capture.pull(std::chrono::milliseconds(5)), Pull::Idle);
 
   test::ip({"link", "set", "left", "up"});
+  test::wait_until_running("left");
   TrafficSocket("left").send_one(udp_frame(1));
   capture.take(1);
 }

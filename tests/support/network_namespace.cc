@@ -114,6 +114,17 @@ void add_veth_pair(const std::string& left, const std::string& right, std::uint3
   ip({"link", "add", left, "mtu", bytes, "type", "veth", "peer", "name", right, "mtu", bytes});
   ip({"link", "set", left, "up"});
   ip({"link", "set", right, "up"});
+  wait_until_running(left);
+  wait_until_running(right);
+}
+
+void wait_until_running(const std::string& interface) {
+  constexpr int kAttemptsMax = 5000;  // each starts a program: some ten seconds
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    const CommandResult shown = run_command({"ip", "link", "show", "dev", interface});
+    if (shown.out.find("state UP") != std::string::npos) return;
+  }
+  ADD_FAILURE() << interface << " does not come up";
 }
 
 TunDevice::TunDevice(const std::string& name, std::uint16_t hardware_type)

@@ -47,6 +47,9 @@ class InNamespace {
 // `left` and `right`: what is sent on one arrives at the other.
 void add_veth_pair(const std::string& left, const std::string& right, std::uint32_t mtu = 1500);
 
+// An interface that was set up sends only after the kernel has, some time later, seen its carrier.
+void wait_until_running(const std::string& interface);
+
 // Runs `ip` with these arguments; a failure fails the test.
 void ip(const std::vector<std::string>& arguments);
 
