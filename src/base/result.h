@@ -20,12 +20,15 @@ namespace weir {
 template <typename T = void>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : inner_(std::move(value)) {}                                // NOLINT(google-explicit-constructor)
-  Result(Error error) : inner_(tl::unexpect, std::move(error)) {}              // NOLINT(google-explicit-constructor)
+  // A value and an error become a result of themselves: `return 7;` and `return Error{...};`.
+  // NOLINTBEGIN(google-explicit-constructor)
+  Result(T value) : inner_(std::move(value)) {}
+  Result(Error error) : inner_(tl::unexpect, std::move(error)) {}
   template <typename U>
     requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
              !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : inner_(T(std::forward<U>(value))) {}                     // NOLINT(google-explicit-constructor)
+  Result(U&& value) : inner_(T(std::forward<U>(value))) {}
+  // NOLINTEND(google-explicit-constructor)
 
   explicit operator bool() const noexcept { return inner_.has_value(); }
   [[nodiscard]] bool ok() const noexcept { return inner_.has_value(); }
@@ -51,7 +54,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : inner_(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(Error error) : inner_(tl::unexpect, std::move(error)) {}
 
   explicit operator bool() const noexcept { return inner_.has_value(); }
   [[nodiscard]] bool ok() const noexcept { return inner_.has_value(); }

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "protocol/headers/arp.h"
-#include "protocol/headers/cisco_metadata.h"
+#include "protocol/headers/bridge_tags.h"
 #include "protocol/headers/cooked.h"
 #include "protocol/headers/ethernet.h"
 #include "protocol/headers/gre.h"
@@ -29,7 +29,8 @@ struct Row {
 
 constexpr std::uint16_t number_of(LinkType type) { return static_cast<std::uint16_t>(type); }
 
-// tcpdump.org/linktypes; IANA: IEEE 802 numbers, PPP numbers, protocol numbers, service names and port numbers.
+// tcpdump.org/linktypes; IANA: IEEE 802 numbers, PPP numbers, protocol numbers, service names and
+// port numbers.
 constexpr Row kRows[] = {
     {Space::Link, number_of(LinkType::Null), decode_null},
     {Space::Link, number_of(LinkType::Ethernet), decode_ethernet},
@@ -50,7 +51,9 @@ constexpr Row kRows[] = {
     {Space::EtherType, kEtherTypeArp, decode_arp},
     {Space::EtherType, kEtherTypeTransparentEthernet, decode_transparent_ethernet},
     {Space::EtherType, kEtherTypeVlan, decode_vlan},
+    {Space::EtherType, kEtherTypeProviderBackbone, decode_provider_backbone},
     {Space::EtherType, kEtherTypeCiscoMetadata, decode_cisco_metadata},
+    {Space::EtherType, kEtherTypeVnTag, decode_vn_tag},
     {Space::EtherType, 0x88a8, decode_vlan},  // 802.1ad
     {Space::EtherType, 0x9100, decode_vlan},  // QinQ before 802.1ad
     {Space::EtherType, 0x9200, decode_vlan},
@@ -125,7 +128,7 @@ constexpr std::array<Slot, kSlots> hash_rows() {
   for (const Row& row : kRows) {
     const std::uint32_t key = key_of(row.space, row.number);
     std::size_t slot = slot_of(key);
-    while (slots[slot].decoder != nullptr) slot = (slot + 1) % kSlots;
+    while (slots[slot].key != 0) slot = (slot + 1) % kSlots;
     slots[slot] = {key, row.decoder};
   }
   return slots;
@@ -134,7 +137,8 @@ constexpr std::array<Slot, kSlots> kTable = hash_rows();
 
 Decoder find(Space space, std::uint16_t number) noexcept {
   const std::uint32_t key = key_of(space, number);
-  for (std::size_t slot = slot_of(key); kTable[slot].decoder != nullptr; slot = (slot + 1) % kSlots) {
+  for (std::size_t slot = slot_of(key); kTable[slot].key != 0;
+       slot = (slot + 1) % kSlots) {
     if (kTable[slot].key == key) return kTable[slot].decoder;
   }
   return nullptr;
