@@ -137,9 +137,13 @@ TEST_P(CompressedFile, OffsetsInsideAreOfTheDecompressedData) {
 
 TEST(CompressedFiles, ZerosMayFollowGzipAndNothingElse) {
   expect_all_packets(read_bytes(gzip(capture()) + ByteVector(10'000, 0), 100));
-  const Drained got = read_bytes(gzip(capture()) + bytes_of("garbage"));
-  EXPECT_EQ(got.packets.size(), kPackets);
-  EXPECT_NE(got.error.find("gzip data: other bytes follow it"), std::string::npos) << got.error;
+  for (const ByteVector& rest : {bytes_of("garbage"), ByteVector(5, 0) + gzip(capture())}) {
+    for (const std::size_t portion : {std::size_t{1}, SIZE_MAX}) {
+      const Drained got = read_bytes(gzip(capture()) + rest, portion);
+      EXPECT_EQ(got.packets.size(), kPackets);
+      EXPECT_NE(got.error.find("gzip data: other bytes follow it"), std::string::npos) << got.error;
+    }
+  }
 }
 
 TEST(CompressedFiles, ZstdSkippableFramesAreSkipped) {
