@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,9 @@ struct Drained {
 inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBatchPacketsMax) {
   const auto copy = [](Bytes bytes) { return std::vector<std::uint8_t>(bytes.begin(), bytes.end()); };
   Drained all;
+  const interface::SourceStatistics& statistics = source.statistics();
+  const std::uint64_t packets_before = statistics.received.value();
+  const std::uint64_t bytes_before = statistics.received_bytes.value();
   auto batch = std::make_unique<PacketBatch>();
   for (;;) {
     const interface::Pull pull = source.next_batch(*batch, packets_max, std::chrono::seconds(10));
@@ -76,9 +80,9 @@ inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBat
     EXPECT_LE(bytes, kBatchBytesMax);
     source.release(*batch);
   }
-  EXPECT_EQ(source.statistics().received.value(), all.packets.size());
-  EXPECT_EQ(source.statistics().delivered.value(), all.packets.size());
-  EXPECT_EQ(source.statistics().received_bytes.value(), all.wire_bytes);
+  EXPECT_EQ(statistics.received.value() - packets_before, all.packets.size());
+  EXPECT_EQ(statistics.received_bytes.value() - bytes_before, all.wire_bytes);
+  EXPECT_EQ(statistics.delivered.value(), statistics.received.value());
   return all;
 }
 
