@@ -20,10 +20,10 @@ struct CaptureInterface {
   LinkType link_type = LinkType::Ethernet;
   std::uint32_t snaplen = 0;     // bytes; 0 = no limit stated
   std::uint8_t fcs_bytes = 0;    // frame check sequence at the end of each frame (if_fcslen); 0 = none or unknown
-  std::string name;              // if_name; empty when unknown
+  std::string name = {};         // if_name; empty when unknown
   // Further pcapng options of the interface as the source gave them: TLVs, little-endian, padded to 32 bits, without
   // if_name, if_fcslen, if_tsresol, if_tsoffset and opt_endofopt. A writer copies them.
-  std::vector<std::uint8_t> options;
+  std::vector<std::uint8_t> options = {};
 
   friend bool operator==(const CaptureInterface&, const CaptureInterface&) = default;
 };

@@ -25,10 +25,10 @@ static_assert(kBatchBytesMax >= kPacketBytesMax + kPacketOptionsBytesMax);
 // One captured frame. A view: the bytes belong to the source until it gets the batch back.
 struct Packet {
   const std::uint8_t* data = nullptr;     // the frame, `captured_bytes` long, any alignment
-  Timestamp time;                         // 0 when has_time is false
+  Timestamp time = {};                    // 0 when has_time is false
   std::uint32_t captured_bytes = 0;       // at `data`
   std::uint32_t wire_bytes = 0;           // length on the wire; less than captured_bytes only in odd files
-  InterfaceId interface;                  // in the source's table
+  InterfaceId interface = {};             // in the source's table
   LinkType link_type = LinkType::Ethernet;  // the interface's, repeated here for the per-packet loops
   bool has_time = true;                   // false: pcapng Simple Packet Block
   // pcapng options of the packet: TLVs, little-endian, padded, without opt_endofopt. Null when there are none.
@@ -38,13 +38,15 @@ struct Packet {
   [[nodiscard]] Bytes frame() const noexcept { return {data, captured_bytes}; }
 };
 
-// A pcapng block that is no packet but should follow the packets into a copy (name resolution, decryption secrets,
-// interface statistics, custom): body without type and lengths, little-endian.
+// A pcapng block that is no packet but should follow the packets into a copy (section header, name resolution,
+// decryption secrets, interface statistics, custom): body without type and lengths, little-endian.
 struct SideBlock {
   std::uint32_t before = 0;  // stands before packet `before` of the batch; == count: after the last
   std::uint32_t type = 0;    // pcapng block type
-  InterfaceId interface;     // for Interface Statistics Blocks: in the source's table
-  Bytes body;
+  // In the source's table. Interface Statistics Block: the interface; Section Header Block: the first interface that the
+  // section describes (the table's size when the section began).
+  InterfaceId interface = {};
+  Bytes body = {};
 };
 
 // The batch itself is owned by the worker and filled again and again; nothing in it is allocated per packet.

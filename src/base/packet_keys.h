@@ -1,4 +1,5 @@
-// What identifies the flow of a packet: the innermost addresses and ports, and the tenant that they belong to.
+// What identifies the flow of a packet: the innermost addresses and ports, and the tenant that they
+// belong to.
 #pragma once
 
 #include <array>
@@ -7,22 +8,24 @@
 
 namespace weir {
 
-// IPv4 addresses are kept mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2), so that one comparison serves both versions.
+// IPv4 addresses are kept mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2), so that one comparison serves
+// both versions.
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
   friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
 };
 
-// Different VPCs use the same addresses: VLAN, VNI and GWLB endpoint tell them apart (AWS GENEVE option class 0x0108).
+// Different VPCs use the same addresses: VLAN, VNI and GWLB endpoint tell them apart (AWS GENEVE
+// option class 0x0108).
 struct TenantIdentity {
   static constexpr std::uint16_t kNoVlan = 0xffff;
   static constexpr std::uint32_t kNoVni = 0xffffffff;
 
-  std::uint64_t gwlb_endpoint = 0;          // 0 = none
-  std::uint64_t gwlb_attachment = 0;        // 0 = none
-  std::uint32_t vni = kNoVni;               // of the innermost VXLAN or GENEVE header
-  std::uint16_t vlan = kNoVlan;             // outermost tag, 12 bits
-  std::uint16_t inner_vlan = kNoVlan;       // next tag
+  std::uint64_t gwlb_endpoint = 0;     // 0 = none
+  std::uint64_t gwlb_attachment = 0;   // 0 = none
+  std::uint32_t vni = kNoVni;          // of the innermost VXLAN or GENEVE header
+  std::uint16_t vlan = kNoVlan;        // outermost tag, 12 bits
+  std::uint16_t inner_vlan = kNoVlan;  // next tag
   friend constexpr bool operator==(const TenantIdentity&, const TenantIdentity&) = default;
 };
 static_assert(sizeof(TenantIdentity) == 24);
@@ -30,11 +33,13 @@ static_assert(sizeof(TenantIdentity) == 24);
 struct alignas(64) PacketKeys {
   IpAddress source;
   IpAddress destination;
-  // Host byte order. ICMP and ICMPv6: type and code, as Community ID and Zeek place them. 0 without a transport header.
+  // Host byte order. ICMP and ICMPv6: type and code, as Community ID and Zeek place them. 0 without
+  // a transport header.
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   std::uint8_t ip_protocol = 0;
-  std::uint8_t ip_version = 0;  // 4, 6, or 0: the packet has no IP header and nothing else here means anything
+  std::uint8_t ip_version =
+      0;  // 4, 6, or 0: the packet has no IP header and nothing else here means anything
   std::uint16_t reserved = 0;
   TenantIdentity tenant;
 };

@@ -139,7 +139,7 @@ Operation plain_operation(std::uint16_t code) {
     case kMisc | kTxa:
       return Operation::CopyXToA;
     default:
-      WEIR_ASSERT(!"the program has not been checked");
+      WEIR_ASSERT(false && "the program has been checked");
       return Operation::Return;
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <type_traits>
 
 #include "base/assert.h"
 #include "filter/lowering.h"
@@ -11,20 +12,20 @@
 namespace weir::filter {
 namespace {
 
-// Registers and packet of one run. kBounded: loads at constant offsets check the frame's length;
-// otherwise the caller has proved that none can fail. Loads relative to X always check.
-template <bool kBounded>
+// Registers and packet of one run. The fast kind is for frames that no load at a constant offset
+// can leave, and for programs without memory words; the full kind for all. Loads relative to X
+// always check.
+enum class Kind : std::uint8_t { Fast, Full };
+
+template <Kind kKind>
 class Evaluator {
  public:
-  Evaluator(const Op* ops, const std::uint32_t* tables, Bytes frame, std::uint32_t wire_bytes,
-            bool uses_memory)
+  Evaluator(const Op* ops, const std::uint32_t* tables, Bytes frame, std::uint32_t wire_bytes)
       : op_(ops),
         tables_(tables),
         frame_(frame.data()),
         bytes_(frame.size()),
-        wire_bytes_(wire_bytes) {
-    if (uses_memory) memory_.fill(0);
-  }
+        wire_bytes_(wire_bytes) {}
 
   std::uint32_t run();
 
@@ -40,7 +41,7 @@ class Evaluator {
   // Loads, masks, tests, and moves on; false when the load leaves the frame.
   template <typename T, Test kTest>
   [[gnu::always_inline]] bool load() noexcept {
-    if constexpr (kBounded) {
+    if constexpr (kKind == Kind::Full) {
       if (std::uint64_t{op_->offset} + sizeof(T) > bytes_) return false;
     }
     a_ = value_at<T>(frame_ + op_->offset) & op_->mask;
@@ -86,12 +87,18 @@ class Evaluator {
   std::uint32_t a_ = 0;
   std::uint32_t x_ = 0;
   std::uint32_t backward_jumps_ = 0;
-  std::array<std::uint32_t, cbpf::kMemoryWords> memory_;  // filled when the program uses it
+
+  struct NoMemory {  // takes what nobody reads
+    std::uint32_t nothing = 0;
+    std::uint32_t& operator[](std::uint32_t) noexcept { return nothing; }
+  };
+  using Memory = std::array<std::uint32_t, cbpf::kMemoryWords>;
+  std::conditional_t<kKind == Kind::Full, Memory, NoMemory> memory_{};
 };
 
 // One line an operation, so that the whole machine can be seen at once.
-template <bool kBounded>
-std::uint32_t Evaluator<kBounded>::run() {
+template <Kind kKind>
+std::uint32_t Evaluator<kKind>::run() {
   using enum Operation;
   using U8 = std::uint8_t;
   using U16 = std::uint16_t;
@@ -154,7 +161,7 @@ std::uint32_t Evaluator<kBounded>::run() {
       case LoadMemory: a_ = memory_[op_->k]; break;
       case LoadXMemory: x_ = memory_[op_->k]; break;
       case LoadXHeaderLength:
-        if (kBounded && op_->offset >= bytes_) return 0;
+        if (kKind == Kind::Full && op_->offset >= bytes_) return 0;
         x_ = (frame_[op_->offset] & 0x0fu) << 2;
         break;
       case Store: memory_[op_->k] = a_; break;
@@ -183,6 +190,7 @@ std::uint32_t Evaluator<kBounded>::run() {
       case Negate: a_ = 0u - a_; break;
       case CopyAToX: x_ = a_; break;
       case CopyXToA: a_ = x_; break;
+      default: __builtin_unreachable();
         // clang-format on
     }
     ++op_;
@@ -208,10 +216,10 @@ Result<Program> Program::create(std::span<const CbpfInstruction> program) {
 }
 
 std::uint32_t Program::run(Bytes frame, std::uint32_t wire_bytes) const noexcept {
-  if (frame.size() >= constant_bytes_) {
-    return Evaluator<false>(ops_.data(), tables_.data(), frame, wire_bytes, uses_memory_).run();
+  if (frame.size() >= constant_bytes_ && !uses_memory_) {
+    return Evaluator<Kind::Fast>(ops_.data(), tables_.data(), frame, wire_bytes).run();
   }
-  return Evaluator<true>(ops_.data(), tables_.data(), frame, wire_bytes, uses_memory_).run();
+  return Evaluator<Kind::Full>(ops_.data(), tables_.data(), frame, wire_bytes).run();
 }
 
 }  // namespace weir::filter

@@ -48,8 +48,8 @@ class Program {
   std::vector<Op> ops_;
   std::vector<std::uint32_t> tables_;  // sorted constants of Operation::JumpIfAny
   std::uint64_t constant_bytes_ =
-      0;  // frames of this length cannot fail a load at a constant offset
-  bool uses_memory_ = false;
+      0;                      // frames of this length cannot fail a load at a constant offset
+  bool uses_memory_ = false;  // reads memory words
   bool has_loop_ = false;
 };
 

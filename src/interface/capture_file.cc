@@ -104,7 +104,24 @@ Result<std::unique_ptr<CaptureFileSource>> CaptureFileSource::create(std::vector
       std::move(inputs), bytes_total, std::move(waker), Buffer(static_cast<std::uint8_t*>(memory))));
 }
 
+void CaptureFileSource::look_ahead(Duration timeout) {
+  auto batch = std::make_unique<PacketBatch>();
+  // Idle is asked again later, the end and a fault are remembered anyway.
+  if (pull(*batch, 1, timeout) == Pull::Packets) ahead_ = std::move(batch);
+}
+
 Pull CaptureFileSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
+  if (ahead_) {
+    batch.packets[0] = ahead_->packets[0];
+    batch.count = ahead_->count;
+    batch.side_blocks = ahead_->side_blocks;
+    ahead_.reset();
+    return Pull::Packets;
+  }
+  return pull(batch, packets_max, timeout);
+}
+
+Pull CaptureFileSource::pull(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
   WEIR_ASSERT(!lent_);
   WEIR_ASSERT(packets_max > 0 && packets_max <= kBatchPacketsMax);
   batch.count = 0;

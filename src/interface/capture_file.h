@@ -36,6 +36,10 @@ class CaptureFileSource final : public Source {
   // Over streams that are already open.
   static Result<std::unique_ptr<CaptureFileSource>> over(std::vector<Input> inputs);
 
+  // Reads as far as the first packet, which the next next_batch() delivers, so that interfaces() shows what the packets
+  // come from before anything is done with them. At most once, before the first next_batch().
+  void look_ahead(Duration timeout);
+
   Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) override;
   void release(PacketBatch& batch) override;
   void close_intake() override { closed_ = true; }
@@ -68,6 +72,7 @@ class CaptureFileSource final : public Source {
   // What a step on the way to the next packets came to.
   enum class Step : std::uint8_t { GoOn, Idle, Failed };
 
+  Pull pull(PacketBatch& batch, std::uint32_t packets_max, Duration timeout);
   Step open_input();
   Step recognise(Duration timeout);
   Step recognise_pcap(std::uint32_t header_bytes, Duration timeout);
@@ -101,6 +106,7 @@ class CaptureFileSource final : public Source {
   bool damaged_ = false;              // the format found damage at at_; the batch before it comes first
   bool lent_ = false;
   bool closed_ = false;
+  std::unique_ptr<PacketBatch> ahead_;  // what look_ahead() found: at most one packet, lent with the next batch
 
   std::array<SideBlock, kSideBlocksMax> side_blocks_;
   SourceStatistics statistics_;

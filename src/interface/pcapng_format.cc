@@ -244,7 +244,7 @@ PcapngFormat::Stopped PcapngFormat::section_header(Position& here, BatchFill& fi
   order_ = order;
   section_.clear();
   fill.side_blocks[fill.side_count++] = {fill.batch.count, static_cast<std::uint32_t>(BlockType::SectionHeader),
-                                         InterfaceId{}, area.first(options.bytes)};
+                                         InterfaceId{interfaces_.table().count()}, area.first(options.bytes)};
   fill.bytes += static_cast<std::uint32_t>(options.bytes);
   here.at += total;
   return std::nullopt;

@@ -1,12 +1,12 @@
 #include "support/capture_frames.h"
 
-#include <pcap/pcap.h>
-#include <zstd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <memory>
+
+#include <pcap/pcap.h>
+#include <zstd.h>
 
 #include "base/bytes.h"
 
@@ -64,8 +64,10 @@ struct Section {
   std::vector<Interface> interfaces;
 };
 
-// Enhanced and obsolete packet blocks: an interface number of four or, with a drop count, two bytes, then the same.
-void add_packet(const Section& section, ByteReader block, bool obsolete, std::vector<CapturedFrame>& frames) {
+// Enhanced and obsolete packet blocks: an interface number of four or, with a drop count, two
+// bytes, then the same.
+void add_packet(const Section& section, ByteReader block, bool obsolete,
+                std::vector<CapturedFrame>& frames) {
   const std::uint32_t interface = obsolete ? block.u16() : block.u32();
   block.skip((obsolete ? 2u : 0u) + 8);  // drop count, time
   const std::uint32_t captured = block.u32();
@@ -75,11 +77,13 @@ void add_packet(const Section& section, ByteReader block, bool obsolete, std::ve
   frames.push_back({section.interfaces[interface].link_type, wire, {data.begin(), data.end()}});
 }
 
-void add_simple_packet(const Section& section, ByteReader block, std::vector<CapturedFrame>& frames) {
+void add_simple_packet(const Section& section, ByteReader block,
+                       std::vector<CapturedFrame>& frames) {
   if (section.interfaces.empty()) return;
   const auto& [link_type, snaplen] = section.interfaces.front();
   const std::uint32_t wire = block.u32();
-  const std::size_t captured = std::min<std::size_t>(snaplen == 0 ? wire : std::min(wire, snaplen), block.remaining());
+  const std::size_t captured =
+      std::min<std::size_t>(snaplen == 0 ? wire : std::min(wire, snaplen), block.remaining());
   const Bytes data = block.bytes(captured);
   frames.push_back({link_type, wire, {data.begin(), data.end()}});
 }
@@ -91,7 +95,8 @@ std::vector<CapturedFrame> walk_pcapng(const std::vector<std::uint8_t>& file) {
   for (Bytes rest = file; rest.size() >= kBlockBytesMin;) {
     const std::uint32_t type = load<std::uint32_t>(rest.data(), section.order);
     if (type == kSectionHeader) {
-      section = {.order = load_le32(rest.data() + 8) == kByteOrderMagic ? ByteOrder::Little : ByteOrder::Big,
+      section = {.order = load_le32(rest.data() + 8) == kByteOrderMagic ? ByteOrder::Little
+                                                                        : ByteOrder::Big,
                  .interfaces = {}};
     }
     const std::uint32_t bytes = load<std::uint32_t>(rest.data() + 4, section.order);

@@ -1,5 +1,6 @@
-// Frames of a capture file for tests that need a reader independent of weir's own: libpcap, and, for the pcapng files
-// that libpcap refuses (several link types or snaplens), a walk over the blocks.
+// Frames of a capture file for tests that need a reader independent of weir's own: libpcap, and,
+// for the pcapng files that libpcap refuses (several link types or snaplens), a walk over the
+// blocks.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct CapturedFrame {
   }
 };
 
-// All frames that could be read; damage ends the list without a word. Empty when the file is neither pcap nor pcapng.
+// All frames that could be read; damage ends the list without a word. Empty when the file is
+// neither pcap nor pcapng.
 std::vector<CapturedFrame> read_frames(const std::filesystem::path& path);
 
 // The text of a zstd-compressed file; empty when it cannot be read.

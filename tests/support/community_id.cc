@@ -1,13 +1,13 @@
 #include "support/community_id.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <tuple>
 #include <vector>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 namespace weir::test {
 namespace {
@@ -26,14 +26,16 @@ bool contains(const std::array<std::uint16_t, kCount>& types, std::uint16_t type
 // Messages that nothing answers are not put in order.
 bool is_one_way(const PacketKeys& keys) {
   static constexpr std::array<std::uint16_t, 10> kPaired = {0, 8, 9, 10, 13, 14, 15, 16, 17, 18};
-  static constexpr std::array<std::uint16_t, 12> kPairedv6 = {128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145};
+  static constexpr std::array<std::uint16_t, 12> kPairedv6 = {128, 129, 130, 131, 133, 134,
+                                                              135, 136, 139, 140, 144, 145};
   if (keys.ip_protocol == kIcmp) return !contains(kPaired, keys.source_port);
   if (keys.ip_protocol == kIcmpv6) return !contains(kPairedv6, keys.source_port);
   return false;
 }
 
 bool protocol_has_ports(std::uint8_t protocol) {
-  return protocol == kIcmp || protocol == kTcp || protocol == kUdp || protocol == kIcmpv6 || protocol == kSctp;
+  return protocol == kIcmp || protocol == kTcp || protocol == kUdp || protocol == kIcmpv6 ||
+         protocol == kSctp;
 }
 
 void append_address(std::vector<std::uint8_t>& to, const IpAddress& address, bool version4) {

@@ -20,11 +20,13 @@ struct Parsed {
     for (const Layer& layer : layers()) types.push_back(layer.type);
     return types;
   }
-  [[nodiscard]] std::span<const Layer> layers() const { return {headers.layers.data(), headers.layer_count}; }
+  [[nodiscard]] std::span<const Layer> layers() const {
+    return {headers.layers.data(), headers.layer_count};
+  }
 };
 
-// The batches are as full as they can be, so that what one packet leaves behind would show in the next use of its
-// entry.
+// The batches are as full as they can be, so that what one packet leaves behind would show in the
+// next use of its entry.
 inline std::vector<Parsed> parse_all(std::span<const Packet> packets) {
   const auto batch = std::make_unique<PacketBatch>();
   const auto headers = std::make_unique<HeadersArray>();

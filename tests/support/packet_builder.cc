@@ -36,7 +36,8 @@ void PacketBuilder::u32(std::uint32_t value) {
 
 void PacketBuilder::address(int family, const std::string& text) {
   std::array<std::uint8_t, 16> raw{};
-  if (inet_pton(family, text.c_str(), raw.data()) != 1) throw std::invalid_argument("no address: " + text);
+  if (inet_pton(family, text.c_str(), raw.data()) != 1)
+    throw std::invalid_argument("no address: " + text);
   bytes_.insert(bytes_.end(), raw.begin(), raw.begin() + (family == AF_INET ? 4 : 16));
 }
 
@@ -152,7 +153,8 @@ PacketBuilder& PacketBuilder::tcp(std::uint16_t source, std::uint16_t destinatio
   return tcp(source, destination, TcpOptions{});
 }
 
-PacketBuilder& PacketBuilder::tcp(std::uint16_t source, std::uint16_t destination, const TcpOptions& options) {
+PacketBuilder& PacketBuilder::tcp(std::uint16_t source, std::uint16_t destination,
+                                  const TcpOptions& options) {
   follow(kNone16, 6, kNone16);
   u16(source);
   u16(destination);
@@ -220,7 +222,8 @@ PacketBuilder& PacketBuilder::vxlan(std::uint32_t vni) {
   return *this;
 }
 
-PacketBuilder& PacketBuilder::geneve(std::uint32_t vni, std::initializer_list<std::uint8_t> options) {
+PacketBuilder& PacketBuilder::geneve(std::uint32_t vni,
+                                     std::initializer_list<std::uint8_t> options) {
   u8(static_cast<unsigned>(options.size() / 4));
   u8(0);
   u16(0x88b5);
@@ -269,7 +272,8 @@ std::vector<std::uint8_t> PacketBuilder::build() const {
         break;
       case Length::Udp:
       case Length::Pppoe:
-        store_be(header + 4, static_cast<std::uint16_t>(bytes - (field.kind == Length::Pppoe ? 6 : 0)));
+        store_be(header + 4,
+                 static_cast<std::uint16_t>(bytes - (field.kind == Length::Pppoe ? 6 : 0)));
         break;
       case Length::GtpU:
         store_be(header + 2, static_cast<std::uint16_t>(bytes - 8));

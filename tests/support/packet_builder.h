@@ -1,7 +1,9 @@
-// Packets for tests, header by header from outside in. Lengths, next-protocol numbers and IPv4 checksums are filled in
-// when the packet is built; what a test wants to be wrong it sets afterwards.
+// Packets for tests, header by header from outside in. Lengths, next-protocol numbers and IPv4
+// checksums are filled in when the packet is built; what a test wants to be wrong it sets
+// afterwards.
 //
-//   const auto frame = PacketBuilder().ethernet().vlan(5).ipv4("10.0.0.1", "10.0.0.2").udp(5000, 53).payload(32).build();
+//   const auto frame = PacketBuilder().ethernet().vlan(5).ipv4("10.0.0.1", "10.0.0.2").udp(5000,
+//   53).payload(32).build();
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,8 @@ class PacketBuilder {
     std::vector<std::uint8_t> options;  // a multiple of 4 bytes
   };
   PacketBuilder& ipv4(const std::string& source, const std::string& destination);
-  PacketBuilder& ipv4(const std::string& source, const std::string& destination, const Ipv4Options& options);
+  PacketBuilder& ipv4(const std::string& source, const std::string& destination,
+                      const Ipv4Options& options);
   PacketBuilder& ipv6(const std::string& source, const std::string& destination);
   // Hop-by-hop, routing or destination options of `units` times 8 bytes, filled with Pad1.
   PacketBuilder& ipv6_extension(std::uint8_t number, std::uint8_t units = 1);
@@ -50,9 +53,10 @@ class PacketBuilder {
 
   PacketBuilder& gre();
   PacketBuilder& gre(std::uint32_t key);
-  PacketBuilder& vxlan(std::uint32_t vni);                                        // after udp(…, 4789)
-  PacketBuilder& geneve(std::uint32_t vni, std::initializer_list<std::uint8_t> options = {});  // after udp(…, 6081)
-  PacketBuilder& gtp_u(std::uint32_t endpoint);                                   // after udp(…, 2152)
+  PacketBuilder& vxlan(std::uint32_t vni);  // after udp(…, 4789)
+  PacketBuilder& geneve(std::uint32_t vni,
+                        std::initializer_list<std::uint8_t> options = {});  // after udp(…, 6081)
+  PacketBuilder& gtp_u(std::uint32_t endpoint);                             // after udp(…, 2152)
 
   PacketBuilder& bytes(Bytes bytes);
   PacketBuilder& payload(std::size_t count, std::uint8_t value = 'x');

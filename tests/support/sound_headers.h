@@ -1,4 +1,5 @@
-// What must hold for the result of parse_batch whatever the packet: for property tests and the fuzzer.
+// What must hold for the result of parse_batch whatever the packet: for property tests and the
+// fuzzer.
 #pragma once
 
 #include "base/headers.h"
@@ -16,7 +17,8 @@ inline const char* unsound(const Packet& packet, const Headers& headers, const P
     const Layer& layer = headers.layers[i];
     if (layer.type >= LayerType::kCount) return "a layer of no type";
     // Teredo without indications is the only header that takes no bytes.
-    const bool follows = i == 0 || layer.offset > previous || headers.layers[i - 1].type == LayerType::Teredo;
+    const bool follows =
+        i == 0 || layer.offset > previous || headers.layers[i - 1].type == LayerType::Teredo;
     if (!follows) return "layers do not ascend";
     if (layer.offset > packet.captured_bytes) return "a layer begins beyond the frame";
     previous = layer.offset;
@@ -29,9 +31,12 @@ inline const char* unsound(const Packet& packet, const Headers& headers, const P
   if (std::uint64_t{headers.payload_offset} + headers.payload_bytes > packet.captured_bytes) {
     return "the payload ends beyond the frame";
   }
-  if ((headers.tunnel_depth > 0) != (headers.inner_frame_offset > 0)) return "a tunnel without an inner frame";
-  if (headers.inner_frame_offset > packet.captured_bytes) return "the inner frame begins beyond the frame";
-  if ((keys.ip_version != 0) != (headers.network_offset != kNoOffset)) return "keys without a network header";
+  if ((headers.tunnel_depth > 0) != (headers.inner_frame_offset > 0))
+    return "a tunnel without an inner frame";
+  if (headers.inner_frame_offset > packet.captured_bytes)
+    return "the inner frame begins beyond the frame";
+  if ((keys.ip_version != 0) != (headers.network_offset != kNoOffset))
+    return "keys without a network header";
   if (keys.ip_version == 0 && headers.flow_hash != 0) return "a flow hash without IP";
   if (headers.first_fragment && !headers.fragment) return "a first fragment that is no fragment";
   return nullptr;

@@ -1,7 +1,8 @@
-// The Community ID that tshark gives a packet. It is the specification's, of the innermost tuple, except that the
-// addresses are those of the innermost IP header, but the protocol and the ports are those of the last header that has
-// ports; where there is none, the protocol is what the outermost IPv4 header says, and there is no ID without one (so
-// none for ESP over IPv6, or for a later fragment of IPv6). In tunnels the parts may be of different headers.
+// The Community ID that tshark gives a packet. It is the specification's, of the innermost tuple,
+// except that the addresses are those of the innermost IP header, but the protocol and the ports
+// are those of the last header that has ports; where there is none, the protocol is what the
+// outermost IPv4 header says, and there is no ID without one (so none for ESP over IPv6, or for a
+// later fragment of IPv6). In tunnels the parts may be of different headers.
 #pragma once
 
 #include <string>

@@ -45,6 +45,8 @@ int read(const ReadOptions& options) {
   const SystemClock clock;
   auto source = interface::CaptureFileSource::open(options.files);
   if (!source) return fail_session(session, "file", std::move(source).error(), *stats);
+  // A pipe is not waited for: what its packets come from is seen, and the filter tried, when they come.
+  (*source)->look_ahead(Duration(0));
   return run_session(session, **source, *signals, *stats, clock);
 }
 

@@ -1,6 +1,6 @@
-// Tags between an Ethernet header and its payload, other than VLAN's: provider backbone bridging (IEEE Std 802.1Q
-// clause 9.7, once 802.1ah), Cisco's VN-Tag and metadata (TrustSec; no public standards, the layouts are what captures
-// show). They name ports and groups, not tenants.
+// Tags between an Ethernet header and its payload, other than VLAN's: provider backbone bridging
+// (IEEE Std 802.1Q clause 9.7, once 802.1ah), Cisco's VN-Tag and metadata (TrustSec; no public
+// standards, the layouts are what captures show). They name ports and groups, not tenants.
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -32,7 +32,8 @@ namespace detail {
 inline constexpr std::uint32_t kMetadataFixedBytes = 4;  // version, length, EtherType
 inline constexpr std::uint32_t kMetadataOptionBytes = 4;
 
-inline Next decode_cisco_metadata(DecodeState& state, std::uint32_t length_at, bool ethertype_first) noexcept {
+inline Next decode_cisco_metadata(DecodeState& state, std::uint32_t length_at,
+                                  bool ethertype_first) noexcept {
   if (!state.has(kMetadataFixedBytes)) return state.stop_cut(kMetadataFixedBytes);
   const std::uint8_t* at = state.here();
   const std::uint32_t bytes = kMetadataFixedBytes + kMetadataOptionBytes * at[length_at];

@@ -1,5 +1,5 @@
-// Link types without a MAC header of their own: raw IP, BSD loopback, Linux cooked captures v1 and v2
-// (tcpdump.org/linktypes).
+// Link types without a MAC header of their own: raw IP, BSD loopback, Linux cooked captures v1 and
+// v2 (tcpdump.org/linktypes).
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -35,14 +35,18 @@ inline Next after_address_family(std::uint32_t family) noexcept {
   }
 }
 
-inline Next after_cooked_header(DecodeState& state, std::uint16_t device, std::uint16_t protocol) noexcept {
+inline Next after_cooked_header(DecodeState& state, std::uint16_t device,
+                                std::uint16_t protocol) noexcept {
   constexpr std::uint16_t kDeviceGre = 778;      // ARPHRD_IPGRE: the protocol field is GRE's
   constexpr std::uint16_t kDeviceNetlink = 824;  // ARPHRD_NETLINK: a netlink family
   constexpr std::uint16_t kProtocolLlc = 4;      // LINUX_SLL_P_802_2
   if (device == kDeviceNetlink) return kNothing;
   if (device == kDeviceGre) {
     state.tunnel_opened = true;
-    return {.space = Space::Gre, .or_else = Space::EtherType, .number = protocol, .or_else_number = protocol};
+    return {.space = Space::Gre,
+            .or_else = Space::EtherType,
+            .number = protocol,
+            .or_else_number = protocol};
   }
   if (protocol == kProtocolLlc) return {.space = Space::Llc};
   return by_ethertype(protocol);

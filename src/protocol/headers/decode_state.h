@@ -1,11 +1,13 @@
-// What the decoders of one packet share: where they stand, how far they may read, and where their findings go.
+// What the decoders of one packet share: where they stand, how far they may read, and where their
+// findings go.
 //
-// A decoder is a function `Next decode_x(DecodeState&)`, one for each protocol header, in a file named for it. It
-// checks that its header is there (`has`), records it (`take`), fills what the header says into `headers` and `keys`,
-// and returns the number by which the header names what follows. It knows no other decoder: decoder_table.cc does.
+// A decoder is a function `Next decode_x(DecodeState&)`, one for each protocol header, in a file
+// named for it. It checks that its header is there (`has`), records it (`take`), fills what the
+// header says into `headers` and `keys`, and returns the number by which the header names what
+// follows. It knows no other decoder: decoder_table.cc does.
 //
-// Invariants: position <= limit <= declared; all three count bytes from the start of the frame; nothing at or after
-// `limit` is ever read.
+// Invariants: position <= limit <= declared; all three count bytes from the start of the frame;
+// nothing at or after `limit` is ever read.
 #pragma once
 
 #include <algorithm>
@@ -36,31 +38,40 @@ struct Next {
   std::uint16_t number = 0;
   std::uint16_t or_else_number = 0;
 
-  [[nodiscard]] constexpr bool is(Space s, std::uint16_t n) const noexcept { return space == s && number == n; }
+  [[nodiscard]] constexpr bool is(Space s, std::uint16_t n) const noexcept {
+    return space == s && number == n;
+  }
 };
 inline constexpr Next kNothing{};
 
 constexpr Next link_frame(LinkType type) noexcept {
   return {.space = Space::Link, .number = static_cast<std::uint16_t>(type)};
 }
-constexpr Next by_ethertype(std::uint16_t type) noexcept { return {.space = Space::EtherType, .number = type}; }
-constexpr Next by_ip_protocol(std::uint8_t number) noexcept { return {.space = Space::IpProtocol, .number = number}; }
+constexpr Next by_ethertype(std::uint16_t type) noexcept {
+  return {.space = Space::EtherType, .number = type};
+}
+constexpr Next by_ip_protocol(std::uint8_t number) noexcept {
+  return {.space = Space::IpProtocol, .number = number};
+}
 
-// Headers begin and end before this offset; what an offset of 16 bits can name, less what a decoder may skip unseen.
+// Headers begin and end before this offset; what an offset of 16 bits can name, less what a decoder
+// may skip unseen.
 inline constexpr std::uint32_t kHeaderBytesMax = 0xff00;
 
 struct DecodeState {
   const std::uint8_t* frame;
   std::uint32_t position;  // first byte that no header has claimed yet
-  std::uint32_t limit;     // end of what may be read: captured, and inside every length field so far
-  std::uint32_t declared;  // where the enclosing length fields, or the wire length, say that the packet ends
+  std::uint32_t limit;  // end of what may be read: captured, and inside every length field so far
+  std::uint32_t
+      declared;  // where the enclosing length fields, or the wire length, say that the packet ends
   Headers* headers;
   PacketKeys* keys;
   std::uint8_t layer_count = 0;
   std::uint8_t tunnel_depth = 0;
-  std::uint8_t ip_version = 0;   // of the innermost IP header so far
-  bool tunnel_opened = false;    // a tunnel header was seen and its frame or packet has not begun yet
-  bool in_fragment = false;      // an IP layer so far is a fragment: lengths inside it name the whole, not the part
+  std::uint8_t ip_version = 0;  // of the innermost IP header so far
+  bool tunnel_opened = false;  // a tunnel header was seen and its frame or packet has not begun yet
+  bool in_fragment =
+      false;  // an IP layer so far is a fragment: lengths inside it name the whole, not the part
 
   [[nodiscard]] const std::uint8_t* here() const noexcept { return frame + position; }
   [[nodiscard]] std::uint32_t readable() const noexcept { return limit - position; }
@@ -74,20 +85,22 @@ struct DecodeState {
     note(reason);
     return kNothing;
   }
-  // For a header of `bytes` bytes that has() denied: the snaplen's doing if the packet goes on behind the cut.
+  // For a header of `bytes` bytes that has() denied: the snaplen's doing if the packet goes on
+  // behind the cut.
   [[nodiscard]] Next stop_cut(std::uint32_t bytes) const noexcept {
     const bool snapped = declared > limit && bytes <= declared - position;
     return stop(snapped ? MalformedReason::SnappedHeader : MalformedReason::TruncatedHeader);
   }
 
-  // Claims the next `bytes` bytes, which has() granted, as a header. False: weir follows no further, the decoder
-  // returns kNothing.
+  // Claims the next `bytes` bytes, which has() granted, as a header. False: weir follows no
+  // further, the decoder returns kNothing.
   [[nodiscard]] bool take(LayerType type, std::uint32_t bytes) noexcept {
     if (layer_count == kLayersMax || position + bytes > kHeaderBytesMax) [[unlikely]] {
       note(MalformedReason::TooDeep);
       return false;
     }
-    headers->layers[layer_count++] = {.type = type, .reserved = 0, .offset = static_cast<std::uint16_t>(position)};
+    headers->layers[layer_count++] = {
+        .type = type, .reserved = 0, .offset = static_cast<std::uint16_t>(position)};
     position += bytes;
     return true;
   }
@@ -123,7 +136,9 @@ struct DecodeState {
     keys->source_port = 0;
     keys->destination_port = 0;
   }
-  void begin_transport() const noexcept { headers->transport_offset = static_cast<std::uint16_t>(position); }
+  void begin_transport() const noexcept {
+    headers->transport_offset = static_cast<std::uint16_t>(position);
+  }
 };
 
 using Decoder = Next (*)(DecodeState&) noexcept;

@@ -29,7 +29,8 @@ struct Row {
 
 constexpr std::uint16_t number_of(LinkType type) { return static_cast<std::uint16_t>(type); }
 
-// tcpdump.org/linktypes; IANA: IEEE 802 numbers, PPP numbers, protocol numbers, service names and port numbers.
+// tcpdump.org/linktypes; IANA: IEEE 802 numbers, PPP numbers, protocol numbers, service names and
+// port numbers.
 constexpr Row kRows[] = {
     {Space::Link, number_of(LinkType::Null), decode_null},
     {Space::Link, number_of(LinkType::Ethernet), decode_ethernet},
@@ -127,7 +128,7 @@ constexpr std::array<Slot, kSlots> hash_rows() {
   for (const Row& row : kRows) {
     const std::uint32_t key = key_of(row.space, row.number);
     std::size_t slot = slot_of(key);
-    while (slots[slot].decoder != nullptr) slot = (slot + 1) % kSlots;
+    while (slots[slot].key != 0) slot = (slot + 1) % kSlots;
     slots[slot] = {key, row.decoder};
   }
   return slots;
@@ -136,7 +137,8 @@ constexpr std::array<Slot, kSlots> kTable = hash_rows();
 
 Decoder find(Space space, std::uint16_t number) noexcept {
   const std::uint32_t key = key_of(space, number);
-  for (std::size_t slot = slot_of(key); kTable[slot].decoder != nullptr; slot = (slot + 1) % kSlots) {
+  for (std::size_t slot = slot_of(key); kTable[slot].key != 0;
+       slot = (slot + 1) % kSlots) {
     if (kTable[slot].key == key) return kTable[slot].decoder;
   }
   return nullptr;

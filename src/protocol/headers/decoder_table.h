@@ -1,14 +1,17 @@
-// Which decoder knows which number. The table itself, the one place that knows every protocol, is decoder_table.cc.
+// Which decoder knows which number. The table itself, the one place that knows every protocol, is
+// decoder_table.cc.
 #pragma once
 
 #include "protocol/headers/decode_state.h"
 
 namespace weir::protocol {
 
-// Whether a UDP port may have a row in the table: false for all but a few, and without a look into it.
+// Whether a UDP port may have a row in the table: false for all but a few, and without a look into
+// it.
 [[nodiscard]] constexpr bool may_be_tunnel_port(std::uint16_t port) noexcept {
-  constexpr std::uint64_t kPortsModulo64 = 1ull << (2152 % 64) | 1ull << (3544 % 64) | 1ull << (4789 % 64) |
-                                           1ull << (6081 % 64) | 1ull << (8472 % 64);
+  constexpr std::uint64_t kPortsModulo64 = 1ull << (2152 % 64) | 1ull << (3544 % 64) |
+                                           1ull << (4789 % 64) | 1ull << (6081 % 64) |
+                                           1ull << (8472 % 64);
   return ((kPortsModulo64 >> (port % 64)) & 1) != 0;
 }
 

@@ -1,5 +1,6 @@
-// GRE version 0 with all optional fields (RFC 1701, RFC 2784, RFC 2890), version 1 as PPTP uses it (RFC 2637), ERSPAN
-// types I, II and III (draft-foschiano-erspan), and WCCP redirection (draft-wilson-wrec-wccp-v2).
+// GRE version 0 with all optional fields (RFC 1701, RFC 2784, RFC 2890), version 1 as PPTP uses it
+// (RFC 2637), ERSPAN types I, II and III (draft-foschiano-erspan), and WCCP redirection
+// (draft-wilson-wrec-wccp-v2).
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -20,7 +21,8 @@ inline constexpr std::uint16_t kGreSequence = 0x1000;
 inline constexpr std::uint16_t kGreAcknowledgment = 0x0080;
 inline constexpr std::uint16_t kGreVersionMask = 0x0007;
 
-// The source route entries of RFC 1701 from `bytes` on, up to the empty one. 0: the packet ends before it.
+// The source route entries of RFC 1701 from `bytes` on, up to the empty one. 0: the packet ends
+// before it.
 inline std::uint32_t skip_gre_routes(const DecodeState& state, std::uint32_t bytes) noexcept {
   while (state.has(bytes + 4)) {
     const std::uint8_t* entry = state.here() + bytes;
@@ -59,7 +61,10 @@ inline Next decode_gre(DecodeState& state) noexcept {
   if (version == 1 && !sequenced) return kNothing;  // a bare acknowledgment
   state.tunnel_opened = true;
   if (protocol == kGreErspan2 && !sequenced) return link_frame(LinkType::Ethernet);  // type I
-  return {.space = Space::Gre, .or_else = Space::EtherType, .number = protocol, .or_else_number = protocol};
+  return {.space = Space::Gre,
+          .or_else = Space::EtherType,
+          .number = protocol,
+          .or_else_number = protocol};
 }
 
 inline Next decode_erspan2(DecodeState& state) noexcept {
@@ -88,7 +93,8 @@ inline Next decode_erspan3(DecodeState& state) noexcept {
   }
 }
 
-// Version 2 puts four bytes before the packet, version 1 none; they don't look like the start of IPv4.
+// Version 2 puts four bytes before the packet, version 1 none; they don't look like the start of
+// IPv4.
 inline Next decode_wccp(DecodeState& state) noexcept {
   constexpr std::uint32_t kRedirectBytes = 4;
   if (state.has(1) && (*state.here() >> 4) == 4) return by_ethertype(kEtherTypeIpv4);

@@ -9,7 +9,8 @@ namespace weir::protocol {
 
 namespace detail {
 
-// For each type the type that answers it, as Community ID v1 pairs them; 0xff: none, the message stands alone.
+// For each type the type that answers it, as Community ID v1 pairs them; 0xff: none, the message
+// stands alone.
 using AnswerTypes = std::array<std::uint8_t, 256>;
 
 template <std::size_t kPairs>
@@ -39,9 +40,10 @@ inline constexpr AnswerTypes kIcmpv6Answers = answer_types({
     {144, 145},  // home agent address discovery
 });
 
-// Type and answering type take the place of the ports, so that request and reply are one flow; type and code do for
-// messages without an answer.
-inline Next decode_icmp_header(DecodeState& state, LayerType layer, const AnswerTypes& answers) noexcept {
+// Type and answering type take the place of the ports, so that request and reply are one flow; type
+// and code do for messages without an answer.
+inline Next decode_icmp_header(DecodeState& state, LayerType layer,
+                               const AnswerTypes& answers) noexcept {
   constexpr std::uint32_t kBytes = 8;
   if (state.has(2)) {
     const std::uint8_t* at = state.here();

@@ -1,5 +1,6 @@
-// IEEE 802.11 (IEEE Std 802.11 clause 9.2) and the radiotap header before it (radiotap.org). Data frames go on with
-// LLC; management and control frames, encrypted ones, later fragments and aggregates end here without a reason.
+// IEEE 802.11 (IEEE Std 802.11 clause 9.2) and the radiotap header before it (radiotap.org). Data
+// frames go on with LLC; management and control frames, encrypted ones, later fragments and
+// aggregates end here without a reason.
 #pragma once
 
 #include "protocol/headers/decode_state.h"
@@ -58,7 +59,9 @@ inline Next decode_80211_header(DecodeState& state, bool padded) noexcept {
 
 }  // namespace detail
 
-inline Next decode_80211(DecodeState& state) noexcept { return detail::decode_80211_header(state, false); }
+inline Next decode_80211(DecodeState& state) noexcept {
+  return detail::decode_80211_header(state, false);
+}
 
 inline Next decode_radiotap(DecodeState& state) noexcept {
   constexpr std::uint32_t kFixedBytes = 8;

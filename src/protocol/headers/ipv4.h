@@ -7,8 +7,10 @@
 
 namespace weir::protocol {
 
-// ::ffff:a.b.c.d in two whole words: the flow hash reads words, and a load from several smaller stores stalls.
-[[gnu::always_inline]] inline void store_mapped(IpAddress& to, const std::uint8_t* address) noexcept {
+// ::ffff:a.b.c.d in two whole words: the flow hash reads words, and a load from several smaller
+// stores stalls.
+[[gnu::always_inline]] inline void store_mapped(IpAddress& to,
+                                                const std::uint8_t* address) noexcept {
   store_le(to.bytes.data(), std::uint64_t{0});
   store_le(to.bytes.data() + 8, (std::uint64_t{load_le32(address)} << 32) | 0xffff0000u);
 }
@@ -17,12 +19,16 @@ namespace weir::protocol {
   constexpr std::uint32_t kFixedBytes = 20;
   constexpr std::uint16_t kMoreFragments = 0x2000;
   constexpr std::uint16_t kOffsetMask = 0x1fff;
-  if (!state.has(kFixedBytes)) [[unlikely]] return state.stop_cut(kFixedBytes);
+  if (!state.has(kFixedBytes)) [[unlikely]]
+    return state.stop_cut(kFixedBytes);
   const std::uint8_t* at = state.here();
-  if ((at[0] >> 4) != 4) [[unlikely]] return state.stop(MalformedReason::BadVersion);
+  if ((at[0] >> 4) != 4) [[unlikely]]
+    return state.stop(MalformedReason::BadVersion);
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
-  if (header_bytes < kFixedBytes) [[unlikely]] return state.stop(MalformedReason::BadHeaderLength);
-  if (!state.has(header_bytes)) [[unlikely]] return state.stop_cut(header_bytes);
+  if (header_bytes < kFixedBytes) [[unlikely]]
+    return state.stop(MalformedReason::BadHeaderLength);
+  if (!state.has(header_bytes)) [[unlikely]]
+    return state.stop_cut(header_bytes);
 
   state.begin_ip(4);
   store_mapped(state.keys->source, at + 12);
@@ -30,7 +36,8 @@ namespace weir::protocol {
   state.keys->ip_protocol = at[9];
   if (!state.take(LayerType::Ipv4, header_bytes)) return kNothing;
 
-  // 0 is what segmentation offload leaves in packets longer than the field can say: they reach to the frame's end.
+  // 0 is what segmentation offload leaves in packets longer than the field can say: they reach to
+  // the frame's end.
   const std::uint32_t total_bytes = load_be16(at + 2);
   if (total_bytes >= header_bytes) [[likely]] {
     state.end_after(total_bytes - header_bytes, MalformedReason::BadTotalLength);

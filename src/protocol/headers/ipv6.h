@@ -1,5 +1,5 @@
-// IPv6 and its extension headers (RFC 8200; AH: RFC 4302, ESP: RFC 4303, mobility: RFC 6275, HIP: RFC 7401,
-// shim6: RFC 5533).
+// IPv6 and its extension headers (RFC 8200; AH: RFC 4302, ESP: RFC 4303, mobility: RFC 6275, HIP:
+// RFC 7401, shim6: RFC 5533).
 #pragma once
 
 #include <cstring>
@@ -12,9 +12,11 @@ inline constexpr std::uint8_t kNoNextHeader = 59;
 
 [[gnu::always_inline]] inline Next decode_ipv6(DecodeState& state) noexcept {
   constexpr std::uint32_t kBytes = 40;
-  if (!state.has(kBytes)) [[unlikely]] return state.stop_cut(kBytes);
+  if (!state.has(kBytes)) [[unlikely]]
+    return state.stop_cut(kBytes);
   const std::uint8_t* at = state.here();
-  if ((at[0] >> 4) != 6) [[unlikely]] return state.stop(MalformedReason::BadVersion);
+  if ((at[0] >> 4) != 6) [[unlikely]]
+    return state.stop(MalformedReason::BadVersion);
 
   state.begin_ip(6);
   std::memcpy(state.keys->source.bytes.data(), at + 8, 16);
@@ -35,8 +37,8 @@ inline Next decode_ipv6_in_ip(DecodeState& state) noexcept {
   return decode_ipv6(state);
 }
 
-// Headers of the common form: next header, length in units of 8 bytes without the first. What no header follows is
-// itself the upper-layer protocol (mobility, HIP and shim6 messages).
+// Headers of the common form: next header, length in units of 8 bytes without the first. What no
+// header follows is itself the upper-layer protocol (mobility, HIP and shim6 messages).
 template <LayerType kType>
 Next decode_ipv6_extension(DecodeState& state) noexcept {
   if (state.ip_version != 6 && kType != LayerType::Ipv6Hip) return kNothing;
@@ -46,8 +48,8 @@ Next decode_ipv6_extension(DecodeState& state) noexcept {
   const std::uint32_t bytes = kUnit + kUnit * at[1];
   if (!state.has(bytes)) return state.stop_cut(bytes);
   if (!state.take(kType, bytes)) return kNothing;
-  constexpr bool kCanBeLast =
-      kType == LayerType::Ipv6Mobility || kType == LayerType::Ipv6Hip || kType == LayerType::Ipv6Shim6;
+  constexpr bool kCanBeLast = kType == LayerType::Ipv6Mobility || kType == LayerType::Ipv6Hip ||
+                              kType == LayerType::Ipv6Shim6;
   if (!kCanBeLast || at[0] != kNoNextHeader) state.keys->ip_protocol = at[0];
   return by_ip_protocol(at[0]);
 }
@@ -62,7 +64,8 @@ inline Next decode_ipv6_fragment(DecodeState& state) noexcept {
   if (!state.take(LayerType::Ipv6Fragment, kBytes)) return kNothing;
   state.keys->ip_protocol = at[0];
   const std::uint16_t fragment = load_be16(at + 2);
-  if ((fragment & (kOffsetMask | kMoreFragments)) != 0) {  // 0: an atomic fragment (RFC 6946), a whole packet
+  if ((fragment & (kOffsetMask | kMoreFragments)) !=
+      0) {  // 0: an atomic fragment (RFC 6946), a whole packet
     state.headers->fragment = true;
     state.in_fragment = true;
     if ((fragment & kOffsetMask) != 0) return kNothing;
@@ -70,8 +73,8 @@ inline Next decode_ipv6_fragment(DecodeState& state) noexcept {
   return by_ip_protocol(at[0]);
 }
 
-// Over IPv4 too. Length in units of 4 bytes without the first two. The shortest form is that of RFC 1826, without
-// sequence number and authentication data.
+// Over IPv4 too. Length in units of 4 bytes without the first two. The shortest form is that of RFC
+// 1826, without sequence number and authentication data.
 inline Next decode_authentication_header(DecodeState& state) noexcept {
   constexpr std::uint32_t kFixedBytes = 8;
   if (!state.has(kFixedBytes)) return state.stop_cut(kFixedBytes);

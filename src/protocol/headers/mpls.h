@@ -1,6 +1,7 @@
-// MPLS label stack (RFC 3032), one layer a label. Nothing in the stack names its payload; as everywhere, the first
-// nibble decides (RFC 4928 2, RFC 4385 2-5): 4 and 6 are IP, 1 is an associated channel, anything else an Ethernet
-// pseudo-wire with or without control word (RFC 4448).
+// MPLS label stack (RFC 3032), one layer a label. Nothing in the stack names its payload; as
+// everywhere, the first nibble decides (RFC 4928 2, RFC 4385 2-5): 4 and 6 are IP, 1 is an
+// associated channel, anything else an Ethernet pseudo-wire with or without control word (RFC
+// 4448).
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -9,10 +10,9 @@ namespace weir::protocol {
 
 inline constexpr std::uint32_t kControlWordBytes = 4;
 
-// Whether an Ethernet header can start `skip` bytes further on: its type is one of those that a pseudo-wire carries.
+// Whether an Ethernet header can start `skip` bytes further on: its type is one of those that a
+// pseudo-wire carries.
 inline bool looks_like_ethernet(const DecodeState& state, std::uint32_t skip) noexcept {
-  constexpr std::uint32_t kEthernetBytes = 14;
-  constexpr std::uint16_t kLengthMax = 1500;
   if (!state.has(skip + kEthernetBytes)) return false;
   const std::uint16_t type = load_be16(state.here() + skip + 12);
   switch (type) {
@@ -29,7 +29,8 @@ inline bool looks_like_ethernet(const DecodeState& state, std::uint32_t skip) no
     case 0x9000:  // loopback test
       return true;
     default:
-      return type <= kLengthMax && type <= state.declared - state.position - skip - kEthernetBytes;
+      return type <= kLengthFieldMax &&
+             type <= state.declared - state.position - skip - kEthernetBytes;
   }
 }
 
@@ -43,7 +44,12 @@ inline Next decode_mpls_payload(DecodeState& state) noexcept {
     case 1:
       return kNothing;
     case 0:
-      // A control word begins with 0, and so do many MAC addresses.
+      // A control word begins with 0, and so do many MAC addresses: both possible types must be
+      // seen to tell.
+      if (!state.has(kControlWordBytes + kEthernetBytes)) {
+        const bool cut = state.declared - state.position >= kControlWordBytes + kEthernetBytes;
+        return cut ? state.stop_cut(kControlWordBytes + kEthernetBytes) : kNothing;
+      }
       if (looks_like_ethernet(state, kControlWordBytes)) {
         state.position += kControlWordBytes;
       } else if (!looks_like_ethernet(state, 0)) {

@@ -11,8 +11,8 @@
 namespace weir::protocol {
 namespace {
 
-// The way of most packets, through the same decoders as all others but without the table: Ethernet, perhaps one tag,
-// IP, TCP or UDP. Stops where it is another way.
+// The way of most packets, through the same decoders as all others but without the table: Ethernet,
+// perhaps one tag, IP, TCP or UDP. Stops where it is another way.
 [[gnu::always_inline]] inline Next decode_usual_layers(DecodeState& state) noexcept {
   Next next = decode_ethernet(state);
   if (next.is(Space::EtherType, kEtherTypeVlan)) next = decode_vlan(state);
@@ -75,7 +75,8 @@ void parse_packet(const Packet& packet, Headers& headers, PacketKeys& keys) noex
 
   if (packet.link_type == LinkType::Ethernet) [[likely]] {
     const Next next = decode_usual_layers(state);
-    if (is_last(next)) [[likely]] return finish(state);
+    if (is_last(next)) [[likely]]
+      return finish(state);
     DecodeState rest = state;  // a copy, so that `state` never leaves the registers
     (void)decode_remaining_layers(rest, next);
     return finish(rest);

@@ -1,4 +1,5 @@
-// PPP (RFC 1661) with or without HDLC framing (RFC 1662) and field compression, Cisco HDLC, PPPoE (RFC 2516).
+// PPP (RFC 1661) with or without HDLC framing (RFC 1662) and field compression, Cisco HDLC, PPPoE
+// (RFC 2516).
 #pragma once
 
 #include "protocol/headers/decode_state.h"
@@ -11,7 +12,8 @@ inline Next decode_ppp(DecodeState& state) noexcept {
   const std::uint8_t* at = state.here();
   const std::uint32_t framing = load_be16(at) == kAddressAndControl ? 2 : 0;
   if (!state.has(framing + 1)) return state.stop_cut(framing + 1);
-  // Protocol numbers are odd in the last octet and even in the first, so that the first may be left out.
+  // Protocol numbers are odd in the last octet and even in the first, so that the first may be left
+  // out.
   const bool compressed = (at[framing] & 1) != 0;
   const std::uint32_t bytes = framing + (compressed ? 1 : 2);
   if (!state.has(bytes)) return state.stop_cut(bytes);

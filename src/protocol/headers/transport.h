@@ -23,12 +23,15 @@ inline Next stop_cut_transport(const DecodeState& state, std::uint32_t bytes) no
 
 [[gnu::always_inline]] inline Next decode_tcp(DecodeState& state) noexcept {
   constexpr std::uint32_t kFixedBytes = 20;
-  if (!state.has(kFixedBytes)) [[unlikely]] return detail::stop_cut_transport(state, kFixedBytes);
+  if (!state.has(kFixedBytes)) [[unlikely]]
+    return detail::stop_cut_transport(state, kFixedBytes);
   detail::store_ports(state);
   const std::uint8_t* at = state.here();
   const std::uint32_t bytes = (at[12] >> 4) * 4u;
-  if (bytes < kFixedBytes) [[unlikely]] return state.stop(MalformedReason::BadHeaderLength);
-  if (!state.has(bytes)) [[unlikely]] return state.stop_cut(bytes);
+  if (bytes < kFixedBytes) [[unlikely]]
+    return state.stop(MalformedReason::BadHeaderLength);
+  if (!state.has(bytes)) [[unlikely]]
+    return state.stop_cut(bytes);
   state.begin_transport();
   state.headers->tcp_flags = at[13];
   (void)state.take(LayerType::Tcp, bytes);
@@ -37,7 +40,8 @@ inline Next stop_cut_transport(const DecodeState& state, std::uint32_t bytes) no
 
 [[gnu::always_inline]] inline Next decode_udp(DecodeState& state) noexcept {
   constexpr std::uint32_t kBytes = 8;
-  if (!state.has(kBytes)) [[unlikely]] return detail::stop_cut_transport(state, kBytes);
+  if (!state.has(kBytes)) [[unlikely]]
+    return detail::stop_cut_transport(state, kBytes);
   detail::store_ports(state);
   const std::uint8_t* at = state.here();
   state.begin_transport();

@@ -1,5 +1,6 @@
-// Tunnels in UDP, found by port: VXLAN (RFC 7348), GENEVE (RFC 8926), GTP-U (3GPP TS 29.281), Teredo (RFC 4380). Any
-// program may use their ports, so what does not look like the tunnel is left alone: it is UDP, and not malformed.
+// Tunnels in UDP, found by port: VXLAN (RFC 7348), GENEVE (RFC 8926), GTP-U (3GPP TS 29.281),
+// Teredo (RFC 4380). Any program may use their ports, so what does not look like the tunnel is left
+// alone: it is UDP, and not malformed.
 #pragma once
 
 #include "protocol/headers/ethernet.h"
@@ -31,13 +32,15 @@ inline void read_aws_option(TenantIdentity& tenant, std::uint8_t type, const std
   if ((type & kTypeMask) == kAttachment) tenant.gwlb_attachment = load_be64(data);
 }
 
-inline void read_geneve_options(const DecodeState& state, const std::uint8_t* at, std::uint32_t bytes) noexcept {
+inline void read_geneve_options(const DecodeState& state, const std::uint8_t* at,
+                                std::uint32_t bytes) noexcept {
   constexpr std::uint32_t kOptionBytes = 4;
   constexpr std::uint16_t kAwsClass = 0x0108;
   while (bytes >= kOptionBytes) {
     const std::uint32_t data_bytes = (at[3] & 0x1fu) * 4;
     if (data_bytes > bytes - kOptionBytes) break;
-    if (load_be16(at) == kAwsClass) read_aws_option(state.keys->tenant, at[2], at + kOptionBytes, data_bytes);
+    if (load_be16(at) == kAwsClass)
+      read_aws_option(state.keys->tenant, at[2], at + kOptionBytes, data_bytes);
     at += kOptionBytes + data_bytes;
     bytes -= kOptionBytes + data_bytes;
   }
@@ -65,7 +68,8 @@ inline Next decode_gtp_u(DecodeState& state) noexcept {
   constexpr std::uint32_t kOptionalBytes = 4;
   constexpr std::uint8_t kVersionAndType = 0x30;  // version 1, GTP and not GTP'
   constexpr std::uint8_t kVersionAndTypeMask = 0xf0;
-  constexpr std::uint8_t kHasOptional = 0x07;  // extension, sequence or N-PDU number: then all three are there
+  constexpr std::uint8_t kHasOptional =
+      0x07;  // extension, sequence or N-PDU number: then all three are there
   constexpr std::uint8_t kHasExtension = 0x04;
   constexpr std::uint8_t kUserPacket = 0xff;  // T-PDU
   if (!state.has(1) || (*state.here() & kVersionAndTypeMask) != kVersionAndType) return kNothing;
@@ -91,14 +95,16 @@ inline Next decode_gtp_u(DecodeState& state) noexcept {
   if (end < state.position) return state.stop(MalformedReason::BadHeaderLength);
   state.end_after(end - state.position, MalformedReason::BadHeaderLength);
   if (at[1] != kUserPacket || !state.has(1)) return kNothing;
-  // Without the tunnel's set-up nothing says what it carries; a 5G session may carry Ethernet or no protocol at all.
+  // Without the tunnel's set-up nothing says what it carries; a 5G session may carry Ethernet or no
+  // protocol at all.
   const unsigned version = *state.here() >> 4;
   if (version != 4 && version != 6) return kNothing;
   state.tunnel_opened = true;
   return by_ethertype(version == 4 ? kEtherTypeIpv4 : kEtherTypeIpv6);
 }
 
-// IPv6, perhaps behind an authentication and an origin indication (RFC 4380 5.1.1); the IPv6 length must fit.
+// IPv6, perhaps behind an authentication and an origin indication (RFC 4380 5.1.1); the IPv6 length
+// must fit.
 inline Next decode_teredo(DecodeState& state) noexcept {
   constexpr std::uint16_t kOrigin = 0x0000;
   constexpr std::uint16_t kAuthentication = 0x0001;
@@ -107,10 +113,12 @@ inline Next decode_teredo(DecodeState& state) noexcept {
   constexpr std::uint32_t kIpv6Bytes = 40;
   const std::uint8_t* at = state.here();
   std::uint32_t bytes = 0;
-  if (state.has(4) && load_be16(at) == kAuthentication) bytes += kAuthenticationBytes + at[2] + at[3];
+  if (state.has(4) && load_be16(at) == kAuthentication)
+    bytes += kAuthenticationBytes + at[2] + at[3];
   if (state.has(bytes + 2) && load_be16(at + bytes) == kOrigin) bytes += kOriginBytes;
   if (!state.has(bytes + kIpv6Bytes) || (at[bytes] >> 4) != 6) return kNothing;
-  if (bytes + kIpv6Bytes + load_be16(at + bytes + 4) > state.declared - state.position) return kNothing;
+  if (bytes + kIpv6Bytes + load_be16(at + bytes + 4) > state.declared - state.position)
+    return kNothing;
   if (!state.take(LayerType::Teredo, bytes)) return kNothing;
   state.tunnel_opened = true;
   return by_ethertype(kEtherTypeIpv6);

@@ -1,25 +1,28 @@
-// Every header of every packet of twenty captures, field by field, as tshark saw it: the layer offsets must be right
-// for the fields read through them to be equal.
+// Every header of every packet of twenty captures, field by field, as tshark saw it: the layer
+// offsets must be right for the fields read through them to be equal.
 #include <arpa/inet.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 #include <sstream>
 
+#include <gtest/gtest.h>
+
 #include "base/bytes.h"
-#include "support/tshark_community_id.h"
 #include "support/data_set.h"
 #include "support/headers_of.h"
+#include "support/tshark_community_id.h"
 
 namespace weir::test {
 namespace {
 
-using Fields = std::map<std::string, std::string>;  // column name → values, outer first, joined by commas
+using Fields =
+    std::map<std::string, std::string>;  // column name → values, outer first, joined by commas
 
 std::string hex(std::uint32_t value, int digits) {
   std::string text;
-  for (int digit = digits - 1; digit >= 0; --digit) text += "0123456789abcdef"[(value >> (4 * digit)) & 0xf];
+  for (int digit = digits - 1; digit >= 0; --digit)
+    text += "0123456789abcdef"[(value >> (4 * digit)) & 0xf];
   return text;
 }
 std::string hex16(unsigned value) { return "0x" + hex(value, 4); }
@@ -175,12 +178,14 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-// Error messages quote the headers of the packet that caused them. tshark dissects those too; to weir they are payload.
+// Error messages quote the headers of the packet that caused them. tshark dissects those too; to
+// weir they are payload.
 bool is_icmp_error(const CapturedFrame& frame, const Parsed& parsed) {
   if (parsed.headers.layer_count == 0) return false;
   const Layer& last = parsed.layers().back();
   const std::uint8_t type = frame.bytes[last.offset];
-  if (last.type == LayerType::Icmp) return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+  if (last.type == LayerType::Icmp)
+    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
   return last.type == LayerType::Icmpv6 && type >= 1 && type <= 4;
 }
 
@@ -189,8 +194,9 @@ bool equal_or_quoting(const std::string& ours, const std::string& theirs, bool q
   return quoting && (ours.empty() || theirs.starts_with(ours + ","));
 }
 
-const std::vector<std::string> kNotOfHeaders = {"frame.number",       "frame.time_epoch", "frame.len",  "frame.cap_len",
-                                                "frame.interface_id", "frame.protocols",  "tcp.stream", "udp.stream"};
+const std::vector<std::string> kNotOfHeaders = {
+    "frame.number",       "frame.time_epoch", "frame.len",  "frame.cap_len",
+    "frame.interface_id", "frame.protocols",  "tcp.stream", "udp.stream"};
 
 void compare(const std::string& capture, const std::string& table) {
   const std::vector<CapturedFrame> frames = read_frames(data_set_dir() / capture);
@@ -210,10 +216,11 @@ void compare(const std::string& capture, const std::string& table) {
     for (std::size_t i = 0; i < columns.size(); ++i) {
       // tshark believes an IP length beyond the frame, weir counts what is there.
       if (lying && columns[i] == "tcp.len") continue;
-      if (std::find(kNotOfHeaders.begin(), kNotOfHeaders.end(), columns[i]) != kNotOfHeaders.end()) continue;
+      if (std::find(kNotOfHeaders.begin(), kNotOfHeaders.end(), columns[i]) != kNotOfHeaders.end())
+        continue;
       EXPECT_TRUE(equal_or_quoting(ours[columns[i]], values[i], quoting))
-          << capture << " packet " << number + 1 << " " << columns[i] << ": " << ours[columns[i]] << ", tshark "
-          << values[i];
+          << capture << " packet " << number + 1 << " " << columns[i] << ": " << ours[columns[i]]
+          << ", tshark " << values[i];
     }
   }
   EXPECT_EQ(number, frames.size()) << capture;
@@ -222,10 +229,12 @@ void compare(const std::string& capture, const std::string& table) {
 TEST(L2L4Table, EveryFieldOfEveryPacketIsAsTsharkSawIt) {
   WEIR_SKIP_WITHOUT_DATA();
   std::size_t tables = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(data_set_dir() / "expected" / "l2l4")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(data_set_dir() / "expected" / "l2l4")) {
     // suite__folder__name.pcap.tsv.zst stands for suite/folder/name.pcap
     std::string capture = entry.path().stem().stem().string();
-    for (std::size_t at = capture.find("__"); at != std::string::npos; at = capture.find("__")) capture.replace(at, 2, "/");
+    for (std::size_t at = capture.find("__"); at != std::string::npos; at = capture.find("__"))
+      capture.replace(at, 2, "/");
     compare(capture, read_zstd(entry.path()));
     ++tables;
   }

@@ -7,7 +7,9 @@ using enum LayerType;
 
 std::vector<std::uint8_t> from_hex(std::string_view text) {
   std::vector<std::uint8_t> bytes;
-  const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  const auto digit = [](char c) {
+    return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
+  };
   for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
     bytes.push_back(static_cast<std::uint8_t>(digit(text[i]) << 4 | digit(text[i + 1])));
   }
@@ -21,7 +23,8 @@ struct Part {
 constexpr LayerType kPayload = LayerType::kCount;
 
 Sample sample(std::string_view name, LinkType link_type, std::initializer_list<Part> parts) {
-  Sample sample{.name = name, .link_type = link_type, .bytes = {}, .layers = {}, .payload_offset = 0};
+  Sample sample{
+      .name = name, .link_type = link_type, .bytes = {}, .layers = {}, .payload_offset = 0};
   for (const Part& part : parts) {
     if (part.layer != kPayload) {
       const auto offset = static_cast<std::uint16_t>(sample.bytes.size());
@@ -29,7 +32,8 @@ Sample sample(std::string_view name, LinkType link_type, std::initializer_list<P
     }
     const std::vector<std::uint8_t> bytes = from_hex(part.hex);
     sample.bytes.insert(sample.bytes.end(), bytes.begin(), bytes.end());
-    if (part.layer != kPayload) sample.payload_offset = static_cast<std::uint16_t>(sample.bytes.size());
+    if (part.layer != kPayload)
+      sample.payload_offset = static_cast<std::uint16_t>(sample.bytes.size());
   }
   return sample;
 }

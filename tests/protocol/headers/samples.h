@@ -1,5 +1,5 @@
-// One packet, byte for byte, for every protocol and variant that the header parser knows, with the layers that it must
-// find there.
+// One packet, byte for byte, for every protocol and variant that the header parser knows, with the
+// layers that it must find there.
 #pragma once
 
 #include <cstdint>
