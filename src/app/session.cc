@@ -159,7 +159,10 @@ int run_session(const SessionOptions& options, interface::Source& source, Signal
       return fail(std::move(prepared).error());
     }
   }
-  auto sink = open_sink(options.pipeline.write_path);
+  auto sink = [&] {
+    const SignalsEndTheProcess while_it_waits;
+    return open_sink(options.pipeline.write_path);
+  }();
   if (!sink) return fail(std::move(sink).error());
   std::vector<std::unique_ptr<output::Sink>> sinks;
   std::vector<output::Sink*> borrowed;

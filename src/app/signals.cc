@@ -7,6 +7,20 @@
 #include <cerrno>
 
 namespace weir::app {
+namespace {
+
+void change_mask(int how) noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM}) sigaddset(&set, number);
+  pthread_sigmask(how, &set, nullptr);
+}
+
+}  // namespace
+
+SignalsEndTheProcess::SignalsEndTheProcess() { change_mask(SIG_UNBLOCK); }
+
+SignalsEndTheProcess::~SignalsEndTheProcess() { change_mask(SIG_BLOCK); }
 
 Result<Signals> Signals::open() {
   sigset_t set;

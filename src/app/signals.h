@@ -23,4 +23,14 @@ class Signals {
   UniqueFd fd_;
 };
 
+// While this lives, SIGINT and SIGTERM end the process as usual: for a step that waits for somebody else before
+// anything is at stake (opening a FIFO waits for its reader). Only while there is one thread.
+class SignalsEndTheProcess {
+ public:
+  SignalsEndTheProcess();
+  ~SignalsEndTheProcess();
+  SignalsEndTheProcess(const SignalsEndTheProcess&) = delete;
+  SignalsEndTheProcess& operator=(const SignalsEndTheProcess&) = delete;
+};
+
 }  // namespace weir::app

@@ -37,8 +37,10 @@ Step Pipeline::run_batch(Duration timeout) {
     case interface::Pull::Idle:
       return Step::Idle;
     case interface::Pull::End:
+      describe_interfaces();
       return Step::SourceEnded;
     case interface::Pull::Failed:
+      describe_interfaces();
       return fail(*source_.error());
   }
   if (auto prepared = prepare_new_interfaces(); !prepared) {
@@ -71,6 +73,13 @@ Step Pipeline::discard_batch(Duration timeout) {
   counters_.rejected[static_cast<std::size_t>(RejectReason::Limit)].add(batch_.count);
   source_.release(batch_);
   return Step::Packets;
+}
+
+// An output names all interfaces of its source, also those without a packet: an empty batch tells it of the last ones.
+void Pipeline::describe_interfaces() {
+  batch_.count = 0;
+  batch_.side_blocks = {};
+  for (output::Sink* sink : sinks_) sink->write(batch_, source_.interfaces(), *verdicts_, kSession);
 }
 
 Result<void> Pipeline::prepare() { return prepare_new_interfaces(); }

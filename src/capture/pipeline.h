@@ -51,6 +51,7 @@ class Pipeline {
  private:
   Result<void> reserve_credit();
   Result<void> prepare_new_interfaces();
+  void describe_interfaces();
   void count(std::uint32_t accepted);
   Step fail(Error error);
 

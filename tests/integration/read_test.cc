@@ -70,6 +70,13 @@ TEST_F(Read, FiltersAndWritesWhatOtherToolsRead) {
   EXPECT_EQ(run_command(after).out, expected);
 }
 
+TEST_F(Read, ACopyOfAnEmptyCaptureHasItsInterface) {
+  write_file(dir_.file("empty.pcap"), pcap_bytes({}, 101));
+  EXPECT_EQ(run_weir({"read", dir_.file("empty.pcap"), "-w", dir_.file("out.pcapng")}).status, 0);
+  const auto facts = run_command({"capinfos", "-E", dir_.file("out.pcapng")});
+  EXPECT_NE(facts.out.find("Raw IP"), std::string::npos) << facts.out << facts.err;
+}
+
 TEST_F(Read, WritesToAPipe) {
   const auto result = run_weir({"read", input(), "-w", "-"});
   EXPECT_EQ(result.status, 0) << result.err;
