@@ -1,6 +1,7 @@
 #include "support/alloc_guard.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 
