@@ -237,15 +237,18 @@ PcapngFormat::Stopped PcapngFormat::section_header(Position& here, BatchFill& fi
                        std::to_string(header->version_minor),
                    "weir reads versions 1.0 and 1.2", ErrorCode::UnknownFormat);
   }
-  const auto area = body.subspan(ng::kSectionHeaderFixedBytes);
-  const auto options = ng::normalise_options(area, order, BlockType::SectionHeader);
-  if (!options.well_formed) return damaged(here.at, "an option of a section header leaves its block", kGoodBefore);
+  const auto length = ng::normalise_section_header(body, *header);
+  if (!length) return damaged(here.at, "an option of a section header leaves its block", kGoodBefore);
 
   order_ = order;
   section_.clear();
-  fill.side_blocks[fill.side_count++] = {fill.batch.count, static_cast<std::uint32_t>(BlockType::SectionHeader),
-                                         InterfaceId{interfaces_.table().count()}, area.first(options.bytes)};
-  fill.bytes += static_cast<std::uint32_t>(options.bytes);
+  SideBlock block;
+  block.before = fill.batch.count;
+  block.type = static_cast<std::uint32_t>(BlockType::SectionHeader);
+  block.interface = {interfaces_.table().count()};
+  block.body = body.first(*length);
+  fill.side_blocks[fill.side_count++] = block;
+  fill.bytes += static_cast<std::uint32_t>(block.body.size());
   here.at += total;
   return std::nullopt;
 }

@@ -25,14 +25,20 @@ class PcapngFile : public testing::TestWithParam<ByteOrder> {
 INSTANTIATE_TEST_SUITE_P(Orders, PcapngFile, testing::Values(ByteOrder::Little, ByteOrder::Big),
                          [](const auto& instance) { return instance.param == ByteOrder::Little ? "Little" : "Big"; });
 
-TEST_P(PcapngFile, TheSectionHeaderBecomesABlockOfItsOptions) {
+TEST_P(PcapngFile, TheSectionHeaderComesFirstWithItsOptions) {
   CaptureBytes file = in_order();
   file.section(in_order().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b")).end_of_options());
   const Drained got = read_bytes(file.bytes());
   EXPECT_EQ(got.error, "");
   ASSERT_EQ(got.blocks.size(), 1u);
   EXPECT_EQ(got.blocks[0].type, type_of(BlockType::SectionHeader));
-  EXPECT_EQ(got.blocks[0].body, le(CaptureBytes().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b"))));
+  EXPECT_EQ(got.blocks[0].body, le(CaptureBytes()
+                                       .u32(0x1a2b3c4d)
+                                       .u16(1)
+                                       .u16(0)
+                                       .u64(~std::uint64_t{0})
+                                       .option(4, bytes_of("dumpcap"))
+                                       .option(1, bytes_of("a b"))));
 }
 
 TEST_P(PcapngFile, InterfacesKeepTheirOptionsInLittleEndian) {
@@ -227,6 +233,8 @@ TEST_P(PcapngFile, SectionsBeginTheirInterfacesAnew) {
   EXPECT_EQ(got.packets[1].link_type, LinkType::Raw);
   ASSERT_EQ(got.blocks.size(), 2u);
   EXPECT_EQ(got.blocks[1].before, 1u);
+  EXPECT_EQ(got.blocks[0].interface, 0u);  // the first interface of each section
+  EXPECT_EQ(got.blocks[1].interface, 1u);
 }
 
 TEST_P(PcapngFile, DamageEndsTheFileAfterItsGoodPackets) {

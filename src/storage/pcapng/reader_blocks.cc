@@ -7,6 +7,7 @@
 namespace weir::storage::pcapng {
 namespace {
 
+constexpr std::uint64_t kSectionLengthUnknown = ~std::uint64_t{0};
 constexpr std::size_t kNameRecordHeaderBytes = 4;
 constexpr std::uint16_t kNameRecordEnd = 0;
 constexpr std::size_t kSecretsFixedBytes = 8;
@@ -95,6 +96,15 @@ std::optional<InterfaceDescription> decode_interface_description(std::span<std::
 
 std::uint32_t statistics_interface(std::span<const std::uint8_t> body, ByteOrder order) noexcept {
   return load<std::uint32_t>(body.data(), order);
+}
+
+std::optional<std::size_t> normalise_section_header(std::span<std::uint8_t> body, const SectionHeader& header) noexcept {
+  if (body.size() < kSectionHeaderFixedBytes) return std::nullopt;
+  store_le(body.data(), kByteOrderMagic);
+  store_le(body.data() + 4, header.version_major);
+  store_le(body.data() + 6, header.version_minor);
+  store_le(body.data() + 8, kSectionLengthUnknown);
+  return finish(body, kSectionHeaderFixedBytes, header.order, BlockType::SectionHeader);
 }
 
 std::optional<std::size_t> normalise_interface_statistics(std::span<std::uint8_t> body, ByteOrder order,

@@ -39,6 +39,9 @@ std::uint32_t statistics_interface(std::span<const std::uint8_t> body, ByteOrder
 // The normalise functions turn the body of a block, in place, into what a SideBlock holds: little-endian, options
 // without opt_endofopt. They return its length, or nothing when the body breaks its own layout.
 
+// The section length becomes "not known".
+std::optional<std::size_t> normalise_section_header(std::span<std::uint8_t> body, const SectionHeader& header) noexcept;
+
 // Timestamps become nanoseconds since 1970 (the if_tsresol that weir writes), the interface becomes `interface`.
 std::optional<std::size_t> normalise_interface_statistics(std::span<std::uint8_t> body, ByteOrder order,
                                                           InterfaceId interface, const TimeScale& scale) noexcept;
