@@ -39,7 +39,8 @@ struct Packet {
 };
 
 // A pcapng block that is no packet but should follow the packets into a copy (section header, name resolution,
-// decryption secrets, interface statistics, custom): body without type and lengths, little-endian.
+// decryption secrets, interface statistics, custom): body without type and lengths, little-endian. Of a Section Header
+// Block only the options.
 struct SideBlock {
   std::uint32_t before = 0;  // stands before packet `before` of the batch; == count: after the last
   std::uint32_t type = 0;    // pcapng block type

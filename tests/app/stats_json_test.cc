@@ -63,6 +63,7 @@ TEST(StatsJson, AnErrorAndOddBytesStayValidJson) {
   report.error = Error{.code = ErrorCode::Damaged, .sys_errno = 0, .context = "x.pcap: offset 7: \"odd\""};
   const auto json = nlohmann::json::parse(stats_json(report));
   EXPECT_EQ(json["error"], "x.pcap: offset 7: \"odd\"");
+  EXPECT_EQ(json["error_code"], "damaged");
   EXPECT_EQ(json["exit_reason"], "error");
 }
 
