@@ -1,7 +1,7 @@
-#include <zlib.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <zlib.h>
 
 #include "interface/decompressing_stream.h"
 
@@ -64,7 +64,8 @@ class GzipDecompressor final : public Decompressor {
   }
 
   static void take_padding(std::span<const std::uint8_t> from, Progress& progress) noexcept {
-    const auto end = std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
+    const auto end =
+        std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
     progress.consumed = static_cast<std::size_t>(end - from.begin());
     if (end != from.end()) progress.damage = "other bytes follow it";
   }
@@ -76,6 +77,8 @@ class GzipDecompressor final : public Decompressor {
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_gzip_decompressor() { return std::make_unique<GzipDecompressor>(); }
+std::unique_ptr<Decompressor> make_gzip_decompressor() {
+  return std::make_unique<GzipDecompressor>();
+}
 
 }  // namespace weir::interface

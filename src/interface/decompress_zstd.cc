@@ -1,13 +1,14 @@
-#include <zstd.h>
-
 #include <algorithm>
+
+#include <zstd.h>
 
 #include "interface/decompressing_stream.h"
 
 namespace weir::interface {
 namespace {
 
-constexpr int kWindowLogMax = 27;  // 128 MiB; `zstd --long=31` asks every reader for 2 GiB, we don't give it
+constexpr int kWindowLogMax =
+    27;  // 128 MiB; `zstd --long=31` asks every reader for 2 GiB, we don't give it
 
 class ZstdDecompressor final : public Decompressor {
  public:
@@ -20,10 +21,11 @@ class ZstdDecompressor final : public Decompressor {
     if (context_ == nullptr) return {.damage = "libzstd has no memory"};
     ZSTD_outBuffer output{into.data(), into.size(), 0};
     std::size_t consumed = 0;
-    // libzstd forgets what a failing call has put out. It therefore gets one block at a time, and without the header of
-    // the next block, which it asks for in advance.
+    // libzstd forgets what a failing call has put out. It therefore gets one block at a time, and
+    // without the header of the next block, which it asks for in advance.
     while (damage_ == nullptr && output.pos < output.size) {
-      const std::size_t needed = wanted_ > kBlockHeaderBytes ? wanted_ - kBlockHeaderBytes : wanted_;
+      const std::size_t needed =
+          wanted_ > kBlockHeaderBytes ? wanted_ - kBlockHeaderBytes : wanted_;
       const std::size_t portion = std::min(needed, from.size() - consumed);
       ZSTD_inBuffer input{from.data() + consumed, portion, 0};
       const std::size_t before = output.pos;
@@ -55,6 +57,8 @@ class ZstdDecompressor final : public Decompressor {
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_zstd_decompressor() { return std::make_unique<ZstdDecompressor>(); }
+std::unique_ptr<Decompressor> make_zstd_decompressor() {
+  return std::make_unique<ZstdDecompressor>();
+}
 
 }  // namespace weir::interface

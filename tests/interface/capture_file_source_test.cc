@@ -1,12 +1,13 @@
 // The source over paths, pipes and standard input.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "base/unique_fd.h"
 #include "interface/file_reading.h"
@@ -22,13 +23,15 @@ using std::chrono::hours;
 ByteVector capture_of(std::uint32_t packets) {
   CaptureBytes file;
   file.pcap_header();
-  for (std::uint32_t i = 0; i < packets; ++i) file.record(i, 0, frame_of(100, static_cast<std::uint8_t>(i)));
+  for (std::uint32_t i = 0; i < packets; ++i)
+    file.record(i, 0, frame_of(100, static_cast<std::uint8_t>(i)));
   return file.bytes();
 }
 
 std::string write_file(const TempDir& dir, const std::string& name, const ByteVector& bytes) {
-  std::ofstream(dir.file(name), std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()),
-                                                        static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(dir.file(name), std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   return dir.file(name);
 }
 
@@ -41,7 +44,8 @@ struct Pipe {
     writer = UniqueFd(ends[1]);
   }
   void write(const ByteVector& bytes, std::size_t from, std::size_t to) const {
-    ASSERT_EQ(::write(writer.get(), bytes.data() + from, to - from), static_cast<ssize_t>(to - from));
+    ASSERT_EQ(::write(writer.get(), bytes.data() + from, to - from),
+              static_cast<ssize_t>(to - from));
   }
   [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(reader.get()); }
   UniqueFd reader;
@@ -109,8 +113,10 @@ TEST(CaptureFileSourceTest, WhatIsNoCaptureIsSaidWithItsFirstBytes) {
   auto source = open_one(text);
   const Drained got = drain(*source);
   EXPECT_EQ(got.code, ErrorCode::UnknownFormat);
-  EXPECT_EQ(got.error, text + ": not a capture file that weir reads (first bytes 68 65 6c 6c; weir reads "
-                              "pcap and pcapng, also in gzip or zstd)");
+  EXPECT_EQ(got.error,
+            text +
+                ": not a capture file that weir reads (first bytes 68 65 6c 6c; weir reads "
+                "pcap and pcapng, also in gzip or zstd)");
 }
 
 TEST(CaptureFileSourceTest, AnEmptyFileIsACutOne) {
@@ -157,9 +163,10 @@ TEST(CaptureFileSourceTest, APipeDeliversWhatHasComeSoFar) {
 
   EXPECT_EQ(source->next_batch(*batch, kBatchPacketsMax, {}), Pull::Idle);
   pipe.write(bytes, 0, 24 + record + 50);  // the header, a record, a part of one
-  const auto next = [&] {  // Idle says only that a call found nothing whole
+  const auto next = [&] {                  // Idle says only that a call found nothing whole
     Pull pull = Pull::Idle;
-    for (int i = 0; i < 4 && pull == Pull::Idle; ++i) pull = source->next_batch(*batch, kBatchPacketsMax, {});
+    for (int i = 0; i < 4 && pull == Pull::Idle; ++i)
+      pull = source->next_batch(*batch, kBatchPacketsMax, {});
     return pull;
   };
   ASSERT_EQ(next(), Pull::Packets);
@@ -212,7 +219,8 @@ TEST(CaptureFileSourceTest, ANamedPipeIsOpenedBeforeItsWriterComes) {
   const ByteVector bytes = capture_of(2);
   {
     const UniqueFd writer(::open(dir.file("fifo").c_str(), O_WRONLY | O_CLOEXEC));
-    ASSERT_EQ(::write(writer.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::write(writer.get(), bytes.data(), bytes.size()),
+              static_cast<ssize_t>(bytes.size()));
   }
   const Drained got = drain(*source);
   EXPECT_EQ(got.error, "");

@@ -1,9 +1,9 @@
 // Capture files in gzip and zstd, recognised by what they are.
+#include <string>
+
 #include <gtest/gtest.h>
 #include <zlib.h>
 #include <zstd.h>
-
-#include <string>
 
 #include "interface/file_reading.h"
 
@@ -48,7 +48,8 @@ constexpr std::size_t kPackets = 3000;
 ByteVector capture() {
   CaptureBytes file;
   file.pcap_header();
-  for (std::uint32_t i = 0; i < kPackets; ++i) file.record(i, 0, frame_of(300, static_cast<std::uint8_t>(i)));
+  for (std::uint32_t i = 0; i < kPackets; ++i)
+    file.record(i, 0, frame_of(300, static_cast<std::uint8_t>(i)));
   return file.bytes();
 }
 
@@ -71,8 +72,10 @@ struct Codec {
 };
 class CompressedFile : public testing::TestWithParam<Codec> {};
 INSTANTIATE_TEST_SUITE_P(Codecs, CompressedFile,
-                         testing::Values(Codec{"gzip", &gzip},
-                                         Codec{"zstd", [](const ByteVector& plain) { return zstd(plain); }}),
+                         testing::Values(Codec{"gzip", &gzip}, Codec{"zstd",
+                                                                     [](const ByteVector& plain) {
+                                                                       return zstd(plain);
+                                                                     }}),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST_P(CompressedFile, GivesThePacketsInside) {
@@ -89,7 +92,8 @@ TEST_P(CompressedFile, MayConsistOfSeveralMembers) {
   constexpr std::size_t kPartBytes = 77'777;
   for (std::size_t at = 0; at < plain.size(); at += kPartBytes) {
     const auto part = plain.begin() + static_cast<std::ptrdiff_t>(at);
-    file = file + GetParam().compress({part, part + static_cast<std::ptrdiff_t>(std::min(kPartBytes, plain.size() - at))});
+    file = file + GetParam().compress({part, part + static_cast<std::ptrdiff_t>(
+                                                        std::min(kPartBytes, plain.size() - at))});
     file = file + GetParam().compress({});
   }
   for (const std::size_t portion : {std::size_t{1}, std::size_t{999}, SIZE_MAX}) {
@@ -103,15 +107,18 @@ TEST_P(CompressedFile, CutShortGivesWhatIsThereThenTheOffset) {
   const Drained got = read_bytes(file);
   EXPECT_EQ(got.packets.size(), kPackets);
   EXPECT_EQ(got.code, ErrorCode::Truncated);
-  EXPECT_EQ(got.error, "f0: offset " + std::to_string(file.size()) + " of the compressed file: " + GetParam().name +
-                           " data: it ends in the middle of its data (the file was cut short; the packets before it are "
+  EXPECT_EQ(got.error, "f0: offset " + std::to_string(file.size()) +
+                           " of the compressed file: " + GetParam().name +
+                           " data: it ends in the middle of its data (the file was cut short; the "
+                           "packets before it are "
                            "good)");
 }
 
 TEST_P(CompressedFile, DamageInTheMiddleGivesTheGoodPacketsBeforeIt) {
   ByteVector noise(600'000);
   std::uint32_t state = 1;
-  for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  for (std::uint8_t& byte : noise)
+    byte = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
   CaptureBytes plain;
   plain.pcap_header();
   for (std::size_t at = 0; at < noise.size(); at += 1000) {
@@ -125,7 +132,8 @@ TEST_P(CompressedFile, DamageInTheMiddleGivesTheGoodPacketsBeforeIt) {
   const Drained got = read_bytes(file);
   EXPECT_EQ(got.packets.size(), 600u);
   EXPECT_EQ(got.code, ErrorCode::Damaged);
-  EXPECT_NE(got.error.find(std::string(" of the compressed file: ") + GetParam().name + " data: "), std::string::npos)
+  EXPECT_NE(got.error.find(std::string(" of the compressed file: ") + GetParam().name + " data: "),
+            std::string::npos)
       << got.error;
 }
 
@@ -156,7 +164,8 @@ TEST(CompressedFiles, ZstdSkippableFramesAreSkipped) {
 TEST(CompressedFiles, ZstdWindowsBeyondOurMemoryAreRefused) {
   const Drained got = read_bytes(zstd(capture(), 28));
   EXPECT_EQ(got.packets.size(), 0u);
-  EXPECT_NE(got.error.find("zstd data: Frame requires too much memory"), std::string::npos) << got.error;
+  EXPECT_NE(got.error.find("zstd data: Frame requires too much memory"), std::string::npos)
+      << got.error;
 }
 
 TEST(CompressedFiles, CompressionInsideCompressionIsNoCaptureFile) {

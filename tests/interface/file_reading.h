@@ -1,12 +1,12 @@
 // Reads bytes as one capture file, or as several.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "interface/capture_file.h"
 #include "support/capture_bytes.h"
@@ -15,11 +15,12 @@
 
 namespace weir::test {
 
-inline std::unique_ptr<interface::CaptureFileSource> source_over(const std::vector<Bytes>& files,
-                                                                 std::size_t portion_bytes = SIZE_MAX) {
+inline std::unique_ptr<interface::CaptureFileSource> source_over(
+    const std::vector<Bytes>& files, std::size_t portion_bytes = SIZE_MAX) {
   std::vector<interface::CaptureFileSource::Input> inputs;
   for (const Bytes file : files) {
-    inputs.push_back({"f" + std::to_string(inputs.size()), std::make_unique<MemoryStream>(file, portion_bytes)});
+    inputs.push_back(
+        {"f" + std::to_string(inputs.size()), std::make_unique<MemoryStream>(file, portion_bytes)});
   }
   auto source = interface::CaptureFileSource::over(std::move(inputs));
   EXPECT_TRUE(source.ok());

@@ -1,7 +1,7 @@
 // pcapng files, block by block, in both byte orders.
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "interface/file_reading.h"
 #include "storage/pcapng/blocks.h"
@@ -23,22 +23,30 @@ class PcapngFile : public testing::TestWithParam<ByteOrder> {
   [[nodiscard]] ByteVector u32(std::uint32_t v) const { return in_order().u32(v).bytes(); }
 };
 INSTANTIATE_TEST_SUITE_P(Orders, PcapngFile, testing::Values(ByteOrder::Little, ByteOrder::Big),
-                         [](const auto& instance) { return instance.param == ByteOrder::Little ? "Little" : "Big"; });
+                         [](const auto& instance) {
+                           return instance.param == ByteOrder::Little ? "Little" : "Big";
+                         });
 
-TEST_P(PcapngFile, TheSectionHeaderBecomesABlockOfItsOptions) {
+TEST_P(PcapngFile, TheSectionHeaderComesFirstWithItsOptions) {
   CaptureBytes file = in_order();
-  file.section(in_order().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b")).end_of_options());
+  file.section(
+      in_order().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b")).end_of_options());
   const Drained got = read_bytes(file.bytes());
   EXPECT_EQ(got.error, "");
   ASSERT_EQ(got.blocks.size(), 1u);
   EXPECT_EQ(got.blocks[0].type, type_of(BlockType::SectionHeader));
-  EXPECT_EQ(got.blocks[0].body, le(CaptureBytes().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b"))));
+  EXPECT_EQ(got.blocks[0].body,
+            le(CaptureBytes().option(4, bytes_of("dumpcap")).option(1, bytes_of("a b"))));
 }
 
 TEST_P(PcapngFile, InterfacesKeepTheirOptionsInLittleEndian) {
   CaptureBytes options = in_order();
   options.option(2, bytes_of("eth0")).option(3, bytes_of("uplink")).option(8, u64(10'000'000'000));
-  options.option(9, {9}).option(10, u32(3600)).option(11, bytes_of("\1ip")).option(13, {32}).option(14, u64(5));
+  options.option(9, {9})
+      .option(10, u32(3600))
+      .option(11, bytes_of("\1ip"))
+      .option(13, {32})
+      .option(14, u64(5));
   options.end_of_options();
   const ByteVector file = in_order().section().interface(101, 96, options).bytes();
   auto source = source_over({file});
@@ -60,7 +68,11 @@ TEST_P(PcapngFile, EnhancedPacketsHaveTheirInterfacesTimeAndOptions) {
   CaptureBytes file = in_order();
   file.section().interface(1).interface(113, 0, in_order().option(9, {9}).end_of_options());
   CaptureBytes options = in_order();
-  options.option(2, u32(1)).option(4, u64(77)).option(6, u32(3)).option(1, bytes_of("note")).end_of_options();
+  options.option(2, u32(1))
+      .option(4, u64(77))
+      .option(6, u32(3))
+      .option(1, bytes_of("note"))
+      .end_of_options();
   file.enhanced_packet(1, 1'700'000'000'123'456'789, frame_of(61), options);
   file.enhanced_packet(0, 1'700'000'000'123'456, frame_of(64, 9));
   for (const std::size_t portion : {std::size_t{1}, std::size_t{29}, SIZE_MAX}) {
@@ -102,7 +114,15 @@ TEST_P(PcapngFile, ObsoletePacketsKeepTheirDropsAsAnOption) {
   CaptureBytes file = in_order();
   file.section().interface(1);
   const auto obsolete = [&](std::uint16_t drops) {
-    return in_order().u16(0).u16(drops).u32(0).u32(5'000'000).u32(33).u32(60).raw(frame_of(33)).padding();
+    return in_order()
+        .u16(0)
+        .u16(drops)
+        .u32(0)
+        .u32(5'000'000)
+        .u32(33)
+        .u32(60)
+        .raw(frame_of(33))
+        .padding();
   };
   file.block(2, obsolete(3).option(2, u32(2)).end_of_options());
   file.block(2, obsolete(4));
@@ -126,13 +146,24 @@ TEST_P(PcapngFile, SideBlocksStandWhereTheyStoodAndAreLittleEndian) {
   CaptureBytes file = in_order();
   file.section().interface(1).interface(1, 0, in_order().option(9, {3}).end_of_options());
   file.enhanced_packet(0, 1, frame_of(10));
-  file.block(4, in_order().u16(1).u16(8).raw({10, 0, 0, 1, 'a', 'b', 'c', 0}).u16(0).u16(0).option(2, bytes_of("ns"))
+  file.block(4, in_order()
+                    .u16(1)
+                    .u16(8)
+                    .raw({10, 0, 0, 1, 'a', 'b', 'c', 0})
+                    .u16(0)
+                    .u16(0)
+                    .option(2, bytes_of("ns"))
                     .end_of_options());
   file.block(10, in_order().u32(0x544c534b).u32(5).raw(bytes_of("CLIEN")).padding());
   file.block(0xbad, in_order().u32(32473).raw(bytes_of("opaque..")));
   file.block(9, in_order().raw(bytes_of("__REALTIME=1\nM=a\n\n")));
   file.enhanced_packet(0, 1, frame_of(10));
-  file.block(5, in_order().u32(1).u32(0).u32(1'500).option(2, in_order().u32(0).u32(7).bytes()).option(4, u64(99))
+  file.block(5, in_order()
+                    .u32(1)
+                    .u32(0)
+                    .u32(1'500)
+                    .option(2, in_order().u32(0).u32(7).bytes())
+                    .option(4, u64(99))
                     .end_of_options());
   const Drained got = read_bytes(file.bytes());
   EXPECT_EQ(got.error, "");
@@ -148,7 +179,8 @@ TEST_P(PcapngFile, SideBlocksStandWhereTheyStoodAndAreLittleEndian) {
                                        .u16(0)
                                        .option(2, bytes_of("ns"))));
   EXPECT_EQ(got.blocks[2].type, type_of(BlockType::DecryptionSecrets));
-  EXPECT_EQ(got.blocks[2].body, le(CaptureBytes().u32(0x544c534b).u32(5).raw(bytes_of("CLIEN")).padding()));
+  EXPECT_EQ(got.blocks[2].body,
+            le(CaptureBytes().u32(0x544c534b).u32(5).raw(bytes_of("CLIEN")).padding()));
   EXPECT_EQ(got.blocks[3].type, type_of(BlockType::CustomCopyable));
   EXPECT_EQ(got.blocks[3].body, le(CaptureBytes().u32(32473).raw(bytes_of("opaque.."))));
   EXPECT_EQ(got.blocks[4].type, type_of(BlockType::SystemdJournalExport));
@@ -182,8 +214,8 @@ TEST_P(PcapngFile, UnknownBlocksAreSkippedAndCounted) {
 TEST_P(PcapngFile, AccessoryBlocksThatAreBrokenOrHugeAreLeftOut) {
   CaptureBytes file = in_order();
   file.section().interface(1);
-  file.block(4, in_order().u16(1).u16(800).u32(0));       // a name beyond its block
-  file.block(5, in_order().u32(9).u32(0).u32(0));         // statistics of no interface
+  file.block(4, in_order().u16(1).u16(800).u32(0));  // a name beyond its block
+  file.block(5, in_order().u32(9).u32(0).u32(0));    // statistics of no interface
   file.block(10, in_order().u32(1).u32(8).raw(bytes_of("1234")));
   file.block(10, in_order().u32(1).u32(600'000).raw(frame_of(600'000)));
   file.enhanced_packet(0, 1, frame_of(10));
@@ -227,6 +259,8 @@ TEST_P(PcapngFile, SectionsBeginTheirInterfacesAnew) {
   EXPECT_EQ(got.packets[1].link_type, LinkType::Raw);
   ASSERT_EQ(got.blocks.size(), 2u);
   EXPECT_EQ(got.blocks[1].before, 1u);
+  EXPECT_EQ(got.blocks[0].interface, 0u);  // the first interface of each section
+  EXPECT_EQ(got.blocks[1].interface, 1u);
 }
 
 TEST_P(PcapngFile, DamageEndsTheFileAfterItsGoodPackets) {
@@ -240,7 +274,8 @@ TEST_P(PcapngFile, DamageEndsTheFileAfterItsGoodPackets) {
     return in_order().u32(type).u32(total).raw(ByteVector(60, 0));
   };
   const auto packet_head = [&](std::uint32_t interface, std::uint32_t captured) {
-    return in_order().block(6, in_order().u32(interface).u32(0).u32(0).u32(captured).u32(captured).raw(frame_of(8)));
+    return in_order().block(
+        6, in_order().u32(interface).u32(0).u32(0).u32(captured).u32(captured).raw(frame_of(8)));
   };
   ByteVector bad_end = in_order().block(77, in_order().u32(1)).bytes();
   bad_end.back() ^= 1;
@@ -254,12 +289,16 @@ TEST_P(PcapngFile, DamageEndsTheFileAfterItsGoodPackets) {
       {"a packet of interface 1, of which its section describes 1", packet_head(1, 8)},
       {"a packet block of 40 bytes claims 9 captured bytes", packet_head(0, 9)},
       {"a packet block of 40 bytes claims 4294967295 captured bytes", packet_head(0, 0xffffffff)},
-      {"the length at the end of a block is not the 16 bytes at its beginning", in_order().raw(bad_end)},
-      {"a section begins without a byte-order magic", in_order().block(0x0a0d0d0a, in_order().u64(0).u64(0).u64(0))},
+      {"the length at the end of a block is not the 16 bytes at its beginning",
+       in_order().raw(bad_end)},
+      {"a section begins without a byte-order magic",
+       in_order().block(0x0a0d0d0a, in_order().u64(0).u64(0).u64(0))},
       {"the options of an interface description are broken",
        in_order().interface(1, 0, in_order().option(9, {1, 2}).end_of_options())},
-      {"the options of an interface description are broken", in_order().interface(1, 0, in_order().u16(3).u16(9))},
-      {"an option of a section header leaves its block", in_order().section(in_order().u16(3).u16(9))},
+      {"the options of an interface description are broken",
+       in_order().interface(1, 0, in_order().u16(3).u16(9))},
+      {"an option of a section header leaves its block",
+       in_order().section(in_order().u16(3).u16(9))},
   };
   for (const Row& row : rows) {
     CaptureBytes file = good;
@@ -267,7 +306,8 @@ TEST_P(PcapngFile, DamageEndsTheFileAfterItsGoodPackets) {
     const Drained got = read_bytes(file.bytes());
     EXPECT_EQ(got.packets.size(), 1u) << row.what;
     EXPECT_EQ(got.code, ErrorCode::Damaged) << row.what;
-    const std::string beginning = "f0: offset " + std::to_string(good.size()) + ": " + row.what + " (";
+    const std::string beginning =
+        "f0: offset " + std::to_string(good.size()) + ": " + row.what + " (";
     EXPECT_EQ(got.error.substr(0, beginning.size()), beginning);
   }
 }
@@ -280,7 +320,8 @@ TEST_P(PcapngFile, ACutFileGivesItsWholePacketsThenOneError) {
   const std::size_t unknown_at = head.size();
   head.block(77, in_order().u32(1));
   for (std::size_t length = 1; length < head.size(); ++length) {
-    const ByteVector cut(head.bytes().begin(), head.bytes().begin() + static_cast<std::ptrdiff_t>(length));
+    const ByteVector cut(head.bytes().begin(),
+                         head.bytes().begin() + static_cast<std::ptrdiff_t>(length));
     const Drained got = read_bytes(cut, 11);
     EXPECT_EQ(got.packets.size(), length < unknown_at ? 0u : 1u) << length;
     const bool whole = length == 28 || length == packet_at || length == unknown_at;

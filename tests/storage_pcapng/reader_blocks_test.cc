@@ -1,9 +1,9 @@
 // The pcapng blocks that hold no packet.
 #include "storage/pcapng/reader_blocks.h"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace weir::storage::pcapng {
 namespace {
@@ -13,7 +13,8 @@ using ByteVector = std::vector<std::uint8_t>;
 TEST(SectionHeader, TellsItsByteOrderAndVersion) {
   ByteVector body = {0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 2, 0, 255, 255, 255, 255, 255, 255, 255, 255};
   const auto decode = [&] {
-    return decode_section_header(std::span<const std::uint8_t, kSectionHeaderFixedBytes>(body.data(), body.size()));
+    return decode_section_header(
+        std::span<const std::uint8_t, kSectionHeaderFixedBytes>(body.data(), body.size()));
   };
   ASSERT_TRUE(decode().has_value());
   EXPECT_EQ(decode()->order, ByteOrder::Little);
@@ -36,9 +37,10 @@ ByteVector interface_with(const ByteVector& options) {
 }
 
 TEST(InterfaceDescription, TakesOutWhatWeirInterpretsAndKeepsTheRest) {
-  ByteVector body = interface_with({2, 0, 4, 0, 'l', 'o', 0, 0, 9, 0, 1, 0, 9, 0, 0, 0,   // name, tsresol
-                                    13, 0, 1, 0, 4, 0, 0, 0, 3, 0, 1, 0, 'd', 0, 0, 0,    // fcslen, description
-                                    0, 0, 0, 0});
+  ByteVector body =
+      interface_with({2,  0, 4, 0, 'l', 'o', 0, 0, 9, 0, 1, 0, 9,   0, 0, 0,  // name, tsresol
+                      13, 0, 1, 0, 4,   0,   0, 0, 3, 0, 1, 0, 'd', 0, 0, 0,  // fcslen, description
+                      0,  0, 0, 0});
   const auto found = decode_interface_description(body, ByteOrder::Little);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->interface, (CaptureInterface{.link_type = LinkType::LinuxSll,
@@ -59,9 +61,10 @@ TEST(InterfaceDescription, UnderstandsFcsLengthsInBitsAndInBytes) {
 }
 
 TEST(InterfaceDescription, IsRefusedWhenItsTimesCannotBeKnown) {
-  for (const ByteVector& options : {ByteVector{9, 0, 2, 0, 6, 6, 0, 0},       // if_tsresol of two bytes
-                                    ByteVector{14, 0, 4, 0, 1, 0, 0, 0},      // if_tsoffset of four
-                                    ByteVector{3, 0, 9, 0, 'x', 0, 0, 0}}) {  // an option beyond the block
+  for (const ByteVector& options :
+       {ByteVector{9, 0, 2, 0, 6, 6, 0, 0},       // if_tsresol of two bytes
+        ByteVector{14, 0, 4, 0, 1, 0, 0, 0},      // if_tsoffset of four
+        ByteVector{3, 0, 9, 0, 'x', 0, 0, 0}}) {  // an option beyond the block
     ByteVector body = interface_with(options);
     EXPECT_FALSE(decode_interface_description(body, ByteOrder::Little).has_value());
   }
@@ -71,7 +74,8 @@ TEST(InterfaceDescription, IsRefusedWhenItsTimesCannotBeKnown) {
 
 TEST(SideBlocks, ThatBreakTheirLayoutAreRefused) {
   ByteVector statistics(8);
-  EXPECT_FALSE(normalise_interface_statistics(statistics, ByteOrder::Little, {0}, TimeScale()).has_value());
+  EXPECT_FALSE(
+      normalise_interface_statistics(statistics, ByteOrder::Little, {0}, TimeScale()).has_value());
   ByteVector names = {1, 0, 8, 0, 10, 0, 0, 1, 'a', 'b', 'c', 0};  // no end record
   EXPECT_FALSE(normalise_name_resolution(names, ByteOrder::Little).has_value());
   ByteVector secrets = {1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'a', 'b', 'c', 'd'};

@@ -71,9 +71,11 @@ class CaptureBytes {
     const auto total = static_cast<std::uint32_t>(padded.bytes_.size() + 12);
     return u32(type).u32(total).raw(padded.bytes_).u32(total);
   }
-  CaptureBytes& section(const CaptureBytes& options, std::uint16_t major = 1, std::uint16_t minor = 0) {
-    return block(0x0a0d0d0a,
-                 like().u32(0x1a2b3c4d).u16(major).u16(minor).u64(~std::uint64_t{0}).raw(options.bytes_));
+  CaptureBytes& section(const CaptureBytes& options, std::uint16_t major = 1,
+                        std::uint16_t minor = 0) {
+    return block(
+        0x0a0d0d0a,
+        like().u32(0x1a2b3c4d).u16(major).u16(minor).u64(~std::uint64_t{0}).raw(options.bytes_));
   }
   CaptureBytes& section() { return section(like()); }
   CaptureBytes& interface(std::uint16_t link, std::uint32_t snaplen, const CaptureBytes& options) {
@@ -86,11 +88,14 @@ class CaptureBytes {
                                 const CaptureBytes& options) {
     const auto length = static_cast<std::uint32_t>(frame.size());
     CaptureBytes body = like();
-    body.u32(number).u32(static_cast<std::uint32_t>(ticks >> 32)).u32(static_cast<std::uint32_t>(ticks));
+    body.u32(number)
+        .u32(static_cast<std::uint32_t>(ticks >> 32))
+        .u32(static_cast<std::uint32_t>(ticks));
     body.u32(length).u32(length).raw(frame).padding().raw(options.bytes_);
     return block(6, body);
   }
-  CaptureBytes& enhanced_packet(std::uint32_t number, std::uint64_t ticks, const ByteVector& frame) {
+  CaptureBytes& enhanced_packet(std::uint32_t number, std::uint64_t ticks,
+                                const ByteVector& frame) {
     return enhanced_packet(number, ticks, frame, like());
   }
 

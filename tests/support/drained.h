@@ -1,13 +1,13 @@
 // Everything that a file source delivers, copied out of its batches.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "interface/source.h"
@@ -40,9 +40,12 @@ struct Drained {
   std::optional<ErrorCode> code;
 };
 
-// Reads `source` to its end and checks, batch by batch, what every source promises about its batches.
+// Reads `source` to its end and checks, batch by batch, what every source promises about its
+// batches.
 inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBatchPacketsMax) {
-  const auto copy = [](Bytes bytes) { return std::vector<std::uint8_t>(bytes.begin(), bytes.end()); };
+  const auto copy = [](Bytes bytes) {
+    return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+  };
   Drained all;
   const interface::SourceStatistics& statistics = source.statistics();
   const std::uint64_t packets_before = statistics.received.value();
@@ -66,7 +69,8 @@ inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBat
     for (const SideBlock& block : batch->side_blocks) {
       EXPECT_LE(block.before, batch->count);
       bytes += block.body.size();
-      all.blocks.push_back({all.packets.size() + block.before, block.type, block.interface.index, copy(block.body)});
+      all.blocks.push_back(
+          {all.packets.size() + block.before, block.type, block.interface.index, copy(block.body)});
     }
     for (const Packet& packet : batch->view()) {
       EXPECT_LE(packet.captured_bytes, kPacketBytesMax);
@@ -74,8 +78,9 @@ inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBat
       EXPECT_LT(packet.interface.index, source.interfaces().count());
       bytes += packet.captured_bytes + packet.options_bytes;
       all.wire_bytes += packet.wire_bytes;
-      all.packets.push_back({copy(packet.frame()), copy({packet.options, packet.options_bytes}), packet.time.ns,
-                             packet.wire_bytes, packet.interface.index, packet.link_type, packet.has_time});
+      all.packets.push_back({copy(packet.frame()), copy({packet.options, packet.options_bytes}),
+                             packet.time.ns, packet.wire_bytes, packet.interface.index,
+                             packet.link_type, packet.has_time});
     }
     EXPECT_LE(bytes, kBatchBytesMax);
     source.release(*batch);
