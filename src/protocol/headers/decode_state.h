@@ -101,7 +101,8 @@ struct DecodeState {
       return false;
     }
     // One store: the fields of a Layer in their order in memory.
-    headers->layers[layer_count++] = std::bit_cast<Layer>(position << 16 | static_cast<std::uint32_t>(type));
+    headers->layers[layer_count++] =
+        std::bit_cast<Layer>(position << 16 | static_cast<std::uint32_t>(type));
     position += bytes;
     return true;
   }

@@ -47,8 +47,8 @@ namespace {
 
 // Ends because every turn takes a layer or reads no further: at most kLayersMax turns.
 //
-// Out of line, and with a copy of the state that the decoders in the table take the address of: the state of the usual
-// way stays in registers.
+// Out of line, and with a copy of the state that the decoders in the table take the address of: the
+// state of the usual way stays in registers.
 [[gnu::noinline]] void parse_remaining_layers(DecodeState state, Next next) noexcept {
   for (;;) {
     if (next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) {
@@ -61,7 +61,8 @@ namespace {
   finish(state);
 }
 
-[[gnu::always_inline]] inline void parse_packet(const Packet& packet, Headers& headers, PacketKeys& keys) noexcept {
+[[gnu::always_inline]] inline void parse_packet(const Packet& packet, Headers& headers,
+                                                PacketKeys& keys) noexcept {
   keys = PacketKeys{};
   headers.network_offset = kNoOffset;
   headers.transport_offset = kNoOffset;
