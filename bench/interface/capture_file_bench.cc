@@ -1,6 +1,8 @@
-// How fast files become batches, from the page cache, on one core: the share of `weir read` that is the source's.
-// Mixed sizes, 268 bytes a packet on average, 1 GB a file. Every frame's type field is read, as a filter would.
-#include <benchmark/benchmark.h>
+// How fast files become batches, from the page cache, on one core: the share of `weir read` that is
+// the source's. Mixed sizes, 268 bytes a packet on average, 1 GB a file. Every frame's type field
+// is read, as a filter would.
+#include "interface/capture_file.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,8 +12,9 @@
 #include <string>
 #include <vector>
 
+#include <benchmark/benchmark.h>
+
 #include "base/prng.h"
-#include "interface/capture_file.h"
 #include "support/temp_dir.h"
 
 namespace weir {
@@ -40,7 +43,8 @@ class Writer {
 
   void words(const std::vector<std::uint32_t>& words) { bytes(words.data(), words.size() * 4); }
   void bytes(const void* from, std::size_t count) {
-    if (std::fwrite(from, 1, count, file_) != count) throw std::runtime_error("cannot write the file to read");
+    if (std::fwrite(from, 1, count, file_) != count)
+      throw std::runtime_error("cannot write the file to read");
     written_ += count;
   }
   [[nodiscard]] std::uint64_t written() const { return written_; }
@@ -57,7 +61,8 @@ void write_capture(const std::string& path, Format format) {
   if (format == Format::Pcap) {
     out.words({0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1});
   } else {
-    out.words({0x0a0d0d0a, 28, 0x1a2b3c4d, 0x00000001, 0xffffffff, 0xffffffff, 28, 1, 20, 1, 262144, 20});
+    out.words(
+        {0x0a0d0d0a, 28, 0x1a2b3c4d, 0x00000001, 0xffffffff, 0xffffffff, 28, 1, 20, 1, 262144, 20});
   }
   for (std::uint32_t time = 0; out.written() < kFileBytes; ++time) {
     const std::uint32_t bytes = next_frame_bytes(prng);
@@ -81,7 +86,8 @@ void read_file(benchmark::State& state, const std::string& path) {
     auto source = interface::CaptureFileSource::open({path});
     if (!source) return state.SkipWithError(source.error().context.c_str());
     std::uint64_t types = 0;
-    while ((*source)->next_batch(*batch, kBatchPacketsMax, Duration{}) == interface::Pull::Packets) {
+    while ((*source)->next_batch(*batch, kBatchPacketsMax, Duration{}) ==
+           interface::Pull::Packets) {
       for (const Packet& packet : batch->view()) types += packet.data[12];
       (*source)->release(*batch);
     }

@@ -1,7 +1,7 @@
-// What storing a packet costs: encoding alone, and through the file sink to a real file. Frames of 268 bytes lie
-// behind 16-byte record heads in 64 MiB of memory, as in a mapped pcap file. WEIR_BENCH_DIR says where files go (the
-// default is the working directory).
-#include <benchmark/benchmark.h>
+// What storing a packet costs: encoding alone, and through the file sink to a real file. Frames of
+// 268 bytes lie behind 16-byte record heads in 64 MiB of memory, as in a mapped pcap file.
+// WEIR_BENCH_DIR says where files go (the default is the working directory).
+#include "output/pcapng_file.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
+#include <benchmark/benchmark.h>
+
 #include "output/pcapng_encoder.h"
-#include "output/pcapng_file.h"
 
 namespace weir::output {
 namespace {
@@ -55,7 +56,8 @@ void report(benchmark::State& state, std::uint64_t file_bytes) {
   state.counters["packets/s"] = benchmark::Counter(packets, benchmark::Counter::kIsRate);
   state.counters["ns/packet"] =
       benchmark::Counter(packets * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(file_bytes) * 1e-9, benchmark::Counter::kIsRate);
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(file_bytes) * 1e-9, benchmark::Counter::kIsRate);
 }
 
 // The encoder into one block that stays in the cache.
@@ -91,9 +93,11 @@ BENCHMARK(copy_frames);
 
 void store(benchmark::State& state) {
   const char* const dir = std::getenv("WEIR_BENCH_DIR");
-  const std::string path = (std::filesystem::path(dir != nullptr ? dir : ".") / "weir-bench.pcapng").string();
+  const std::string path =
+      (std::filesystem::path(dir != nullptr ? dir : ".") / "weir-bench.pcapng").string();
   Input input;
-  auto opened = PcapngFile::open({.path = path, .direct = state.range(0) != 0, .io_uring = state.range(1) != 0});
+  auto opened = PcapngFile::open(
+      {.path = path, .direct = state.range(0) != 0, .io_uring = state.range(1) != 0});
   if (!opened) return state.SkipWithError(opened.error().context.c_str());
   PcapngFile& sink = **opened;
   state.SetLabel(std::string(sink.mode()));

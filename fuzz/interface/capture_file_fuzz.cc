@@ -1,5 +1,7 @@
-// Any bytes as a capture file: nothing is read out of bounds, all promises about batches hold, and the outcome does not
-// depend on the portions in which the bytes come.
+// Any bytes as a capture file: nothing is read out of bounds, all promises about batches hold, and
+// the outcome does not depend on the portions in which the bytes come.
+#include "interface/capture_file.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,7 +10,6 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "interface/capture_file.h"
 #include "support/memory_stream.h"
 
 namespace {
@@ -28,7 +29,8 @@ struct Outcome {
   }
 };
 
-void take(const weir::PacketBatch& batch, const weir::InterfaceTable& interfaces, Outcome& outcome) {
+void take(const weir::PacketBatch& batch, const weir::InterfaceTable& interfaces,
+          Outcome& outcome) {
   WEIR_ASSERT(batch.count > 0 || !batch.side_blocks.empty());
   std::uint64_t bytes = 0;
   // Side blocks are taken where they stand among the packets: batches may be cut anywhere.

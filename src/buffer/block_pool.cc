@@ -21,7 +21,8 @@ void touch_pages(std::uint8_t* base, std::size_t bytes) noexcept {
 Result<std::unique_ptr<BlockPool>> BlockPool::create(std::uint32_t count, std::size_t block_bytes) {
   WEIR_ASSERT(count > 0 && block_bytes > 0 && block_bytes % kBlockAlignment == 0);
   const std::size_t bytes = count * block_bytes;
-  void* const base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const base =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) {
     return system_error(errno, "allocate " + std::to_string(bytes) + " bytes of output blocks");
   }

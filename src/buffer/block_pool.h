@@ -1,5 +1,5 @@
-// A fixed set of equal memory blocks for output: taken, filled, written, given back. Nothing is allocated after
-// create(); how many blocks are free is the credit that an output can grant.
+// A fixed set of equal memory blocks for output: taken, filled, written, given back. Nothing is
+// allocated after create(); how many blocks are free is the credit that an output can grant.
 #pragma once
 
 #include <cstddef>
@@ -50,8 +50,8 @@ class Block {
 // One thread owns the pool and all its blocks.
 class BlockPool {
  public:
-  // Maps and touches `count` blocks of `block_bytes` (a multiple of kBlockAlignment), in huge pages where the kernel
-  // has some. Error: Resource.
+  // Maps and touches `count` blocks of `block_bytes` (a multiple of kBlockAlignment), in huge pages
+  // where the kernel has some. Error: Resource.
   static Result<std::unique_ptr<BlockPool>> create(std::uint32_t count, std::size_t block_bytes);
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
@@ -65,21 +65,28 @@ class BlockPool {
     return Block(this, data);
   }
 
-  [[nodiscard]] std::uint32_t free_count() const noexcept { return static_cast<std::uint32_t>(free_.size()); }
+  [[nodiscard]] std::uint32_t free_count() const noexcept {
+    return static_cast<std::uint32_t>(free_.size());
+  }
   [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
   [[nodiscard]] std::size_t block_bytes() const noexcept { return block_bytes_; }
   // All blocks in one span, for registration with io_uring.
-  [[nodiscard]] std::span<std::uint8_t> memory() const noexcept { return {base_, count_ * block_bytes_}; }
+  [[nodiscard]] std::span<std::uint8_t> memory() const noexcept {
+    return {base_, count_ * block_bytes_};
+  }
 
  private:
   friend class Block;
   BlockPool(std::uint8_t* base, std::uint32_t count, std::size_t block_bytes);
-  void put_back(std::uint8_t* data) noexcept { free_.push_back(data); }  // capacity was reserved: no allocation
+  void put_back(std::uint8_t* data) noexcept {
+    free_.push_back(data);
+  }  // capacity was reserved: no allocation
 
   std::uint8_t* base_;
   std::size_t block_bytes_;
   std::uint32_t count_;
-  std::vector<std::uint8_t*> free_;  // last in, first out: the block that is still in the cache comes next
+  std::vector<std::uint8_t*>
+      free_;  // last in, first out: the block that is still in the cache comes next
 };
 
 inline void Block::release() noexcept {

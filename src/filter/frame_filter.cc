@@ -17,7 +17,7 @@ namespace {
 // The expression for one link type.
 struct Entry {
   LinkType link_type{};
-  std::optional<Program> program;  // none: libpcap refuses the expression
+  Program program;
   // For link types whose address family is in the byte order of the machine that captured: the same
   // for the other order. A frame shows its order itself, so files of both kinds can be mixed.
   std::optional<Program> swapped;
@@ -37,7 +37,7 @@ bool family_is_big_endian(Bytes frame) noexcept {
 
 bool matches(const Entry& entry, Bytes frame, std::uint32_t wire_bytes) noexcept {
   const bool swap = entry.swapped.has_value() && family_is_big_endian(frame);
-  return (swap ? *entry.swapped : *entry.program).run(frame, wire_bytes) != 0;
+  return (swap ? *entry.swapped : entry.program).run(frame, wire_bytes) != 0;
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ bool matches(const Entry& entry, Bytes frame, std::uint32_t wire_bytes) noexcept
 struct FrameFilter::Programs {
   std::string expression;
   Scope scope;
-  std::vector<Entry> entries;  // a handful
+  std::vector<Entry> entries;  // a handful; none for what libpcap refuses
 
   [[nodiscard]] const Entry* find(LinkType link_type) const noexcept {
     const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
@@ -81,11 +81,9 @@ void set_verdict(SessionMask& wanted, SessionMask session, bool accepted) noexce
 }  // namespace
 
 Result<void> FrameFilter::Programs::add(LinkType link_type) {
-  if (const Entry* known = find(link_type); known != nullptr && known->program) return ok();
-  Entry entry{.link_type = link_type, .program = std::nullopt, .swapped = std::nullopt};
-  Result<Program> program = build(expression, link_type, FamilyOrder::Host);
-  if (!program) return std::move(program).error();
-  entry.program = std::move(program).value();
+  if (find(link_type) != nullptr) return ok();
+  WEIR_TRY(Program program, build(expression, link_type, FamilyOrder::Host));
+  Entry entry{.link_type = link_type, .program = std::move(program), .swapped = std::nullopt};
   if (has_family_in_host_order(link_type)) {
     WEIR_TRY(entry.swapped, build(expression, link_type, FamilyOrder::Swapped));
   }
@@ -93,8 +91,7 @@ Result<void> FrameFilter::Programs::add(LinkType link_type) {
   return ok();
 }
 
-// The programs of a batch's packets, with the last one at hand: nearly every batch has one link
-// type.
+// Keeps the last program at hand: nearly every batch has one link type.
 std::uint32_t FrameFilter::Programs::evaluate_frames(const PacketBatch& batch, SessionMask session,
                                                      Verdicts& verdicts) const noexcept {
   std::uint32_t accepted = 0;

@@ -16,8 +16,7 @@ namespace weir::filter {
 
 enum class Scope : std::uint8_t {
   Frame,      // the frame as received, as tcpdump does
-  Innermost,  // the innermost frame or IP packet of a tunnel; the frame itself where there is no
-              // tunnel
+  Innermost,  // the innermost frame or IP packet of a tunnel; without a tunnel the frame itself
 };
 
 // One expression of one session. Frames of Scope::Innermost are cut to what the tunnel carries,

@@ -1,7 +1,6 @@
 #include "filter/pcap_compiler.h"
 
 #include <array>
-#include <bit>
 #include <cstdio>
 #include <memory>
 
@@ -38,6 +37,7 @@ PcapHandle open_empty_savefile(LinkType link_type, FamilyOrder family_order) {
   put32(16, kPacketBytesMax);
   put32(20, static_cast<std::uint32_t>(link_type));
 
+  // libpcap reads the header now and nothing later: no packet is asked for.
   std::FILE* file = fmemopen(header.data(), header.size(), "r");
   if (file == nullptr) return nullptr;
   std::array<char, PCAP_ERRBUF_SIZE> message{};

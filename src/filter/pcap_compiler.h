@@ -1,6 +1,7 @@
 // pcap-filter expressions (pcap-filter(7)) to classic BPF, by libpcap's own compiler.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,23 +16,23 @@ struct Refusal {
   std::string message;
 };
 
+// For Null and Enc, whose address family stands in the byte order of the machine that wrote the
+// file: of a machine like this one, or of the other byte order. Other link types do not care.
+enum class FamilyOrder : std::uint8_t { Host, Swapped };
+
 // The optimised program for packets of `link_type`, or why there is none. The meaning is that of
 // `tcpdump -r`:
 // - any link type of a file is taken (libpcap maps it); what libpcap cannot do on it, it refuses;
-// - what is not in the frame cannot be asked for (`inbound`, `ifindex`: refused on most link
-// types);
+// - what is not in the frame cannot be asked for (`inbound` and `ifindex`, on most link types);
 // - an expression that no packet can pass is refused ("expression rejects all packets");
 // - `ip broadcast` knows no netmask and matches 0.0.0.0 and 255.255.255.255 only;
-// - names of hosts, networks, protocols and ports go through the system's resolver, which may ask
-// the network. Accepted packets yield kPacketBytesMax.
-//
-// swapped: for Null and Enc, whose address family stands in the byte order of the machine that
-// wrote the file: compile for a machine of the other byte order. Other link types do not care.
+// - names of hosts, networks, protocols and ports go to the system's resolver, which may use the
+//   network.
+// For an accepted packet the program returns kPacketBytesMax.
 //
 // libpcap 1.8 and later compile in several threads at once, but the system's name look-ups behind
 // it (getservbyname and its kin) are not reentrant: compile in one thread of the process, the one
 // that does set-up and control.
-enum class FamilyOrder : std::uint8_t { Host, Swapped };
 std::variant<CbpfProgram, Refusal> compile(std::string_view expression, LinkType link_type,
                                            FamilyOrder family_order = FamilyOrder::Host);
 

@@ -1,4 +1,5 @@
-// Opens the pcapng sink that fits a path: standard output, a regular file, or whatever else takes bytes.
+// Opens the pcapng sink that fits a path: standard output, a regular file, or whatever else takes
+// bytes.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,9 @@ struct PcapngOptions {
   bool io_uring = true;  // where the kernel has it, with O_DIRECT
 };
 
-// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-", FIFOs, terminals and
-// devices. A FIFO waits for its reader. Errors: NotFound, Permission, Exists (a directory), NoSpace, Resource, Io.
+// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-",
+// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: NotFound, Permission, Exists
+// (a directory), NoSpace, Resource, Io.
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
 
 }  // namespace weir::output

@@ -38,12 +38,16 @@ LostReason lost_reason(int sys_errno) noexcept {
   }
 }
 
-Error output_error(int sys_errno, const std::string& path, std::uint64_t offset, std::uint64_t packets_kept) {
-  Error error = system_error(sys_errno, "write " + (path == "-" ? std::string("to standard output") : path));
+Error output_error(int sys_errno, const std::string& path, std::uint64_t offset,
+                   std::uint64_t packets_kept) {
+  Error error =
+      system_error(sys_errno, "write " + (path == "-" ? std::string("to standard output") : path));
   if (sys_errno == ECANCELED) error.code = ErrorCode::Closed;
-  error.context += " at byte " + std::to_string(offset) + " (" + std::string(hint(sys_errno)) + "; ";
-  error.context += packets_kept == 0 ? "no packet was written)"
-                                     : "whole packets written: " + std::to_string(packets_kept) + ")";
+  error.context +=
+      " at byte " + std::to_string(offset) + " (" + std::string(hint(sys_errno)) + "; ";
+  error.context += packets_kept == 0
+                       ? "no packet was written)"
+                       : "whole packets written: " + std::to_string(packets_kept) + ")";
   return error;
 }
 

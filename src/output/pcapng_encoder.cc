@@ -17,8 +17,8 @@ bool is(const SideBlock& block, pcapng::BlockType type) noexcept {
 
 }  // namespace
 
-void PcapngEncoder::begin(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-                          SessionMask session) {
+void PcapngEncoder::begin(const PacketBatch& batch, const InterfaceTable& interfaces,
+                          const Verdicts& verdicts, SessionMask session) {
   batch_ = &batch;
   interfaces_ = &interfaces;
   verdicts_ = &verdicts;
@@ -67,7 +67,8 @@ bool PcapngEncoder::copy_scratch(Window& window) {
   return now == left;
 }
 
-// Puts the next record that is no packet into the scratch; false when a packet, or the end of the batch, comes next.
+// Puts the next record that is no packet into the scratch; false when a packet, or the end of the
+// batch, comes next.
 bool PcapngEncoder::prepare() {
   while (next_described_ < described_end_) {
     const std::uint32_t index = next_described_++;
@@ -101,12 +102,13 @@ void PcapngEncoder::scratch_is_record() {
 }
 
 void PcapngEncoder::prepare_section(const SideBlock* header) {
-  if (in_section_ && header != nullptr) next_described_ = std::max(next_described_, header->interface.index);
+  if (in_section_ && header != nullptr)
+    next_described_ = std::max(next_described_, header->interface.index);
   in_section_ = true;
   std::fill(numbers_.begin(), numbers_.end(), kNotDescribed);
   numbers_used_ = 0;
   scratch_.clear();
-  pcapng::append_section_header(scratch_, identity_, header != nullptr ? pcapng::section_options(*header) : Bytes{});
+  pcapng::append_section_header(scratch_, identity_, header != nullptr ? header->body : Bytes{});
   scratch_is_record();
 }
 
@@ -126,7 +128,8 @@ void PcapngEncoder::prepare_side_block(const SideBlock& block) {
   }
   std::uint32_t number = 0;
   if (is(block, pcapng::BlockType::InterfaceStatistics)) {
-    if (numbers_[block.interface.index] == kNotDescribed) return prepare_interface(block.interface.index);
+    if (numbers_[block.interface.index] == kNotDescribed)
+      return prepare_interface(block.interface.index);
     number = numbers_[block.interface.index];
   }
   ++next_side_block_;
@@ -146,7 +149,8 @@ void PcapngEncoder::find_described_end() {
   }
 }
 
-// The hot path: packets [next_packet_, end) until one needs an interface description or the window is full.
+// The hot path: packets [next_packet_, end) until one needs an interface description or the window
+// is full.
 void PcapngEncoder::encode_packets(Window& window, std::uint32_t end) {
   const std::uint8_t* const start = window.at;
   const std::uint8_t* record = nullptr;
@@ -156,8 +160,10 @@ void PcapngEncoder::encode_packets(Window& window, std::uint32_t end) {
     if ((verdicts_->wanted[i] & session_) == 0) continue;
     const Packet& packet = batch_->packets[i];
     const std::uint32_t number = numbers_[packet.interface.index];
-    if (number == kNotDescribed) [[unlikely]] break;
-    WEIR_DEBUG_ASSERT(packet.captured_bytes <= kPacketBytesMax && packet.options_bytes <= kPacketOptionsBytesMax);
+    if (number == kNotDescribed) [[unlikely]]
+      break;
+    WEIR_DEBUG_ASSERT(packet.captured_bytes <= kPacketBytesMax &&
+                      packet.options_bytes <= kPacketOptionsBytesMax);
     record = at;
     ++packets_;
     if (!packet.has_time) [[unlikely]] {
@@ -177,9 +183,11 @@ void PcapngEncoder::encode_packets(Window& window, std::uint32_t end) {
   window.at = at;
 }
 
-std::uint32_t count_wanted(const PacketBatch& batch, const Verdicts& verdicts, SessionMask session) noexcept {
+std::uint32_t count_wanted(const PacketBatch& batch, const Verdicts& verdicts,
+                           SessionMask session) noexcept {
   std::uint32_t wanted = 0;
-  for (std::uint32_t i = 0; i < batch.count; ++i) wanted += (verdicts.wanted[i] & session) != 0 ? 1U : 0U;
+  for (std::uint32_t i = 0; i < batch.count; ++i)
+    wanted += (verdicts.wanted[i] & session) != 0 ? 1U : 0U;
   return wanted;
 }
 

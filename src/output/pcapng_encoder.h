@@ -1,17 +1,18 @@
-// Turns batches into a stream of pcapng records, in memory that its owner hands in piece by piece. Knows sections,
-// interfaces and the order of side blocks; knows nothing of files, blocks or pipes.
+// Turns batches into a stream of pcapng records, in memory that its owner hands in piece by piece.
+// Knows sections, interfaces and the order of side blocks; knows nothing of files, blocks or pipes.
 //
 // Sections and interfaces of the output:
-// - The stream begins with a Section Header. When the first batch begins with the Section Header of an input, its
-//   options are in ours; each further one begins a new section in the output, with its options.
-// - All interfaces that the table holds when a batch is written are described before the packets of the batch, in table
-//   order: also those without packets, so that a copy lists the interfaces of the original. A section describes the
-//   interfaces from its Section Header's first one on, and earlier ones when a packet uses them. Numbers in the output
-//   count from 0 in each section.
+// - The stream begins with a Section Header. When the first batch begins with the Section Header of
+//   an input, its options are in ours; each further one begins a new section in the output, with
+//   its options.
+// - All interfaces that the table holds when a batch is written are described before the packets of
+//   the batch, in table order: also those without packets, so that a copy lists the interfaces of
+//   the original. A section describes the interfaces from its Section Header's first one on, and
+//   earlier ones when a packet uses them. Numbers in the output count from 0 in each section.
 // - A batch without packets is welcome: it makes interfaces known.
 //
-// One thread. Allocates when interfaces or sections appear and when a side block is larger than all before; never for
-// packets.
+// One thread. Allocates when interfaces or sections appear and when a side block is larger than all
+// before; never for packets.
 #pragma once
 
 #include <cstdint>
@@ -39,13 +40,15 @@ struct Window {
 
 class PcapngEncoder {
  public:
-  explicit PcapngEncoder(storage::pcapng::SectionIdentity identity) : identity_(std::move(identity)) {}
+  explicit PcapngEncoder(storage::pcapng::SectionIdentity identity)
+      : identity_(std::move(identity)) {}
 
-  // The packets of the batch whose verdict has a bit of `session`, and all its side blocks. What is passed must stay
-  // until fill() has returned true.
-  void begin(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts, SessionMask session);
-  // Encodes until the batch is done (true) or the window is full (false: call again with `at` in the next window, behind
-  // what ran over the end of this one).
+  // The packets of the batch whose verdict has a bit of `session`, and all its side blocks. What is
+  // passed must stay until fill() has returned true.
+  void begin(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
+             SessionMask session);
+  // Encodes until the batch is done (true) or the window is full (false: call again with `at` in
+  // the next window, behind what ran over the end of this one).
   bool fill(Window& window);
   // For a stream without any batch: its Section Header, in the same way.
   void begin_empty();
@@ -72,10 +75,11 @@ class PcapngEncoder {
 
   storage::pcapng::SectionIdentity identity_;
   bool in_section_ = false;
-  std::vector<std::uint32_t> numbers_;   // by table index: number in the output's section, or kNotDescribed
-  std::uint32_t numbers_used_ = 0;       // in this section
-  std::uint32_t next_described_ = 0;     // table index of the next interface to describe unasked ...
-  std::uint32_t described_end_ = 0;      // ... up to this one
+  std::vector<std::uint32_t>
+      numbers_;  // by table index: number in the output's section, or kNotDescribed
+  std::uint32_t numbers_used_ = 0;    // in this section
+  std::uint32_t next_described_ = 0;  // table index of the next interface to describe unasked ...
+  std::uint32_t described_end_ = 0;   // ... up to this one
 
   const PacketBatch* batch_ = nullptr;
   const InterfaceTable* interfaces_ = nullptr;

@@ -19,7 +19,8 @@ Result<std::unique_ptr<PcapngFile>> PcapngFile::open(const Options& options) {
   return std::make_unique<PcapngFile>(std::move(pool), std::move(device), options.identity);
 }
 
-PcapngFile::PcapngFile(std::unique_ptr<buffer::BlockPool> pool, std::unique_ptr<storage::BlockDevice> device,
+PcapngFile::PcapngFile(std::unique_ptr<buffer::BlockPool> pool,
+                       std::unique_ptr<storage::BlockDevice> device,
                        pcapng::SectionIdentity identity)
     : pool_(std::move(pool)),
       device_(std::move(device)),
@@ -28,20 +29,23 @@ PcapngFile::PcapngFile(std::unique_ptr<buffer::BlockPool> pool, std::unique_ptr<
       block_(pool_->try_acquire()) {
   WEIR_ASSERT(pool_->block_bytes() == kBlockBytes + kSlackBytes);
   // One block is always being filled; the others may all be in flight.
-  WEIR_ASSERT(pool_->count() >= 2 && pool_->count() <= kBlocks && pool_->count() <= writer_.depth() + 1);
+  WEIR_ASSERT(pool_->count() >= 2 && pool_->count() <= kBlocks &&
+              pool_->count() <= writer_.depth() + 1);
 }
 
 Result<void> PcapngFile::reserve() {
   if (error_ || closed_) return state();
   commit(writer_.poll());
-  const auto room = [this] { return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes; };
+  const auto room = [this] {
+    return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
+  };
   while (!writer_.failure() && room() < kBatchRoomBytes) commit(writer_.wait());
   if (writer_.failure()) settle_failure();
   return state();
 }
 
-void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-                       SessionMask session) {
+void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interfaces,
+                       const Verdicts& verdicts, SessionMask session) {
   const std::uint32_t wanted = count_wanted(batch, verdicts, session);
   statistics_.offered.add(wanted);
   if (error_ || closed_) {
@@ -62,7 +66,8 @@ void PcapngFile::fill() {
   while (!encoder_.fill(window)) {
     if (!next_block(window)) return;
   }
-  // The last record may have run over the end: used_ is then above kBlockBytes until the block is handed on.
+  // The last record may have run over the end: used_ is then above kBlockBytes until the block is
+  // handed on.
   used_ = static_cast<std::uint32_t>(window.at - block_.data());
   if (used_ >= kBlockBytes) (void)next_block(window);
 }
@@ -79,7 +84,8 @@ bool PcapngFile::next_block(Window& window) {
   const auto overrun = static_cast<std::uint32_t>(window.at - (block_.data() + kBlockBytes));
   std::memcpy(next.data(), block_.data() + kBlockBytes, overrun);
 
-  submitted_[(submitted_first_ + submitted_count_) % kBlocks] = {block_first_, encoder_.extent_before(end)};
+  submitted_[(submitted_first_ + submitted_count_) % kBlocks] = {block_first_,
+                                                                 encoder_.extent_before(end)};
   ++submitted_count_;
   constexpr std::uint32_t kAligned = ~(storage::kDirectAlignment - 1);
   writer_.submit(std::move(block_), block_offset_, flushed_ & kAligned, kBlockBytes);
@@ -123,7 +129,8 @@ Result<void> PcapngFile::flush() {
     fill();
   }
   commit(writer_.drain());
-  if (!writer_.failure() && writer_.write_tail(block_offset_ + flushed_, {block_.data() + flushed_, used_ - flushed_})) {
+  if (!writer_.failure() &&
+      writer_.write_tail(block_offset_ + flushed_, {block_.data() + flushed_, used_ - flushed_})) {
     flushed_ = used_;
     commit(encoder_.extent());
   }
@@ -131,17 +138,20 @@ Result<void> PcapngFile::flush() {
   return state();
 }
 
-// Ends the file after the last record that is in it as a whole, and accounts for every packet behind it.
+// Ends the file after the last record that is in it as a whole, and accounts for every packet
+// behind it.
 void PcapngFile::settle_failure() {
   commit(writer_.drain());
   const storage::WriteFailure failure = *writer_.failure();
-  // The block that failed is the oldest that is not committed, or else the one being filled (a tail).
+  // The block that failed is the oldest that is not committed, or else the one being filled (a
+  // tail).
   const bool in_flight = submitted_count_ > 0;
   const Extent first = in_flight ? submitted_[submitted_first_].first : block_first_;
   const std::uint64_t begin = in_flight ? failure.block_offset : block_offset_;
   const std::uint8_t* const memory = in_flight ? failure.block : block_.data();
   if (first.bytes <= failure.offset) {
-    const auto got = pcapng::whole_records({memory + (first.bytes - begin), failure.offset - first.bytes});
+    const auto got =
+        pcapng::whole_records({memory + (first.bytes - begin), failure.offset - first.bytes});
     commit(Extent{first.bytes + got.bytes, first.packets + got.packets});
   }
   error_ = output_error(failure.sys_errno, device_->path(), failure.offset, committed_.packets);
@@ -149,7 +159,8 @@ void PcapngFile::settle_failure() {
     error_->context += "; and cutting off its incomplete end failed: " + cut.error().context;
   }
   count_pending();
-  statistics_.lost[static_cast<std::size_t>(lost_reason(failure.sys_errno))].add(statistics_.pending.value());
+  statistics_.lost[static_cast<std::size_t>(lost_reason(failure.sys_errno))].add(
+      statistics_.pending.value());
   count_pending();
 }
 

@@ -1,8 +1,9 @@
-// A sink that writes one plain pcapng file through a block device: 1 MiB blocks, several in flight, packets straddle
-// them. (What the file's sections and interfaces look like: pcapng_encoder.h.)
+// A sink that writes one plain pcapng file through a block device: 1 MiB blocks, several in flight,
+// packets straddle them. (What the file's sections and interfaces look like: pcapng_encoder.h.)
 //
-// Ledger: a packet is `written` when its record and all before it are in the file, so the file is always a prefix of
-// what was offered. After a failed write (disk full, I/O error) it is cut to the last whole record of that prefix.
+// Ledger: a packet is `written` when its record and all before it are in the file, so the file is
+// always a prefix of what was offered. After a failed write (disk full, I/O error) it is cut to the
+// last whole record of that prefix.
 #pragma once
 
 #include <array>
@@ -23,11 +24,12 @@ class PcapngFile final : public Sink {
  public:
   static constexpr std::uint32_t kBlockBytes = 1024 * 1024;
   // Behind every block in memory: where the last record that begins in the block may end.
-  static constexpr std::uint32_t kSlackBytes =
-      static_cast<std::uint32_t>(align_up(storage::pcapng::kPacketRecordBytesMax, buffer::kBlockAlignment));
+  static constexpr std::uint32_t kSlackBytes = static_cast<std::uint32_t>(
+      align_up(storage::pcapng::kPacketRecordBytesMax, buffer::kBlockAlignment));
   static constexpr std::uint32_t kBlocks = 8;
-  // What reserve() guarantees: a batch of the largest size, and 128 KiB for the framing of side blocks and for sections
-  // and interfaces that appear with it. A batch that brings more of those makes write() wait for the device.
+  // What reserve() guarantees: a batch of the largest size, and 128 KiB for the framing of side
+  // blocks and for sections and interfaces that appear with it. A batch that brings more of those
+  // makes write() wait for the device.
   static constexpr std::uint32_t kBatchRoomBytes =
       kBatchBytesMax + kBatchPacketsMax * storage::pcapng::kPacketFramingBytesMax + 128 * 1024;
   static_assert(kBatchRoomBytes <= kBlockBytes);
@@ -76,7 +78,8 @@ class PcapngFile final : public Sink {
   void count_pending() noexcept;
   Result<void> state() const;
 
-  // Destroyed last to first: the writer waits for its blocks, then the device goes, then the memory.
+  // Destroyed last to first: the writer waits for its blocks, then the device goes, then the
+  // memory.
   std::unique_ptr<buffer::BlockPool> pool_;
   std::unique_ptr<storage::BlockDevice> device_;
   storage::BlockWriter writer_;

@@ -19,23 +19,25 @@ namespace pcapng = storage::pcapng;
 namespace {
 
 // Behind the buffer: where the last record that begins in it may end.
-constexpr std::size_t kSlackBytes = align_up(pcapng::kPacketRecordBytesMax, buffer::kBlockAlignment);
+constexpr std::size_t kSlackBytes =
+    align_up(pcapng::kPacketRecordBytesMax, buffer::kBlockAlignment);
 
 // Room that POLLOUT promises at least, in pipes (PIPE_BUF), sockets and terminals.
 constexpr std::size_t kPageBytes = 4096;
 
 }  // namespace
 
-Result<std::unique_ptr<PcapngPipe>> PcapngPipe::open(UniqueFd fd, std::string path, pcapng::SectionIdentity identity) {
+Result<std::unique_ptr<PcapngPipe>> PcapngPipe::open(UniqueFd fd, std::string path,
+                                                     pcapng::SectionIdentity identity) {
   UniqueFd cancel(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cancel) return system_error(errno, "write " + path);
   WEIR_TRY(auto pool, buffer::BlockPool::create(1, kBufferBytes + kSlackBytes));
-  return std::unique_ptr<PcapngPipe>(
-      new PcapngPipe(std::move(fd), std::move(cancel), std::move(path), std::move(pool), std::move(identity)));
+  return std::unique_ptr<PcapngPipe>(new PcapngPipe(
+      std::move(fd), std::move(cancel), std::move(path), std::move(pool), std::move(identity)));
 }
 
-PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path, std::unique_ptr<buffer::BlockPool> pool,
-                       pcapng::SectionIdentity identity)
+PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path,
+                       std::unique_ptr<buffer::BlockPool> pool, pcapng::SectionIdentity identity)
     : fd_(std::move(fd)),
       cancel_(std::move(cancel)),
       style_(Style::Pages),
@@ -46,13 +48,14 @@ PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path, std::uniq
   struct stat facts = {};
   if (fstat(fd_.get(), &facts) != 0) return;
   if (S_ISFIFO(facts.st_mode)) style_ = Style::NoWait;
-  if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode) || (S_ISCHR(facts.st_mode) && isatty(fd_.get()) == 0)) {
+  if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode) ||
+      (S_ISCHR(facts.st_mode) && isatty(fd_.get()) == 0)) {
     style_ = Style::Whole;
   }
 }
 
-void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-                       SessionMask session) {
+void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interfaces,
+                       const Verdicts& verdicts, SessionMask session) {
   const std::uint32_t wanted = count_wanted(batch, verdicts, session);
   statistics_.offered.add(wanted);
   if (error_ || closed_) {
@@ -88,7 +91,8 @@ Result<void> PcapngPipe::push() {
   }
   const std::uint64_t begin = offset_ - sent;
   if (first_.bytes <= offset_) {
-    const auto got = pcapng::whole_records({buffer_.data() + (first_.bytes - begin), offset_ - first_.bytes});
+    const auto got =
+        pcapng::whole_records({buffer_.data() + (first_.bytes - begin), offset_ - first_.bytes});
     commit(Extent{first_.bytes + got.bytes, first_.packets + got.packets});
   }
   error_ = output_error(error, path_, offset_, committed_.packets);
@@ -143,7 +147,8 @@ void PcapngPipe::cancel() noexcept { (void)eventfd_write(cancel_.get(), 1); }
 void PcapngPipe::commit(const Extent& extent) noexcept {
   if (extent.bytes <= committed_.bytes) return;
   committed_ = extent;
-  statistics_.pending.set(statistics_.pending.value() - (extent.packets - statistics_.written.value()));
+  statistics_.pending.set(statistics_.pending.value() -
+                          (extent.packets - statistics_.written.value()));
   statistics_.written.set(extent.packets);
   statistics_.written_bytes.set(extent.bytes);
 }

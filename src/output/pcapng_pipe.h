@@ -1,12 +1,13 @@
-// A sink that writes pcapng to a descriptor that takes bytes in order: standard output, a FIFO, a terminal, /dev/null.
+// A sink that writes pcapng to a descriptor that takes bytes in order: standard output, a FIFO, a
+// terminal, /dev/null.
 //
-// write() only encodes; reserve(), flush() and close() hand on everything that is encoded and wait for the reader. So a
-// pipeline that reserves before every batch and flushes when the line is quiet keeps a reader (wireshark -k -i -) up to
-// date with one system call a batch. Expects SIGPIPE to be ignored. The descriptor may be blocking or not, and stays so:
-// others may share it.
+// write() only encodes; reserve(), flush() and close() hand on everything that is encoded and wait
+// for the reader. So a pipeline that reserves before every batch and flushes when the line is quiet
+// keeps a reader (wireshark -k -i -) up to date with one system call a batch. Expects SIGPIPE to be
+// ignored. The descriptor may be blocking or not, and stays so: others may share it.
 //
-// Ledger: a packet is `written` when the kernel has taken its last byte. When the reader goes away in the middle of a
-// record, that packet is lost.
+// Ledger: a packet is `written` when the kernel has taken its last byte. When the reader goes away
+// in the middle of a record, that packet is lost.
 #pragma once
 
 #include <cstdint>
@@ -46,11 +47,12 @@ class PcapngPipe final : public Sink {
   enum class Style : std::uint8_t {
     Whole,   // files and devices: a write has an end
     NoWait,  // pipes: the kernel writes what fits (Linux 6.4)
-    Pages,   // terminals, sockets, older kernels: so little at a time that it fits where poll() sees room
+    Pages,  // terminals, sockets, older kernels: so little at a time that it fits where poll() sees
+            // room
   };
 
-  PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path, std::unique_ptr<buffer::BlockPool> pool,
-             storage::pcapng::SectionIdentity identity);
+  PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path,
+             std::unique_ptr<buffer::BlockPool> pool, storage::pcapng::SectionIdentity identity);
 
   void fill();
   Result<void> push();
@@ -66,9 +68,9 @@ class PcapngPipe final : public Sink {
   std::unique_ptr<buffer::BlockPool> pool_;  // of one block: the buffer
   buffer::Block buffer_;
   PcapngEncoder encoder_;
-  std::uint32_t used_ = 0;     // bytes in the buffer
-  std::uint64_t offset_ = 0;   // of the buffer in the stream
-  Extent first_;               // up to the first record that begins in the buffer
+  std::uint32_t used_ = 0;    // bytes in the buffer
+  std::uint64_t offset_ = 0;  // of the buffer in the stream
+  Extent first_;              // up to the first record that begins in the buffer
 
   Extent committed_;
   std::optional<Error> error_;

@@ -15,7 +15,8 @@ constexpr std::uint32_t kFruitlessMax = 64;
 
 BlockWriter::~BlockWriter() { (void)drain(); }
 
-void BlockWriter::submit(buffer::Block block, std::uint64_t offset, std::uint32_t skip, std::uint32_t bytes) {
+void BlockWriter::submit(buffer::Block block, std::uint64_t offset, std::uint32_t skip,
+                         std::uint32_t bytes) {
   WEIR_ASSERT(count_ < depth() && skip < bytes);
   WEIR_ASSERT((offset | skip | bytes) % kDirectAlignment == 0);
   const std::uint32_t slot = (first_ + count_) % kQueueDepthMax;
@@ -38,8 +39,9 @@ void BlockWriter::start(std::uint32_t slot) noexcept {
                   pending.bytes - pending.resumed});
 }
 
-// For a file that took O_DIRECT and then refuses a direct write (some FUSE and network file systems, odd devices). False
-// when the write in flight was not direct: then there is nothing else to try.
+// For a file that took O_DIRECT and then refuses a direct write (some FUSE and network file
+// systems, odd devices). False when the write in flight was not direct: then there is nothing else
+// to try.
 bool BlockWriter::leave_direct(Pending& pending) noexcept {
   return pending.direct && (!device_.direct() || device_.leave_direct().ok());
 }
@@ -53,7 +55,8 @@ void BlockWriter::settle(const WriteCompletion& completion) noexcept {
     pending.done = std::max(pending.done, reached);
     pending.complete = pending.done == pending.bytes;
     if (pending.complete) return;
-    // Cut twice at the same place, inside a disk block: only an unaligned write gets further, or says why not.
+    // Cut twice at the same place, inside a disk block: only an unaligned write gets further, or
+    // says why not.
     if (pending.fruitless > 0 && !leave_direct(pending)) pending.sys_errno = EIO;
   } else {
     const int error = completion.result == 0 ? EIO : -completion.result;
@@ -72,8 +75,10 @@ std::uint32_t BlockWriter::retire() noexcept {
   while (count_ > 0 && !failure_ && ring_[first_].complete) {
     Pending& front = ring_[first_];
     if (front.sys_errno != 0) {
-      failure_ = WriteFailure{.sys_errno = front.sys_errno, .offset = front.offset + front.done,
-                              .block = front.block.data(), .block_offset = front.offset};
+      failure_ = WriteFailure{.sys_errno = front.sys_errno,
+                              .offset = front.offset + front.done,
+                              .block = front.block.data(),
+                              .block_offset = front.offset};
       break;
     }
     front.block.release();
@@ -112,7 +117,8 @@ bool BlockWriter::write_tail(std::uint64_t offset, Bytes bytes) {
     }
     const int error = result == 0 ? EIO : static_cast<int>(-result);
     if ((error == EINTR || error == EAGAIN) && ++fruitless <= kFruitlessMax) continue;
-    failure_ = WriteFailure{.sys_errno = error, .offset = offset + done, .block = bytes.data(), .block_offset = offset};
+    failure_ = WriteFailure{
+        .sys_errno = error, .offset = offset + done, .block = bytes.data(), .block_offset = offset};
     return false;
   }
   return true;

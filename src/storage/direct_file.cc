@@ -23,8 +23,8 @@ Error open_error(int sys_errno, const std::string& path) {
       break;
     case ENOENT:
     case ENOTDIR:
-      error.context = "write " + path + ": no such directory " + std::filesystem::path(path).parent_path().string() +
-                      " (create it first)";
+      error.context = "write " + path + ": no such directory " +
+                      std::filesystem::path(path).parent_path().string() + " (create it first)";
       break;
     case EACCES:
     case EPERM:
@@ -43,8 +43,8 @@ Error open_error(int sys_errno, const std::string& path) {
   return error;
 }
 
-// The file system says that it has no direct I/O for this file, though it takes the flag. Where it says nothing (kernels
-// before 6.1, tmpfs) the first write tells.
+// The file system says that it has no direct I/O for this file, though it takes the flag. Where it
+// says nothing (kernels before 6.1, tmpfs) the first write tells.
 bool direct_ruled_out(int fd) noexcept {
   struct statx facts = {};
   if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) != 0) return false;
@@ -69,7 +69,8 @@ Result<DirectFile> DirectFile::open(const BlockDeviceOptions& options) {
   if (!S_ISREG(facts.st_mode)) {
     return Error{.code = ErrorCode::Exists, .context = "write " + path + ": not a regular file"};
   }
-  if (facts.st_size != 0 && ftruncate(fd.get(), 0) != 0) return system_error(errno, "empty " + path);
+  if (facts.st_size != 0 && ftruncate(fd.get(), 0) != 0)
+    return system_error(errno, "empty " + path);
   const bool direct = options.direct && !direct_ruled_out(fd.get()) && set_direct(fd.get(), true);
   if (!direct && !set_direct(fd.get(), false)) return system_error(errno, "write " + path);
   return DirectFile(std::move(fd), path, direct);
@@ -77,13 +78,15 @@ Result<DirectFile> DirectFile::open(const BlockDeviceOptions& options) {
 
 Result<void> DirectFile::leave_direct() {
   if (!direct_) return ok();
-  if (!set_direct(fd_.get(), false)) return system_error(errno, "switch " + path_ + " to buffered writing");
+  if (!set_direct(fd_.get(), false))
+    return system_error(errno, "switch " + path_ + " to buffered writing");
   direct_ = false;
   return ok();
 }
 
 std::int64_t DirectFile::write_tail(std::uint64_t offset, Bytes bytes) noexcept {
-  // The flag is per open file, so it is lifted for this write; the kernel keeps page cache and direct writes coherent.
+  // The flag is per open file, so it is lifted for this write; the kernel keeps page cache and
+  // direct writes coherent.
   if (direct_ && !set_direct(fd_.get(), false)) return -errno;
   const std::int64_t written = write_at(fd_.get(), offset, bytes);
   if (direct_) direct_ = set_direct(fd_.get(), true);

@@ -7,11 +7,13 @@
 namespace weir::storage {
 
 PosixDevice::PosixDevice(DirectFile file, std::uint32_t queue_depth) noexcept
-    : file_(std::move(file)), queue_depth_(std::clamp<std::uint32_t>(queue_depth, 1, kQueueDepthMax)) {}
+    : file_(std::move(file)),
+      queue_depth_(std::clamp<std::uint32_t>(queue_depth, 1, kQueueDepthMax)) {}
 
 void PosixDevice::submit(const WriteOperation& operation) noexcept {
   WEIR_ASSERT(done_count_ < queue_depth_);
-  const std::int64_t written = write_at(file_.fd(), operation.offset, {operation.data, operation.bytes});
+  const std::int64_t written =
+      write_at(file_.fd(), operation.offset, {operation.data, operation.bytes});
   done_[done_count_++] = {operation.tag, static_cast<std::int32_t>(written)};
 }
 

@@ -16,13 +16,17 @@ class PosixDevice final : public BlockDevice {
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
   [[nodiscard]] std::uint32_t in_flight() const noexcept override { return done_count_; }
   [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return queue_depth_; }
-  std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override { return file_.write_tail(offset, bytes); }
+  std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override {
+    return file_.write_tail(offset, bytes);
+  }
   [[nodiscard]] bool direct() const noexcept override { return file_.direct(); }
   Result<void> leave_direct() override { return file_.leave_direct(); }
   Result<void> set_size(std::uint64_t bytes) override { return file_.set_size(bytes); }
   Result<void> sync_data() override { return file_.sync_data(); }
   Result<void> close() override { return file_.close(); }
-  [[nodiscard]] std::string_view mode() const noexcept override { return direct() ? "posix+O_DIRECT" : "posix"; }
+  [[nodiscard]] std::string_view mode() const noexcept override {
+    return direct() ? "posix+O_DIRECT" : "posix";
+  }
   [[nodiscard]] const std::string& path() const noexcept override { return file_.path(); }
 
  private:

@@ -1,10 +1,10 @@
 #include "storage/uring_device.h"
 
-#include <liburing.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include <liburing.h>
 
 #include "base/assert.h"
 
@@ -13,20 +13,25 @@ namespace {
 
 class UringDevice final : public BlockDevice {
  public:
-  static Result<std::unique_ptr<BlockDevice>> make(DirectFile& file, const BlockDeviceOptions& options);
+  static Result<std::unique_ptr<BlockDevice>> make(DirectFile& file,
+                                                   const BlockDeviceOptions& options);
   ~UringDevice() override;
 
   void submit(const WriteOperation& operation) noexcept override;
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
   [[nodiscard]] std::uint32_t in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return queue_depth_; }
-  std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override { return file_.write_tail(offset, bytes); }
+  std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override {
+    return file_.write_tail(offset, bytes);
+  }
   [[nodiscard]] bool direct() const noexcept override { return file_.direct(); }
   Result<void> leave_direct() override { return file_.leave_direct(); }
   Result<void> set_size(std::uint64_t bytes) override { return file_.set_size(bytes); }
   Result<void> sync_data() override { return file_.sync_data(); }
   Result<void> close() override;
-  [[nodiscard]] std::string_view mode() const noexcept override { return direct() ? "io_uring+O_DIRECT" : "io_uring"; }
+  [[nodiscard]] std::string_view mode() const noexcept override {
+    return direct() ? "io_uring+O_DIRECT" : "io_uring";
+  }
   [[nodiscard]] const std::string& path() const noexcept override { return file_.path(); }
 
  private:
@@ -48,11 +53,14 @@ class UringDevice final : public BlockDevice {
   std::uint32_t refused_count_ = 0;
 };
 
-Result<std::unique_ptr<BlockDevice>> UringDevice::make(DirectFile& file, const BlockDeviceOptions& options) {
+Result<std::unique_ptr<BlockDevice>> UringDevice::make(DirectFile& file,
+                                                       const BlockDeviceOptions& options) {
   const auto depth = std::clamp<std::uint32_t>(options.queue_depth, 1, kQueueDepthMax);
   io_uring ring{};
-  // Completions are taken at our own system calls instead of by interrupting the worker (5.19; older kernels say EINVAL).
-  int error = io_uring_queue_init(depth, &ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
+  // Completions are taken at our own system calls instead of by interrupting the worker (5.19;
+  // older kernels say EINVAL).
+  int error =
+      io_uring_queue_init(depth, &ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
   if (error == -EINVAL) error = io_uring_queue_init(depth, &ring, 0);
   if (error < 0) {
     Error refused = system_error(-error, "set up io_uring");
@@ -101,14 +109,16 @@ void UringDevice::submit(const WriteOperation& operation) noexcept {
   }
   if (fixed_file_) sqe->flags |= IOSQE_FIXED_FILE;
   sqe->user_data = operation.tag;
-  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every wait tries again.
+  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every wait
+  // tries again.
   (void)io_uring_submit(&ring_);
 }
 
 std::uint32_t UringDevice::reap(std::span<WriteCompletion> completions, Reap mode) noexcept {
   WEIR_ASSERT(!completions.empty());
   std::uint32_t count = 0;
-  while (refused_count_ > 0 && count < completions.size()) completions[count++] = refused_[--refused_count_];
+  while (refused_count_ > 0 && count < completions.size())
+    completions[count++] = refused_[--refused_count_];
   for (;;) {
     io_uring_cqe* cqe = nullptr;
     while (count < completions.size() && io_uring_peek_cqe(&ring_, &cqe) == 0) {
@@ -117,7 +127,8 @@ std::uint32_t UringDevice::reap(std::span<WriteCompletion> completions, Reap mod
     }
     if (count > 0 || mode == Reap::Poll || in_flight_ == 0) break;
     const int error = io_uring_submit_and_wait(&ring_, 1);
-    WEIR_ASSERT(error >= 0 || error == -EINTR || error == -EAGAIN || error == -EBUSY);  // look and wait again
+    WEIR_ASSERT(error >= 0 || error == -EINTR || error == -EAGAIN ||
+                error == -EBUSY);  // look and wait again
   }
   in_flight_ -= count;
   return count;
@@ -125,7 +136,8 @@ std::uint32_t UringDevice::reap(std::span<WriteCompletion> completions, Reap mod
 
 Result<void> UringDevice::close() {
   WEIR_ASSERT(in_flight_ == 0);
-  // The ring holds a reference to the file: it goes first, so that close() reports the file's last error.
+  // The ring holds a reference to the file: it goes first, so that close() reports the file's last
+  // error.
   if (ring_open_) io_uring_queue_exit(&ring_);
   ring_open_ = false;
   return file_.close();
@@ -133,7 +145,8 @@ Result<void> UringDevice::close() {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file, const BlockDeviceOptions& options) {
+Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file,
+                                                       const BlockDeviceOptions& options) {
   return UringDevice::make(file, options);
 }
 

@@ -8,8 +8,9 @@
 
 namespace weir::storage {
 
-// A device on `file`, which is moved from only when it succeeds. Error: Unsupported (io_uring is missing, forbidden or
-// without resources here; the context says which).
-Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file, const BlockDeviceOptions& options);
+// A device on `file`, which is moved from only when it succeeds. Error: Unsupported (io_uring is
+// missing, forbidden or without resources here; the context says which).
+Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file,
+                                                       const BlockDeviceOptions& options);
 
 }  // namespace weir::storage

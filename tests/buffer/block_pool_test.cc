@@ -1,16 +1,18 @@
 #include "buffer/block_pool.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 namespace weir::buffer {
 namespace {
 
 constexpr std::size_t kBlockBytes = 3 * kBlockAlignment;
 
-std::unique_ptr<BlockPool> make_pool(std::uint32_t count) { return BlockPool::create(count, kBlockBytes).value(); }
+std::unique_ptr<BlockPool> make_pool(std::uint32_t count) {
+  return BlockPool::create(count, kBlockBytes).value();
+}
 
 TEST(BlockPool, LendsEveryBlockOnceAlignedAndWithoutOverlap) {
   auto pool = make_pool(4);
@@ -24,7 +26,8 @@ TEST(BlockPool, LendsEveryBlockOnceAlignedAndWithoutOverlap) {
     blocks.push_back(std::move(block));
   }
   ASSERT_EQ(starts.size(), 4U);
-  for (auto it = starts.begin(); std::next(it) != starts.end(); ++it) EXPECT_GE(*std::next(it) - *it, std::ptrdiff_t{kBlockBytes});
+  for (auto it = starts.begin(); std::next(it) != starts.end(); ++it)
+    EXPECT_GE(*std::next(it) - *it, std::ptrdiff_t{kBlockBytes});
   EXPECT_EQ(pool->free_count(), 0U);
 }
 

@@ -1,8 +1,9 @@
 // `weir capture` as a user runs it, on virtual interfaces in a network namespace of the test's own.
-#include <gtest/gtest.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+
+#include <gtest/gtest.h>
 
 #include "integration/pcap_bytes.h"
 #include "integration/weir_command.h"
@@ -29,7 +30,8 @@ class Capture : public testing::Test {
   // weir capture on `tap`, waited for until it sees every packet.
   std::unique_ptr<Process> start(std::vector<std::string> words) {
     words.insert(words.begin(), {"capture", "-i", "tap", "--ready-fd", std::to_string(kReadyFd)});
-    auto process = std::make_unique<Process>(weir(std::move(words)), CommandOptions{.ready_fd = true});
+    auto process =
+        std::make_unique<Process>(weir(std::move(words)), CommandOptions{.ready_fd = true});
     EXPECT_TRUE(process->wait_until_ready());
     return process;
   }
@@ -48,8 +50,10 @@ std::vector<FrameBytes> frames_of(const std::string& path) {
     return frames;
   }
   PacketBatch batch;
-  while ((*source)->next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) == interface::Pull::Packets) {
-    for (const Packet& packet : batch.view()) frames.emplace_back(packet.frame().begin(), packet.frame().end());
+  while ((*source)->next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) ==
+         interface::Pull::Packets) {
+    for (const Packet& packet : batch.view())
+      frames.emplace_back(packet.frame().begin(), packet.frame().end());
     (*source)->release(batch);
   }
   return frames;
@@ -59,7 +63,8 @@ std::vector<FrameBytes> mixed_frames(std::uint32_t count) {
   std::vector<FrameBytes> frames;
   for (std::uint32_t i = 0; i < count; ++i) {
     FrameBytes frame = udp_frame(i, 60 + i % 900);
-    if (i % 5 == 1) frame = with_tag(std::move(frame), 0x8100, static_cast<std::uint16_t>(1 + i % 4000));
+    if (i % 5 == 1)
+      frame = with_tag(std::move(frame), 0x8100, static_cast<std::uint16_t>(1 + i % 4000));
     if (i % 5 == 2) frame = with_tag(with_tag(std::move(frame), 0x8100, 7), 0x88a8, 100);
     if (i % 5 == 3) frame = in_vxlan(frame, 42);
     frames.push_back(std::move(frame));
@@ -91,7 +96,8 @@ TEST_F(Capture, StoresWhatTcpdumpBesideItStoresPacketForPacket) {
 }
 
 TEST_F(Capture, UnderOverloadEveryPacketIsCountedByCause) {
-  auto weir = start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json"), "vlan", "7"});
+  auto weir =
+      start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json"), "vlan", "7"});
   // Stopped, it can't empty its ring of 64 MiB, and 120 MB arrive.
   weir->signal(SIGSTOP);
   std::vector<FrameBytes> frames;
@@ -112,7 +118,8 @@ TEST_F(Capture, UnderOverloadEveryPacketIsCountedByCause) {
 }
 
 TEST_F(Capture, CountEndsItAndTheRestIsRejectedByName) {
-  auto weir = start({"-c", "10", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
+  auto weir =
+      start({"-c", "10", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   TrafficSocket("sender").send(mixed_frames(100));
   EXPECT_EQ(weir->wait().status, 0);
   const json numbers = stats();
@@ -130,7 +137,8 @@ TEST_F(Capture, DurationEndsItOnAQuietLink) {
 }
 
 TEST_F(Capture, SnaplenKeepsTheBeginningOfEachPacket) {
-  auto weir = start({"--snaplen", "96", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
+  auto weir = start(
+      {"--snaplen", "96", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   const auto sent = mixed_frames(500);
   TrafficSocket("sender").send(sent);
   weir->signal(SIGINT);
@@ -157,7 +165,8 @@ TEST_F(Capture, StatisticsOnRequestAndRecentPacketsInTheFileWhileItRuns) {
   do {
     weir->signal(SIGUSR1);
   } while (!weir->wait_for_stderr_for("received 50, accepted 30, rejected 20 (filter 20)", 50));
-  while (frames_of(dir_.file("weir.pcapng")).size() < 30) weir->wait_for_stderr_for("never printed", 20);
+  while (frames_of(dir_.file("weir.pcapng")).size() < 30)
+    weir->wait_for_stderr_for("never printed", 20);
   weir->signal(SIGINT);
   EXPECT_EQ(weir->wait().status, 0);
 }
@@ -182,8 +191,8 @@ TEST_F(Capture, ASecondSignalEndsItAtOnceAlsoBehindAReaderThatDoesNotRead) {
   for (std::uint32_t i = 0; i < 1000; ++i) frames.push_back(udp_frame(i, 1500));
   TrafficSocket("sender").send(frames);
   weir->signal(SIGINT);
-  // The second must not come before the first is taken, or the two are one: signals are taken in the order of their
-  // numbers, so an answer to SIGUSR1 shows that SIGINT has been.
+  // The second must not come before the first is taken, or the two are one: signals are taken in
+  // the order of their numbers, so an answer to SIGUSR1 shows that SIGINT has been.
   weir->signal(SIGUSR1);
   ASSERT_TRUE(weir->wait_for_stderr("received"));
   weir->signal(SIGINT);
@@ -210,11 +219,13 @@ TEST_F(Capture, MistakesAreNamedBeforeAnythingIsTouched) {
   EXPECT_NE(unknown.err.find("tap, "), std::string::npos) << unknown.err;
 
   write_file(dir_.file("precious.pcapng"), "precious");
-  const auto filter = run_weir({"capture", "-i", "tap", "-w", dir_.file("precious.pcapng"), "udp", "prot", "53"});
+  const auto filter =
+      run_weir({"capture", "-i", "tap", "-w", dir_.file("precious.pcapng"), "udp", "prot", "53"});
   EXPECT_EQ(filter.status, 2);
   EXPECT_EQ(read_file(dir_.file("precious.pcapng")), "precious");
 
-  const auto directory = run_weir({"capture", "-i", "tap", "-w", dir_.path().string(), "--duration", "1s"});
+  const auto directory =
+      run_weir({"capture", "-i", "tap", "-w", dir_.path().string(), "--duration", "1s"});
   EXPECT_NE(directory.status, 0);
   EXPECT_NE(directory.err.find(dir_.path().string()), std::string::npos) << directory.err;
 }

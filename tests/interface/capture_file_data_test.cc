@@ -1,7 +1,8 @@
-// Every capture of the data set, opened once, against what capinfos, tcpdump and its makers say about it.
-#include <gtest/gtest.h>
-
+// Every capture of the data set, opened once, against what capinfos, tcpdump and its makers say
+// about it.
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "interface/capture_file.h"
 #include "support/capture_expectations.h"
@@ -38,9 +39,9 @@ TEST(CaptureFileData, EveryCaptureHasThePacketsThatOtherToolsFind) {
       EXPECT_EQ(got.wire_bytes, *expected.packet_bytes);
     }
     if (expected.first_ns && expected.last_ns && !got.packets.empty()) {
-      const auto [first, last] =
-          std::minmax_element(got.packets.begin(), got.packets.end(),
-                              [](const DrainedPacket& a, const DrainedPacket& b) { return a.time_ns < b.time_ns; });
+      const auto [first, last] = std::minmax_element(
+          got.packets.begin(), got.packets.end(),
+          [](const DrainedPacket& a, const DrainedPacket& b) { return a.time_ns < b.time_ns; });
       EXPECT_EQ(first->time_ns, *expected.first_ns);
       EXPECT_EQ(last->time_ns, *expected.last_ns);
     }

@@ -1,8 +1,9 @@
 // A disk that is really full: a small tmpfs in a mount namespace of the test's own.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+
+#include <gtest/gtest.h>
 
 #include "output/open_pcapng.h"
 #include "output/pcapng_file.h"
@@ -18,7 +19,8 @@ TEST(FullDisk, KeepsWholePacketsAndCountsTheRest) {
   const test::TempDir dir;
   for (const bool direct : {true, false}) {
     for (const bool io_uring : {direct, false}) {
-      SCOPED_TRACE((io_uring ? "io_uring " : "posix ") + std::string(direct ? "direct" : "buffered"));
+      SCOPED_TRACE((io_uring ? "io_uring " : "posix ") +
+                   std::string(direct ? "direct" : "buffered"));
       ASSERT_EQ(mount("none", dir.path().c_str(), "tmpfs", 0, "size=5000k"), 0);
       const std::string path = dir.file("out.pcapng");
       auto sink = PcapngFile::open({.path = path, .direct = direct, .io_uring = io_uring}).value();

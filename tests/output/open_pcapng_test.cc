@@ -2,12 +2,13 @@
 #include "output/open_pcapng.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"

@@ -26,15 +26,16 @@ Packet& TestBatch::add(std::string frame, std::int64_t ns, std::uint32_t interfa
   return packet;
 }
 
-void TestBatch::add_side_block(std::uint32_t type, std::vector<std::uint8_t> body, std::uint32_t interface) {
+void TestBatch::add_side_block(std::uint32_t type, std::vector<std::uint8_t> body,
+                               std::uint32_t interface) {
   bodies_.push_back(std::move(body));
-  side_blocks_.push_back({.before = batch_->count, .type = type, .interface = {interface}, .body = bodies_.back()});
+  side_blocks_.push_back(
+      {.before = batch_->count, .type = type, .interface = {interface}, .body = bodies_.back()});
 }
 
-void TestBatch::add_section(const std::vector<std::uint8_t>& options, std::uint32_t first_interface) {
-  std::vector<std::uint8_t> body = {0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255};
-  body.insert(body.end(), options.begin(), options.end());
-  add_side_block(0x0a0d0d0a, std::move(body), first_interface);
+void TestBatch::add_section(const std::vector<std::uint8_t>& options,
+                            std::uint32_t first_interface) {
+  add_side_block(0x0a0d0d0a, options, first_interface);
 }
 
 const PacketBatch& TestBatch::batch() {
@@ -57,7 +58,8 @@ void draw_batch(Prng& random, std::uint32_t bytes_max, TestBatch& batch, Verdict
     if (length > budget) break;
     budget -= length;
     std::string frame(length, static_cast<char>(random.next()));
-    for (std::size_t at = 0; at < frame.size(); at += 97) frame[at] = static_cast<char>(random.next());
+    for (std::size_t at = 0; at < frame.size(); at += 97)
+      frame[at] = static_cast<char>(random.next());
     const auto time = static_cast<std::int64_t>(random.next() >> 1);
     const bool wanted = random.chance(9, 10);
     verdicts.wanted[i] = wanted ? kSession | 4 : 2;
@@ -77,7 +79,8 @@ void expect_law(const SinkStatistics& statistics) {
             statistics.written.value() + total_lost(statistics) + statistics.pending.value());
 }
 
-void expect_prefix(const test::WalkedFile& file, const std::vector<Offered>& offered, std::uint64_t count) {
+void expect_prefix(const test::WalkedFile& file, const std::vector<Offered>& offered,
+                   std::uint64_t count) {
   ASSERT_EQ(file.error, "");
   ASSERT_EQ(file.packets.size(), count);
   ASSERT_LE(count, offered.size());

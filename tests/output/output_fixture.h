@@ -25,7 +25,8 @@ std::vector<std::uint8_t> option_bytes(std::uint16_t code, const std::string& va
 class TestBatch {
  public:
   Packet& add(std::string frame, std::int64_t ns, std::uint32_t interface = 0);
-  void add_side_block(std::uint32_t type, std::vector<std::uint8_t> body, std::uint32_t interface = 0);
+  void add_side_block(std::uint32_t type, std::vector<std::uint8_t> body,
+                      std::uint32_t interface = 0);
   // A Section Header with these options; its interfaces begin at that table index.
   void add_section(const std::vector<std::uint8_t>& options, std::uint32_t first_interface);
 
@@ -45,7 +46,8 @@ struct Offered {
   std::uint64_t time = 0;
 };
 
-// Up to 256 packets of up to `bytes_max` bytes; each is wanted or not. What is wanted is appended to `offered`.
+// Up to 256 packets of up to `bytes_max` bytes; each is wanted or not. What is wanted is appended
+// to `offered`.
 void draw_batch(Prng& random, std::uint32_t bytes_max, TestBatch& batch, Verdicts& verdicts,
                 std::vector<Offered>& offered);
 
@@ -54,6 +56,7 @@ void expect_law(const SinkStatistics& statistics);
 [[nodiscard]] std::uint64_t total_lost(const SinkStatistics& statistics);
 
 // The walked file holds exactly the first `count` of `offered`, in order.
-void expect_prefix(const test::WalkedFile& file, const std::vector<Offered>& offered, std::uint64_t count);
+void expect_prefix(const test::WalkedFile& file, const std::vector<Offered>& offered,
+                   std::uint64_t count);
 
 }  // namespace weir::output

@@ -1,9 +1,10 @@
-// The file sink over simulated and failing devices, for many seeds; sections and interfaces of the output.
+// The file sink over simulated and failing devices, for many seeds; sections and interfaces of the
+// output.
 #include "output/pcapng_file.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "output_fixture.h"
 #include "support/fake_block_device.h"
@@ -12,14 +13,16 @@
 namespace weir::output {
 namespace {
 
-const storage::pcapng::SectionIdentity kIdentity{.hardware = "", .os = "", .application = "weir test"};
+const storage::pcapng::SectionIdentity kIdentity{
+    .hardware = "", .os = "", .application = "weir test"};
 
 // A sink on a fake file.
 struct Bench {
   explicit Bench(const test::FaultPlan& plan = {})
       : sink(std::make_unique<PcapngFile>(
             buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes).value(),
-            std::make_unique<test::FaultBlockDevice>(std::make_unique<test::FakeBlockDevice>(file, plan.seed), plan),
+            std::make_unique<test::FaultBlockDevice>(
+                std::make_unique<test::FakeBlockDevice>(file, plan.seed), plan),
             kIdentity)) {
     interfaces.add({.name = "one"});
   }
@@ -35,9 +38,10 @@ struct Bench {
   std::unique_ptr<PcapngFile> sink;
 };
 
-// Offers drawn batches until so many bytes were offered, flushing now and then; checks the ledger at every step and, at
-// the end, the file against it.
-void run(const test::FaultPlan& plan, std::uint64_t bytes, std::uint32_t frame_max, ErrorCode expected) {
+// Offers drawn batches until so many bytes were offered, flushing now and then; checks the ledger
+// at every step and, at the end, the file against it.
+void run(const test::FaultPlan& plan, std::uint64_t bytes, std::uint32_t frame_max,
+         ErrorCode expected) {
   SCOPED_TRACE("seed " + std::to_string(plan.seed));
   Bench bench(plan);
   const SinkStatistics& statistics = bench.sink->statistics();
@@ -87,26 +91,30 @@ constexpr std::uint64_t kMiB = 1024 * 1024;
 
 TEST(PcapngFile, HoldsEveryPacketInOrderWhateverTheDeviceDoesInBetween) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
-    run({.seed = seed, .short_percent = 20, .interrupted_percent = 10}, 6 * kMiB, 1500, ErrorCode::Internal);
+    run({.seed = seed, .short_percent = 20, .interrupted_percent = 10}, 6 * kMiB, 1500,
+        ErrorCode::Internal);
     run({.seed = seed, .refuse_direct_after = seed % 5}, 6 * kMiB, 9000, ErrorCode::Internal);
   }
 }
 
 TEST(PcapngFile, HoldsFramesOfTheLargestSizeAcrossBlocks) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) run({.seed = seed}, 12 * kMiB, kPacketBytesMax, ErrorCode::Internal);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed)
+    run({.seed = seed}, 12 * kMiB, kPacketBytesMax, ErrorCode::Internal);
 }
 
 TEST(PcapngFile, OnAFullDiskKeepsWholePacketsAndCountsTheRest) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const std::uint64_t full = Prng(seed).below(4 * kMiB);
-    run({.seed = seed, .short_percent = 10, .no_space_at = full}, 6 * kMiB, 3000, ErrorCode::NoSpace);
+    run({.seed = seed, .short_percent = 10, .no_space_at = full}, 6 * kMiB, 3000,
+        ErrorCode::NoSpace);
     run({.seed = seed, .no_space_at = full}, 8 * kMiB, kPacketBytesMax, ErrorCode::NoSpace);
   }
 }
 
 TEST(PcapngFile, OnABadSectorKeepsWholePacketsBeforeItAndCountsTheRest) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    run({.seed = seed, .short_percent = 30, .io_error_at = Prng(seed).below(4 * kMiB)}, 6 * kMiB, 2000, ErrorCode::Io);
+    run({.seed = seed, .short_percent = 30, .io_error_at = Prng(seed).below(4 * kMiB)}, 6 * kMiB,
+        2000, ErrorCode::Io);
   }
 }
 
@@ -119,11 +127,13 @@ TEST(PcapngFile, ReportsAFailureOnceClearlyAndCountsEverythingAfterItAsLost) {
   ASSERT_FALSE(flushed);
   EXPECT_EQ(flushed.error().code, ErrorCode::NoSpace);
   EXPECT_EQ(flushed.error().context,
-            "write fake.pcapng: No space left on device at byte 0 (free some space or write elsewhere; no packet was "
+            "write fake.pcapng: No space left on device at byte 0 (free some space or write "
+            "elsewhere; no packet was "
             "written)");
   EXPECT_FALSE(bench.sink->reserve());
   bench.sink->write(batch.batch(), bench.interfaces, *TestBatch::all(), kSession);
-  EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(), 2U);
+  EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(),
+            2U);
   EXPECT_EQ(bench.sink->statistics().pending.value(), 0U);
   EXPECT_FALSE(bench.sink->close());
   EXPECT_TRUE(bench.file.content.empty());
@@ -136,7 +146,8 @@ TEST(PcapngFile, SaysSoWhenTheIncompleteEndCannotBeCutOff) {
   bench.write(batch);
   const auto closed = bench.sink->close();
   ASSERT_FALSE(closed);
-  EXPECT_NE(closed.error().context.find("cutting off its incomplete end failed"), std::string::npos);
+  EXPECT_NE(closed.error().context.find("cutting off its incomplete end failed"),
+            std::string::npos);
 }
 
 TEST(PcapngFile, FlushMakesPacketsVisibleAndTheFileGoesOnInTheSameBlock) {
@@ -170,10 +181,12 @@ TEST(PcapngFile, CountsAPacketAfterCloseAsLost) {
   batch.add("late", 1);
   bench.sink->write(batch.batch(), bench.interfaces, *TestBatch::all(), kSession);
   expect_law(bench.sink->statistics());
-  EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::Closed)].value(), 1U);
+  EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::Closed)].value(),
+            1U);
 }
 
-// --- sections and interfaces ------------------------------------------------------------------------------------
+// --- sections and interfaces
+// ------------------------------------------------------------------------------------
 
 std::vector<std::string> names(const test::WalkedSection& section) {
   std::vector<std::string> found;
@@ -255,7 +268,8 @@ TEST(PcapngFile, SideBlocksStandWhereTheyStoodAmongThePackets) {
   EXPECT_EQ(file.others[2].packets_before, 2U);
   EXPECT_EQ(file.others[2].type, 0x0badU);
   EXPECT_EQ(file.others[3].packets_before, 3U);
-  EXPECT_EQ(file.others[3].body.substr(0, 4), std::string("\1\0\0\0", 4)) << "the output's number of the interface";
+  EXPECT_EQ(file.others[3].body.substr(0, 4), std::string("\1\0\0\0", 4))
+      << "the output's number of the interface";
 }
 
 TEST(PcapngFile, DescriptionsAndSideBlocksLargerThanABlockGetThrough) {

@@ -1,8 +1,8 @@
-// The pipe sink against real pipes: what arrives, what a reader that leaves or sleeps does to the ledger.
+// The pipe sink against real pipes: what arrives, what a reader that leaves or sleeps does to the
+// ledger.
 #include "output/pcapng_pipe.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,13 +10,16 @@
 #include <array>
 #include <thread>
 
+#include <gtest/gtest.h>
+
 #include "output_fixture.h"
 #include "support/temp_dir.h"
 
 namespace weir::output {
 namespace {
 
-const storage::pcapng::SectionIdentity kIdentity{.hardware = "", .os = "", .application = "weir test"};
+const storage::pcapng::SectionIdentity kIdentity{
+    .hardware = "", .os = "", .application = "weir test"};
 
 struct Ends {
   UniqueFd read;
@@ -47,7 +50,9 @@ class PcapngPipeTest : public testing::Test {
     signal(SIGPIPE, SIG_IGN);  // as weir does
     interfaces_.add({.name = "one"});
   }
-  std::unique_ptr<PcapngPipe> open(UniqueFd fd) { return PcapngPipe::open(std::move(fd), "-", kIdentity).value(); }
+  std::unique_ptr<PcapngPipe> open(UniqueFd fd) {
+    return PcapngPipe::open(std::move(fd), "-", kIdentity).value();
+  }
   // Offers one drawn batch.
   bool offer(Sink& sink, Prng& random) {
     const bool ready = sink.reserve().ok();
@@ -103,7 +108,8 @@ TEST_F(PcapngPipeTest, FlushMakesAPacketVisibleAtOnce) {
   Ends ends = make_pipe();
   auto sink = open(std::move(ends.write));
   ASSERT_TRUE(sink->flush());
-  EXPECT_GT(sink->statistics().written_bytes.value(), 0U) << "readers learn early that it is a pcapng stream";
+  EXPECT_GT(sink->statistics().written_bytes.value(), 0U)
+      << "readers learn early that it is a pcapng stream";
   TestBatch batch;
   batch.add("now", 5);
   ASSERT_TRUE(sink->reserve());
@@ -111,7 +117,8 @@ TEST_F(PcapngPipeTest, FlushMakesAPacketVisibleAtOnce) {
   EXPECT_EQ(sink->statistics().pending.value(), 1U);
   ASSERT_TRUE(sink->flush());
   EXPECT_EQ(sink->statistics().pending.value(), 0U);
-  const auto file = test::walk_pcapng(read_up_to(ends.read.get(), sink->statistics().written_bytes.value()));
+  const auto file =
+      test::walk_pcapng(read_up_to(ends.read.get(), sink->statistics().written_bytes.value()));
   ASSERT_EQ(file.error, "");
   ASSERT_EQ(file.packets.size(), 1U);
   EXPECT_EQ(file.packets[0].data, "now");
@@ -159,8 +166,8 @@ TEST_F(PcapngPipeTest, CancelEndsTheWaitForAReaderThatSleeps) {
   EXPECT_GT(total_lost(statistics), 0U);
   const auto received = read_up_to(ends.read.get());
   ASSERT_GE(received.size(), statistics.written_bytes.value());
-  expect_prefix(test::walk_pcapng(std::span(received).first(statistics.written_bytes.value())), offered_,
-                statistics.written.value());
+  expect_prefix(test::walk_pcapng(std::span(received).first(statistics.written_bytes.value())),
+                offered_, statistics.written.value());
 }
 
 TEST_F(PcapngPipeTest, AFullDeviceIsReportedAsFull) {
@@ -171,7 +178,8 @@ TEST_F(PcapngPipeTest, AFullDeviceIsReportedAsFull) {
   ASSERT_FALSE(closed);
   EXPECT_EQ(closed.error().code, ErrorCode::NoSpace);
   EXPECT_EQ(sink->statistics().written.value(), 0U);
-  EXPECT_EQ(sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(), offered_.size());
+  EXPECT_EQ(sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(),
+            offered_.size());
 }
 
 TEST_F(PcapngPipeTest, BatchesLargerThanTheBufferGetThrough) {

@@ -1,7 +1,7 @@
 // What weir writes through the real devices, as capinfos, tshark and tcpdump read it.
-#include <gtest/gtest.h>
-
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "output/pcapng_file.h"
 #include "output_fixture.h"
@@ -19,7 +19,8 @@ struct Wanted {
 class PcapngToolsTest : public testing::TestWithParam<Wanted> {};
 
 INSTANTIATE_TEST_SUITE_P(Modes, PcapngToolsTest,
-                         testing::Values(Wanted{true, true}, Wanted{true, false}, Wanted{false, false}),
+                         testing::Values(Wanted{true, true}, Wanted{true, false},
+                                         Wanted{false, false}),
                          [](const auto& wanted) {
                            return std::string(wanted.param.io_uring ? "IoUring" : "Posix") +
                                   (wanted.param.direct ? "Direct" : "Buffered");
@@ -36,7 +37,9 @@ TEST_P(PcapngToolsTest, EveryReaderSeesTheSamePackets) {
   constexpr std::uint32_t kPackets = 50;
   const test::TempDir dir;
   const std::string path = dir.file("out.pcapng");
-  auto sink = PcapngFile::open({.path = path, .direct = GetParam().direct, .io_uring = GetParam().io_uring}).value();
+  auto sink =
+      PcapngFile::open({.path = path, .direct = GetParam().direct, .io_uring = GetParam().io_uring})
+          .value();
   InterfaceTable interfaces;
   interfaces.add({.snaplen = 262'144, .name = "left"});
   interfaces.add({.snaplen = 262'144, .name = "right"});
@@ -65,12 +68,17 @@ TEST_P(PcapngToolsTest, EveryReaderSeesTheSamePackets) {
 
   const auto info = test::run_command({"capinfos", "-M", "-c", "-d", "-I", path});
   EXPECT_EQ(info.status, 0) << info.err;
-  EXPECT_NE(info.out.find("Number of packets:   " + std::to_string(kBatches * kPackets)), std::string::npos) << info.out;
-  EXPECT_NE(info.out.find("Data size:           " + std::to_string(bytes) + " bytes"), std::string::npos) << info.out;
+  EXPECT_NE(info.out.find("Number of packets:   " + std::to_string(kBatches * kPackets)),
+            std::string::npos)
+      << info.out;
+  EXPECT_NE(info.out.find("Data size:           " + std::to_string(bytes) + " bytes"),
+            std::string::npos)
+      << info.out;
   EXPECT_NE(info.out.find("Name = right"), std::string::npos) << info.out;
 
-  const auto shark = test::run_command({"tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.len", "-e",
-                                        "frame.interface_id", "-e", "frame.time_epoch"});
+  const auto shark =
+      test::run_command({"tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.len", "-e",
+                         "frame.interface_id", "-e", "frame.time_epoch"});
   EXPECT_EQ(shark.status, 0) << shark.err;
   EXPECT_TRUE(shark.out == expected);
 

@@ -1,8 +1,8 @@
-// The real devices on a real file system; what the kernel refuses here is reported by mode(), never by a failure.
+// The real devices on a real file system; what the kernel refuses here is reported by mode(), never
+// by a failure.
 #include "storage/block_device.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "buffer/block_pool.h"
 #include "support/temp_dir.h"
@@ -50,7 +52,8 @@ class BlockDeviceTest : public testing::TestWithParam<Wanted> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, BlockDeviceTest,
-                         testing::Values(Wanted{true, true}, Wanted{true, false}, Wanted{false, false}),
+                         testing::Values(Wanted{true, true}, Wanted{true, false},
+                                         Wanted{false, false}),
                          [](const auto& wanted) {
                            return std::string(wanted.param.io_uring ? "IoUring" : "Posix") +
                                   (wanted.param.direct ? "Direct" : "Buffered");
@@ -60,7 +63,8 @@ TEST_P(BlockDeviceTest, WritesSeveralBlocksAtATimeWhereTheyBelong) {
   const std::string path = dir_.file("data");
   auto device = open(path);
   std::array<buffer::Block, 4> blocks = {block('a'), block('b'), block('c'), block('d')};
-  for (const std::uint64_t i : {2U, 0U, 3U, 1U}) device->submit({i, i * kBytes, blocks[i].data(), kBytes});
+  for (const std::uint64_t i : {2U, 0U, 3U, 1U})
+    device->submit({i, i * kBytes, blocks[i].data(), kBytes});
   EXPECT_EQ(device->in_flight(), 4U);
   std::array<bool, 4> seen{};
   while (device->in_flight() > 0) {
@@ -74,8 +78,8 @@ TEST_P(BlockDeviceTest, WritesSeveralBlocksAtATimeWhereTheyBelong) {
   }
   EXPECT_EQ(seen, (std::array{true, true, true, true}));
   ASSERT_TRUE(device->close());
-  EXPECT_EQ(read(path), std::string(kBytes, 'a') + std::string(kBytes, 'b') + std::string(kBytes, 'c') +
-                            std::string(kBytes, 'd'));
+  EXPECT_EQ(read(path), std::string(kBytes, 'a') + std::string(kBytes, 'b') +
+                            std::string(kBytes, 'c') + std::string(kBytes, 'd'));
 }
 
 TEST_P(BlockDeviceTest, WritesMemoryThatIsNotRegisteredToo) {
@@ -138,7 +142,9 @@ TEST_P(BlockDeviceTest, WaitsForWhatIsInFlightWhenItIsDestroyed) {
 TEST_P(BlockDeviceTest, ReportsHowItWrites) {
   auto device = open(dir_.file("data"));
   const std::string mode(device->mode());
-  EXPECT_TRUE(mode == "io_uring+O_DIRECT" || mode == "io_uring" || mode == "posix+O_DIRECT" || mode == "posix") << mode;
+  EXPECT_TRUE(mode == "io_uring+O_DIRECT" || mode == "io_uring" || mode == "posix+O_DIRECT" ||
+              mode == "posix")
+      << mode;
   EXPECT_EQ(mode.find("O_DIRECT") != std::string::npos, device->direct());
   if (!GetParam().direct) {
     EXPECT_FALSE(device->direct());

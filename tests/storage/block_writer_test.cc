@@ -1,9 +1,9 @@
 // Blocks over a device that fails in every way that its plan allows, for many seeds.
 #include "storage/block_writer.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "support/fake_block_device.h"
 #include "support/fault_block_device.h"
@@ -38,7 +38,9 @@ struct Bench {
   // How many bytes from the front are as written.
   [[nodiscard]] std::uint64_t good_bytes() const {
     std::uint64_t good = 0;
-    while (good < file.content.size() && file.content[good] == static_cast<std::uint8_t>(good / kBlockBytes)) ++good;
+    while (good < file.content.size() &&
+           file.content[good] == static_cast<std::uint8_t>(good / kBlockBytes))
+      ++good;
     return good;
   }
 
@@ -88,7 +90,8 @@ TEST(BlockWriter, NamesTheFirstByteInFileOrderThatIsNotInTheFile) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);
     const std::uint64_t full = 512 * (seed * 37 % 1800);
-    Bench bench({.seed = seed, .short_percent = 20, .interrupted_percent = 10, .no_space_at = full});
+    Bench bench(
+        {.seed = seed, .short_percent = 20, .interrupted_percent = 10, .no_space_at = full});
     ASSERT_EQ(bench.write(60), full / kBlockBytes);
     ASSERT_TRUE(bench.writer.failure());
     ASSERT_EQ(bench.writer.failure()->sys_errno, ENOSPC);
@@ -115,7 +118,8 @@ TEST(BlockWriter, GivesUpOnInterruptionsWithoutEnd) {
   Bench bench({.interrupted_percent = 100});
   EXPECT_EQ(bench.write(1), 0U);
   ASSERT_TRUE(bench.writer.failure());
-  EXPECT_TRUE(bench.writer.failure()->sys_errno == EINTR || bench.writer.failure()->sys_errno == EAGAIN);
+  EXPECT_TRUE(bench.writer.failure()->sys_errno == EINTR ||
+              bench.writer.failure()->sys_errno == EAGAIN);
 }
 
 TEST(BlockWriter, WritesATailThroughShortWritesAndSaysWhereItFailed) {

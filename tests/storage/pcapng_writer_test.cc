@@ -1,9 +1,8 @@
 // What the encoder writes, byte by byte and through an independent reader.
-#include "storage/pcapng/writer.h"
-
 #include <gtest/gtest.h>
 
 #include "base/prng.h"
+#include "storage/pcapng/writer.h"
 #include "support/pcapng_walker.h"
 
 namespace weir::storage::pcapng {
@@ -53,8 +52,9 @@ TEST(PcapngWriter, WritesAnEnhancedPacketByteByByte) {
   Buffer out(64, 0xee);
   const std::uint8_t* const end = write_enhanced_packet(out.data(), packet, 3);
   out.resize(static_cast<std::size_t>(end - out.data()));
-  const Buffer expected = {6, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 4, 3, 2, 1, 8, 7, 6, 5,
-                           5, 0, 0, 0, 0xdc, 5, 0, 0, 'a', 'b', 'c', 'd', 'e', 0, 0, 0, 40, 0, 0, 0};
+  const Buffer expected = {6,   0,   0,   0,   40,  0, 0, 0, 3,  0, 0,    0, 4, 3,
+                           2,   1,   8,   7,   6,   5, 5, 0, 0,  0, 0xdc, 5, 0, 0,
+                           'a', 'b', 'c', 'd', 'e', 0, 0, 0, 40, 0, 0,    0};
   EXPECT_EQ(out, expected);
 }
 
@@ -64,11 +64,13 @@ TEST(PcapngWriter, WritesFramesOfEveryLengthAndOptionsOfEveryLength) {
     for (std::size_t comment = 0; comment < 9; ++comment) {
       std::string frame(length, 'f');
       for (char& c : frame) c = static_cast<char>(random.next());
-      const Buffer options = comment == 0 ? Buffer{} : option(option::kComment, std::string(comment, 'c'));
+      const Buffer options =
+          comment == 0 ? Buffer{} : option(option::kComment, std::string(comment, 'c'));
       Packet packet = make_packet(frame, static_cast<std::int64_t>(random.next() >> 1));
       packet.options = options.data();
       packet.options_bytes = static_cast<std::uint32_t>(options.size());
-      const auto file = walk(0, [&](std::uint8_t* at) { return write_enhanced_packet(at, packet, 0); });
+      const auto file =
+          walk(0, [&](std::uint8_t* at) { return write_enhanced_packet(at, packet, 0); });
       ASSERT_EQ(file.error, "") << length << " " << comment;
       ASSERT_EQ(file.packets.size(), 1U);
       EXPECT_EQ(file.packets[0].data, frame);
@@ -88,7 +90,8 @@ TEST(PcapngWriter, TheLargestPacketFitsTheStatedBound) {
   packet.options = options.data();
   packet.options_bytes = kPacketOptionsBytesMax;
   Buffer out(kPacketRecordBytesMax);
-  EXPECT_LE(write_enhanced_packet(out.data(), packet, 0) - out.data(), std::ptrdiff_t{kPacketRecordBytesMax});
+  EXPECT_LE(write_enhanced_packet(out.data(), packet, 0) - out.data(),
+            std::ptrdiff_t{kPacketRecordBytesMax});
 }
 
 TEST(PcapngWriter, APacketWithoutTimeIsSimpleOnlyWhereThatSaysTheTruth) {
@@ -122,7 +125,8 @@ TEST(PcapngWriter, WritesSimplePacketsOfEveryLength) {
     const auto snaplen = static_cast<std::uint32_t>(length == 0 ? 0 : length);
     if (length == 0) packet.wire_bytes = 0;
     ASSERT_TRUE(fits_simple_packet(packet, 0, snaplen));
-    const auto file = walk(snaplen, [&](std::uint8_t* at) { return write_simple_packet(at, packet); });
+    const auto file =
+        walk(snaplen, [&](std::uint8_t* at) { return write_simple_packet(at, packet); });
     ASSERT_EQ(file.error, "") << length;
     ASSERT_EQ(file.packets.size(), 1U);
     EXPECT_EQ(file.packets[0].block_type, 3U);
@@ -143,12 +147,14 @@ TEST(PcapngWriter, ASectionSaysWhoWroteIt) {
 }
 
 TEST(PcapngWriter, TheOptionsOfAnInputsSectionComeFirstAndWin) {
-  const Buffer given = option(1, "a comment") + option(3, "OldOS") + option(1, "another") + option(0, "");
+  const Buffer given =
+      option(1, "a comment") + option(3, "OldOS") + option(1, "another") + option(0, "");
   Buffer out;
   append_section_header(out, {.hardware = "h", .os = "o", .application = "a"}, given);
   const auto file = test::walk_pcapng(out);
   ASSERT_EQ(file.error, "");
-  const std::vector<test::WalkedOption> expected = {{1, "a comment"}, {3, "OldOS"}, {1, "another"}, {2, "h"}, {4, "a"}};
+  const std::vector<test::WalkedOption> expected = {
+      {1, "a comment"}, {3, "OldOS"}, {1, "another"}, {2, "h"}, {4, "a"}};
   EXPECT_EQ(file.sections.at(0).options, expected);
 }
 
@@ -163,7 +169,9 @@ TEST(PcapngWriter, MalformedOptionsOfAnInputEndTheList) {
 }
 
 TEST(PcapngWriter, AnInterfaceKeepsItsOptionsAndCountsInNanoseconds) {
-  CaptureInterface interface{.link_type = LinkType::LinuxSll2, .snaplen = 96, .fcs_bytes = 4, .name = "eth0"};
+  CaptureInterface interface {
+    .link_type = LinkType::LinuxSll2, .snaplen = 96, .fcs_bytes = 4, .name = "eth0"
+  };
   interface.options = option(3, "uplink") + option(11, std::string("\0tcp", 4));
   Buffer out;
   append_section_header(out, kNobody, {});
@@ -210,7 +218,8 @@ TEST(PcapngWriter, WholeRecordsStopBeforeTheFirstThatIsCut) {
     ends.push_back(out.size());
   }
   for (std::size_t cut = 0; cut <= out.size(); ++cut) {
-    const auto whole = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin() - 1);
+    const auto whole = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), cut) -
+                                                ends.begin() - 1);
     const RecordCount count = whole_records(Bytes(out).first(cut));
     ASSERT_EQ(count.bytes, ends[whole]) << cut;
     ASSERT_EQ(count.packets, whole == 0 ? 0 : whole - 1) << cut;

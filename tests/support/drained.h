@@ -1,12 +1,13 @@
 // Everything that a file source delivers, copied out of its batches.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "interface/source.h"
@@ -39,10 +40,16 @@ struct Drained {
   std::optional<ErrorCode> code;
 };
 
-// Reads `source` to its end and checks, batch by batch, what every source promises about its batches.
+// Reads `source` to its end and checks, batch by batch, what every source promises about its
+// batches.
 inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBatchPacketsMax) {
-  const auto copy = [](Bytes bytes) { return std::vector<std::uint8_t>(bytes.begin(), bytes.end()); };
+  const auto copy = [](Bytes bytes) {
+    return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+  };
   Drained all;
+  const interface::SourceStatistics& statistics = source.statistics();
+  const std::uint64_t packets_before = statistics.received.value();
+  const std::uint64_t bytes_before = statistics.received_bytes.value();
   auto batch = std::make_unique<PacketBatch>();
   for (;;) {
     const interface::Pull pull = source.next_batch(*batch, packets_max, std::chrono::seconds(10));
@@ -62,7 +69,8 @@ inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBat
     for (const SideBlock& block : batch->side_blocks) {
       EXPECT_LE(block.before, batch->count);
       bytes += block.body.size();
-      all.blocks.push_back({all.packets.size() + block.before, block.type, block.interface.index, copy(block.body)});
+      all.blocks.push_back(
+          {all.packets.size() + block.before, block.type, block.interface.index, copy(block.body)});
     }
     for (const Packet& packet : batch->view()) {
       EXPECT_LE(packet.captured_bytes, kPacketBytesMax);
@@ -70,15 +78,16 @@ inline Drained drain(interface::Source& source, std::uint32_t packets_max = kBat
       EXPECT_LT(packet.interface.index, source.interfaces().count());
       bytes += packet.captured_bytes + packet.options_bytes;
       all.wire_bytes += packet.wire_bytes;
-      all.packets.push_back({copy(packet.frame()), copy({packet.options, packet.options_bytes}), packet.time.ns,
-                             packet.wire_bytes, packet.interface.index, packet.link_type, packet.has_time});
+      all.packets.push_back({copy(packet.frame()), copy({packet.options, packet.options_bytes}),
+                             packet.time.ns, packet.wire_bytes, packet.interface.index,
+                             packet.link_type, packet.has_time});
     }
     EXPECT_LE(bytes, kBatchBytesMax);
     source.release(*batch);
   }
-  EXPECT_EQ(source.statistics().received.value(), all.packets.size());
-  EXPECT_EQ(source.statistics().delivered.value(), all.packets.size());
-  EXPECT_EQ(source.statistics().received_bytes.value(), all.wire_bytes);
+  EXPECT_EQ(statistics.received.value() - packets_before, all.packets.size());
+  EXPECT_EQ(statistics.received_bytes.value() - bytes_before, all.wire_bytes);
+  EXPECT_EQ(statistics.delivered.value(), statistics.received.value());
   return all;
 }
 

@@ -1,5 +1,6 @@
-// A block device in memory. Completions come in an order drawn from a seed, some later than they could; a write's bytes
-// are read only then, so that memory which is reused too early shows as wrong content.
+// A block device in memory. Completions come in an order drawn from a seed, some later than they
+// could; a write's bytes are read only then, so that memory which is reused too early shows as
+// wrong content.
 #pragma once
 
 #include <cerrno>
@@ -32,19 +33,23 @@ class FakeBlockDevice final : public storage::BlockDevice {
     pending_.push_back({operation, direct_});
   }
 
-  std::uint32_t reap(std::span<storage::WriteCompletion> completions, storage::Reap mode) noexcept override {
+  std::uint32_t reap(std::span<storage::WriteCompletion> completions,
+                     storage::Reap mode) noexcept override {
     std::uint64_t wanted = random_.below(pending_.size() + 1);
     if (mode == storage::Reap::Wait && wanted == 0 && !pending_.empty()) wanted = 1;
     std::uint32_t count = 0;
     while (count < wanted && count < completions.size()) {
-      const auto chosen = pending_.begin() + static_cast<std::ptrdiff_t>(random_.below(pending_.size()));
+      const auto chosen =
+          pending_.begin() + static_cast<std::ptrdiff_t>(random_.below(pending_.size()));
       completions[count++] = {chosen->operation.tag, execute(*chosen)};
       pending_.erase(chosen);
     }
     return count;
   }
 
-  [[nodiscard]] std::uint32_t in_flight() const noexcept override { return static_cast<std::uint32_t>(pending_.size()); }
+  [[nodiscard]] std::uint32_t in_flight() const noexcept override {
+    return static_cast<std::uint32_t>(pending_.size());
+  }
   [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return queue_depth_; }
   std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override {
     WEIR_ASSERT(pending_.empty());
@@ -70,7 +75,9 @@ class FakeBlockDevice final : public storage::BlockDevice {
     file_.closed = true;
     return ok();
   }
-  [[nodiscard]] std::string_view mode() const noexcept override { return direct_ ? "fake+O_DIRECT" : "fake"; }
+  [[nodiscard]] std::string_view mode() const noexcept override {
+    return direct_ ? "fake+O_DIRECT" : "fake";
+  }
   [[nodiscard]] const std::string& path() const noexcept override { return path_; }
 
  private:
@@ -82,13 +89,16 @@ class FakeBlockDevice final : public storage::BlockDevice {
   std::int32_t execute(const Pending& pending) {
     const auto& [tag, offset, data, bytes] = pending.operation;
     constexpr std::uint64_t kSector = 512;  // what a disk asks for at least
-    if (pending.direct && ((offset | bytes | reinterpret_cast<std::uintptr_t>(data)) % kSector) != 0) return -EINVAL;
+    if (pending.direct &&
+        ((offset | bytes | reinterpret_cast<std::uintptr_t>(data)) % kSector) != 0)
+      return -EINVAL;
     put(offset, {data, bytes});
     return static_cast<std::int32_t>(bytes);
   }
   void put(std::uint64_t offset, Bytes bytes) {
     if (file_.content.size() < offset + bytes.size()) file_.content.resize(offset + bytes.size());
-    std::copy(bytes.begin(), bytes.end(), file_.content.begin() + static_cast<std::ptrdiff_t>(offset));
+    std::copy(bytes.begin(), bytes.end(),
+              file_.content.begin() + static_cast<std::ptrdiff_t>(offset));
   }
 
   FakeFile& file_;

@@ -21,7 +21,8 @@ struct FaultPlan {
   std::uint32_t interrupted_percent = 0;  // EINTR or EAGAIN
   std::uint64_t no_space_at = kNever;     // no byte can be written from this offset on
   std::uint64_t io_error_at = kNever;     // a write that touches this byte fails as a whole
-  std::uint64_t refuse_direct_after = kNever;  // so many writes are taken before O_DIRECT gives EINVAL
+  std::uint64_t refuse_direct_after =
+      kNever;  // so many writes are taken before O_DIRECT gives EINVAL
   bool refuse_leaving_direct = false;
   bool refuse_set_size = false;
 };
@@ -42,7 +43,8 @@ class FaultBlockDevice final : public storage::BlockDevice {
     inner_->submit(part);
   }
 
-  std::uint32_t reap(std::span<storage::WriteCompletion> completions, storage::Reap mode) noexcept override {
+  std::uint32_t reap(std::span<storage::WriteCompletion> completions,
+                     storage::Reap mode) noexcept override {
     std::uint32_t count = 0;
     while (!failed_.empty() && count < completions.size()) {
       completions[count++] = failed_.back();
@@ -55,7 +57,9 @@ class FaultBlockDevice final : public storage::BlockDevice {
   [[nodiscard]] std::uint32_t in_flight() const noexcept override {
     return inner_->in_flight() + static_cast<std::uint32_t>(failed_.size());
   }
-  [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return inner_->queue_depth(); }
+  [[nodiscard]] std::uint32_t queue_depth() const noexcept override {
+    return inner_->queue_depth();
+  }
   std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept override {
     auto count = static_cast<std::uint32_t>(bytes.size());
     if (const int error = refusal(offset, count, false)) return -error;
@@ -80,7 +84,8 @@ class FaultBlockDevice final : public storage::BlockDevice {
   int refusal(std::uint64_t offset, std::uint32_t& bytes, bool direct) {
     constexpr std::uint32_t kSector = 512;
     if (direct && writes_++ >= plan_.refuse_direct_after) return EINVAL;
-    if (random_.chance(plan_.interrupted_percent, 100)) return random_.chance(1, 2) ? EINTR : EAGAIN;
+    if (random_.chance(plan_.interrupted_percent, 100))
+      return random_.chance(1, 2) ? EINTR : EAGAIN;
     if (random_.chance(plan_.short_percent, 100) && bytes > kSector) {
       bytes = static_cast<std::uint32_t>(1 + random_.below(bytes / kSector)) * kSector;
     }

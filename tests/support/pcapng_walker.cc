@@ -38,7 +38,8 @@ class Walker {
 
   std::string padded_text(std::size_t offset, std::size_t length) const {
     const std::string padding = text(offset + length, padded(length) - length);
-    if (std::any_of(padding.begin(), padding.end(), [](char c) { return c != 0; })) fail("padding is not zero");
+    if (std::any_of(padding.begin(), padding.end(), [](char c) { return c != 0; }))
+      fail("padding is not zero");
     return text(offset, length);
   }
 
@@ -91,7 +92,8 @@ class Walker {
     std::size_t data = body + 4;
     if (type == 6) {
       packet.interface = get<std::uint32_t>(body);
-      packet.time = std::uint64_t{get<std::uint32_t>(body + 4)} << 32 | get<std::uint32_t>(body + 8);
+      packet.time =
+          std::uint64_t{get<std::uint32_t>(body + 4)} << 32 | get<std::uint32_t>(body + 8);
       packet.captured = get<std::uint32_t>(body + 12);
       packet.wire = get<std::uint32_t>(body + 16);
       data = body + 20;

@@ -1,5 +1,5 @@
-// Reads a pcapng file by the specification, in the simplest way, without any code of weir's own codec: what tests hold
-// against what weir wrote. Little-endian files only.
+// Reads a pcapng file by the specification, in the simplest way, without any code of weir's own
+// codec: what tests hold against what weir wrote. Little-endian files only.
 #pragma once
 
 #include <cstdint>

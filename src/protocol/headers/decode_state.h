@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "base/bytes.h"
@@ -99,8 +100,9 @@ struct DecodeState {
       note(MalformedReason::TooDeep);
       return false;
     }
-    headers->layers[layer_count++] = {
-        .type = type, .reserved = 0, .offset = static_cast<std::uint16_t>(position)};
+    // One store: the fields of a Layer in their order in memory.
+    headers->layers[layer_count++] =
+        std::bit_cast<Layer>(position << 16 | static_cast<std::uint32_t>(type));
     position += bytes;
     return true;
   }
@@ -116,19 +118,20 @@ struct DecodeState {
     end_after(bytes);
   }
 
-  // A frame or an IP packet begins here: the inner one of a tunnel if a tunnel header came before.
-  void begin_frame(LinkType type) noexcept {
+  // The frame or IP packet that begins at `start` has been taken: it is what a tunnel carries if a
+  // tunnel header came before.
+  void begin_frame(std::uint32_t start, LinkType type) noexcept {
     if (!tunnel_opened) return;
     tunnel_opened = false;
     ++tunnel_depth;
-    headers->inner_frame_offset = static_cast<std::uint16_t>(position);
+    headers->inner_frame_offset = static_cast<std::uint16_t>(start);
     headers->inner_link_type = type;
   }
-  // An IP header begins here: what is known of an outer one no longer counts.
-  void begin_ip(std::uint8_t version) noexcept {
-    begin_frame(LinkType::Raw);
+  // The IP header at `start` has been taken: what is known of an outer one no longer counts.
+  void begin_ip(std::uint32_t start, std::uint8_t version) noexcept {
+    begin_frame(start, LinkType::Raw);
     ip_version = version;
-    headers->network_offset = static_cast<std::uint16_t>(position);
+    headers->network_offset = static_cast<std::uint16_t>(start);
     headers->transport_offset = kNoOffset;
     headers->tcp_flags = 0;
     headers->fragment = false;
@@ -136,8 +139,12 @@ struct DecodeState {
     keys->source_port = 0;
     keys->destination_port = 0;
   }
-  void begin_transport() const noexcept {
-    headers->transport_offset = static_cast<std::uint16_t>(position);
+  // take() for a transport header.
+  [[nodiscard]] bool take_transport(LayerType type, std::uint32_t bytes) noexcept {
+    const std::uint32_t start = position;
+    if (!take(type, bytes)) return false;
+    headers->transport_offset = static_cast<std::uint16_t>(start);
+    return true;
   }
 };
 

@@ -31,8 +31,9 @@ inline constexpr std::uint16_t kEtherTypeMpls = 0x8847;
 [[gnu::always_inline]] inline Next decode_ethernet(DecodeState& state) noexcept {
   if (!state.has(kEthernetBytes)) return state.stop_cut(kEthernetBytes);
   const std::uint8_t* at = state.here();
-  state.begin_frame(LinkType::Ethernet);
+  const std::uint32_t start = state.position;
   if (!state.take(LayerType::Ethernet, kEthernetBytes)) return kNothing;
+  state.begin_frame(start, LinkType::Ethernet);
   return after_type_field(state, load_be16(at + 12));
 }
 

@@ -51,8 +51,7 @@ inline Next decode_icmp_header(DecodeState& state, LayerType layer,
     state.keys->destination_port = answers[at[0]] != 0xff ? answers[at[0]] : at[1];
   }
   if (!state.has(kBytes)) return state.stop_cut(kBytes);
-  state.begin_transport();
-  (void)state.take(layer, kBytes);
+  (void)state.take_transport(layer, kBytes);
   return kNothing;
 }
 

@@ -30,11 +30,12 @@ namespace weir::protocol {
   if (!state.has(header_bytes)) [[unlikely]]
     return state.stop_cut(header_bytes);
 
-  state.begin_ip(4);
+  const std::uint32_t start = state.position;
+  if (!state.take(LayerType::Ipv4, header_bytes)) return kNothing;
+  state.begin_ip(start, 4);
   store_mapped(state.keys->source, at + 12);
   store_mapped(state.keys->destination, at + 16);
   state.keys->ip_protocol = at[9];
-  if (!state.take(LayerType::Ipv4, header_bytes)) return kNothing;
 
   // 0 is what segmentation offload leaves in packets longer than the field can say: they reach to
   // the frame's end.

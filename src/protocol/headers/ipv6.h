@@ -18,11 +18,12 @@ inline constexpr std::uint8_t kNoNextHeader = 59;
   if ((at[0] >> 4) != 6) [[unlikely]]
     return state.stop(MalformedReason::BadVersion);
 
-  state.begin_ip(6);
+  const std::uint32_t start = state.position;
+  if (!state.take(LayerType::Ipv6, kBytes)) return kNothing;
+  state.begin_ip(start, 6);
   std::memcpy(state.keys->source.bytes.data(), at + 8, 16);
   std::memcpy(state.keys->destination.bytes.data(), at + 24, 16);
   state.keys->ip_protocol = at[6];
-  if (!state.take(LayerType::Ipv6, kBytes)) return kNothing;
 
   // 0: a jumbogram (RFC 2675) or segmentation offload, to the frame's end.
   const std::uint32_t payload_bytes = load_be16(at + 4);

@@ -35,19 +35,7 @@ namespace {
          !may_be_tunnel_port(next.or_else_number);
 }
 
-// Ends because every turn takes a layer or reads no further: at most kLayersMax turns.
-Next decode_remaining_layers(DecodeState& state, Next next) noexcept {
-  for (;;) {
-    if (next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) {
-      next = decode_usual_layers(state);
-    }
-    const Decoder decoder = find_decoder(next);
-    if (decoder == nullptr) return next;
-    next = decoder(state);
-  }
-}
-
-void finish(const DecodeState& state) noexcept {
+[[gnu::always_inline]] inline void finish(const DecodeState& state) noexcept {
   Headers& headers = *state.headers;
   headers.layer_count = state.layer_count;
   headers.tunnel_depth = state.tunnel_depth;
@@ -57,7 +45,24 @@ void finish(const DecodeState& state) noexcept {
   headers.flow_hash = flow_hash(*state.keys);
 }
 
-void parse_packet(const Packet& packet, Headers& headers, PacketKeys& keys) noexcept {
+// Ends because every turn takes a layer or reads no further: at most kLayersMax turns.
+//
+// Out of line, and with a copy of the state that the decoders in the table take the address of: the
+// state of the usual way stays in registers.
+[[gnu::noinline]] void parse_remaining_layers(DecodeState state, Next next) noexcept {
+  for (;;) {
+    if (next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) {
+      next = decode_usual_layers(state);
+    }
+    const Decoder decoder = find_decoder(next);
+    if (decoder == nullptr) break;
+    next = decoder(state);
+  }
+  finish(state);
+}
+
+[[gnu::always_inline]] inline void parse_packet(const Packet& packet, Headers& headers,
+                                                PacketKeys& keys) noexcept {
   keys = PacketKeys{};
   headers.network_offset = kNoOffset;
   headers.transport_offset = kNoOffset;
@@ -75,19 +80,16 @@ void parse_packet(const Packet& packet, Headers& headers, PacketKeys& keys) noex
 
   if (packet.link_type == LinkType::Ethernet) [[likely]] {
     const Next next = decode_usual_layers(state);
-    if (is_last(next)) [[likely]]
-      return finish(state);
-    DecodeState rest = state;  // a copy, so that `state` never leaves the registers
-    (void)decode_remaining_layers(rest, next);
-    return finish(rest);
+    if (is_last(next)) [[likely]] {
+      finish(state);
+    } else {
+      parse_remaining_layers(state, next);
+    }
+    return;
   }
-  const Next next = link_frame(packet.link_type);
-  if (find_decoder(next) == nullptr) {
-    state.note(MalformedReason::UnknownLinkType);
-    return finish(state);
-  }
-  (void)decode_remaining_layers(state, next);
-  finish(state);
+  const Next first = link_frame(packet.link_type);
+  if (find_decoder(first) == nullptr) state.note(MalformedReason::UnknownLinkType);
+  parse_remaining_layers(state, first);
 }
 
 }  // namespace

@@ -32,9 +32,7 @@ inline Next stop_cut_transport(const DecodeState& state, std::uint32_t bytes) no
     return state.stop(MalformedReason::BadHeaderLength);
   if (!state.has(bytes)) [[unlikely]]
     return state.stop_cut(bytes);
-  state.begin_transport();
-  state.headers->tcp_flags = at[13];
-  (void)state.take(LayerType::Tcp, bytes);
+  if (state.take_transport(LayerType::Tcp, bytes)) state.headers->tcp_flags = at[13];
   return kNothing;
 }
 
@@ -44,8 +42,7 @@ inline Next stop_cut_transport(const DecodeState& state, std::uint32_t bytes) no
     return detail::stop_cut_transport(state, kBytes);
   detail::store_ports(state);
   const std::uint8_t* at = state.here();
-  state.begin_transport();
-  if (!state.take(LayerType::Udp, kBytes)) return kNothing;
+  if (!state.take_transport(LayerType::Udp, kBytes)) return kNothing;
   const std::uint32_t datagram_bytes = load_be16(at + 4);
   if (datagram_bytes >= kBytes) [[likely]] {
     state.end_after(datagram_bytes - kBytes, MalformedReason::BadHeaderLength);
@@ -62,8 +59,7 @@ inline Next decode_sctp(DecodeState& state) noexcept {
   constexpr std::uint32_t kBytes = 12;
   if (!state.has(kBytes)) return detail::stop_cut_transport(state, kBytes);
   detail::store_ports(state);
-  state.begin_transport();
-  (void)state.take(LayerType::Sctp, kBytes);
+  (void)state.take_transport(LayerType::Sctp, kBytes);
   return kNothing;
 }
 

@@ -19,21 +19,24 @@ void append(Buffer& out, T value) {
   store_le(out.data() + at, value);
 }
 
-void append_padded(Buffer& out, Bytes bytes) {
-  out.insert(out.end(), bytes.begin(), bytes.end());
-  out.resize(out.size() + (align_up(bytes.size(), 4) - bytes.size()));
+// `Range` of bytes or characters.
+template <typename Range>
+void append_padded(Buffer& out, const Range& range) {
+  out.insert(out.end(), range.begin(), range.end());
+  out.resize(out.size() + (align_up(range.size(), 4) - range.size()));
 }
 
-// Options longer than their 16-bit length are cut: only a name of over 64 KiB could be.
-void append_option(Buffer& out, std::uint16_t code, Bytes value) {
-  value = value.first(std::min<std::size_t>(value.size(), 0xffff));
+// An option longer than its 16-bit length is cut: only a name of over 64 KiB could be.
+template <typename Range>
+void append_option(Buffer& out, std::uint16_t code, const Range& value) {
+  const Range kept(value.data(), std::min<std::size_t>(value.size(), 0xffff));
   append(out, code);
-  append(out, static_cast<std::uint16_t>(value.size()));
-  append_padded(out, value);
+  append(out, static_cast<std::uint16_t>(kept.size()));
+  append_padded(out, kept);
 }
 
 void append_text(Buffer& out, std::uint16_t code, std::string_view text) {
-  append_option(out, code, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  append_option(out, code, text);
 }
 
 void append_end_of_options(Buffer& out) { append(out, std::uint32_t{option::kEndOfOptions}); }
@@ -52,7 +55,8 @@ void end_block(Buffer& out, std::size_t start) {
   append(out, total);
 }
 
-// Calls visit(code, whole TLV with padding) for each option up to the end or the first malformed one.
+// Calls visit(code, whole TLV with padding) for each option up to the end or the first malformed
+// one.
 template <typename Visit>
 void for_each_option(Bytes options, Visit visit) {
   ByteReader reader(options, ByteOrder::Little);
@@ -105,7 +109,8 @@ void append_section_header(Buffer& out, const SectionIdentity& identity, Bytes o
     has_application |= code == option::kShbUserApplication;
     append_padded(out, whole);
   });
-  if (!has_hardware && !identity.hardware.empty()) append_text(out, option::kShbHardware, identity.hardware);
+  if (!has_hardware && !identity.hardware.empty())
+    append_text(out, option::kShbHardware, identity.hardware);
   if (!has_os && !identity.os.empty()) append_text(out, option::kShbOs, identity.os);
   if (!has_application && !identity.application.empty()) {
     append_text(out, option::kShbUserApplication, identity.application);
@@ -116,14 +121,17 @@ void append_section_header(Buffer& out, const SectionIdentity& identity, Bytes o
 
 void append_interface_description(Buffer& out, const CaptureInterface& interface) {
   constexpr std::uint8_t kNanoseconds = 9;
-  const std::size_t start = begin_block(out, static_cast<std::uint32_t>(BlockType::InterfaceDescription));
+  const std::size_t start =
+      begin_block(out, static_cast<std::uint32_t>(BlockType::InterfaceDescription));
   append(out, static_cast<std::uint16_t>(interface.link_type));
   append(out, std::uint16_t{0});
   append(out, interface.snaplen);
   if (!interface.name.empty()) append_text(out, option::kIfName, interface.name);
-  append_option(out, option::kIfTsresol, {&kNanoseconds, 1});
-  if (interface.fcs_bytes != 0) append_option(out, option::kIfFcslen, {&interface.fcs_bytes, 1});
-  for_each_option(interface.options, [&](std::uint16_t, Bytes whole) { append_padded(out, whole); });
+  append_option(out, option::kIfTsresol, Bytes(&kNanoseconds, 1));
+  if (interface.fcs_bytes != 0)
+    append_option(out, option::kIfFcslen, Bytes(&interface.fcs_bytes, 1));
+  for_each_option(interface.options,
+                  [&](std::uint16_t, Bytes whole) { append_padded(out, whole); });
   append_end_of_options(out);
   end_block(out, start);
 }
@@ -135,11 +143,6 @@ void append_side_block(Buffer& out, const SideBlock& block, std::uint32_t interf
   const bool statistics = block.type == static_cast<std::uint32_t>(BlockType::InterfaceStatistics);
   if (statistics && block.body.size() >= 4) store_le(out.data() + body, interface);
   end_block(out, start);
-}
-
-Bytes section_options(const SideBlock& block) noexcept {
-  if (block.body.size() <= kSectionHeaderFixedBytes) return {};
-  return block.body.subspan(kSectionHeaderFixedBytes);
 }
 
 RecordCount whole_records(Bytes bytes) noexcept {
