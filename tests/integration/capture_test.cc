@@ -24,7 +24,10 @@ class Capture : public testing::Test {
     WEIR_SKIP_WITHOUT_NAMESPACES();
     network_ = std::make_unique<NetworkNamespace>();
     inside_ = std::make_unique<InNamespace>(*network_);
-    add_veth_pair("sender", "tap");
+    // Frames are sent on the captured end: what arrives at the other end of a pair passes a queue
+    // of the kernel's that may drop it before any capture sees it.
+    add_veth_pair("tap", "far");
+    wait_until_running("tap");
   }
 
   // weir capture on `tap`, waited for until it sees every packet.
@@ -77,7 +80,7 @@ TEST_F(Capture, StoresWhatTcpdumpBesideItStoresPacketForPacket) {
   ASSERT_TRUE(tcpdump.wait_for_stderr("listening on"));
   auto weir = start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   const auto sent = mixed_frames(2000);
-  TrafficSocket("sender").send(sent);
+  TrafficSocket("tap").send(sent);
   weir->signal(SIGINT);
   const auto result = weir->wait();
   EXPECT_EQ(result.status, 0) << result.err;
@@ -105,7 +108,7 @@ TEST_F(Capture, UnderOverloadEveryPacketIsCountedByCause) {
     FrameBytes frame = udp_frame(i, 1500);
     frames.push_back(i % 10 == 0 ? with_tag(std::move(frame), 0x8100, 7) : std::move(frame));
   }
-  TrafficSocket sender("sender");
+  TrafficSocket sender("tap");
   for (int round = 0; round < 80; ++round) sender.send(frames);
   weir->signal(SIGCONT);
   weir->signal(SIGTERM);
@@ -120,7 +123,7 @@ TEST_F(Capture, UnderOverloadEveryPacketIsCountedByCause) {
 TEST_F(Capture, CountEndsItAndTheRestIsRejectedByName) {
   auto weir =
       start({"-c", "10", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
-  TrafficSocket("sender").send(mixed_frames(100));
+  TrafficSocket("tap").send(mixed_frames(100));
   EXPECT_EQ(weir->wait().status, 0);
   const json numbers = stats();
   EXPECT_EQ(numbers["accepted"], 10);
@@ -140,7 +143,7 @@ TEST_F(Capture, SnaplenKeepsTheBeginningOfEachPacket) {
   auto weir = start(
       {"--snaplen", "96", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   const auto sent = mixed_frames(500);
-  TrafficSocket("sender").send(sent);
+  TrafficSocket("tap").send(sent);
   weir->signal(SIGINT);
   EXPECT_EQ(weir->wait().status, 0);
   const auto stored = frames_of(dir_.file("weir.pcapng"));
@@ -160,7 +163,7 @@ TEST_F(Capture, SnaplenKeepsTheBeginningOfEachPacket) {
 
 TEST_F(Capture, StatisticsOnRequestAndRecentPacketsInTheFileWhileItRuns) {
   auto weir = start({"-w", dir_.file("weir.pcapng"), "udp"});
-  TrafficSocket("sender").send(mixed_frames(50));
+  TrafficSocket("tap").send(mixed_frames(50));
   // mixed_frames: a fifth has one tag, a fifth two; plain `udp` sees neither.
   do {
     weir->signal(SIGUSR1);
@@ -174,7 +177,7 @@ TEST_F(Capture, StatisticsOnRequestAndRecentPacketsInTheFileWhileItRuns) {
 TEST_F(Capture, WritesToAPipeThatAnotherProgramReads) {
   auto weir = start({"-w", "-", "-c", "200"});
   const auto sent = mixed_frames(200);
-  TrafficSocket("sender").send(sent);
+  TrafficSocket("tap").send(sent);
   const auto result = weir->wait();
   EXPECT_EQ(result.status, 0) << result.err;
   write_file(dir_.file("piped.pcapng"), result.out);
@@ -189,7 +192,7 @@ TEST_F(Capture, ASecondSignalEndsItAtOnceAlsoBehindAReaderThatDoesNotRead) {
   auto weir = start({"-w", fifo, "--stats-json", dir_.file("stats.json")});
   std::vector<FrameBytes> frames;
   for (std::uint32_t i = 0; i < 1000; ++i) frames.push_back(udp_frame(i, 1500));
-  TrafficSocket("sender").send(frames);
+  TrafficSocket("tap").send(frames);
   weir->signal(SIGINT);
   // The second must not come before the first is taken, or the two are one: signals are taken in
   // the order of their numbers, so an answer to SIGUSR1 shows that SIGINT has been.
@@ -203,7 +206,7 @@ TEST_F(Capture, ASecondSignalEndsItAtOnceAlsoBehindAReaderThatDoesNotRead) {
 
 TEST_F(Capture, AnInterfaceThatGoesAwayEndsItWithAReason) {
   auto weir = start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
-  TrafficSocket("sender").send(mixed_frames(100));
+  TrafficSocket("tap").send(mixed_frames(100));
   ip({"link", "delete", "tap"});
   const auto result = weir->wait();
   EXPECT_EQ(result.status, 1);
