@@ -1,5 +1,8 @@
 #include "app/command_line.h"
 
+#include <charconv>
+#include <functional>
+#include <limits>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +13,30 @@ namespace weir::app {
 namespace {
 
 constexpr std::uint32_t kSnaplenMax = kPacketBytesMax;
+
+// Checks of CLI11: the text of a problem, or nothing. A whole number within bounds.
+std::string check_number(const std::string& text, std::uint64_t min, std::uint64_t max) {
+  std::uint64_t number = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (status == std::errc{} && end == text.data() + text.size() && number >= min && number <= max) {
+    return "";
+  }
+  std::string problem = "'" + text + "' is no whole number of at least " + std::to_string(min);
+  if (max != std::numeric_limits<std::uint64_t>::max()) {
+    problem += " and at most " + std::to_string(max);
+  }
+  return problem;
+}
+
+std::function<std::string(const std::string&)> at_least(std::uint64_t min) {
+  return [min](const std::string& text) {
+    return check_number(text, min, std::numeric_limits<std::uint64_t>::max());
+  };
+}
+
+std::function<std::string(const std::string&)> at_most(std::uint64_t max) {
+  return [max](const std::string& text) { return check_number(text, 0, max); };
+}
 
 PrintAndExit usage_error(const std::string& what) {
   return {.text = "weir: " + what + "\n", .to_stderr = true, .status = 2};
@@ -33,7 +60,7 @@ struct PipelineFlags {
         ->type_name("FILE");
     command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least(1));
     command
         .add_option("--stats-json", options.stats_path,
                     "write final statistics as one JSON object ('-': standard output)")
@@ -100,13 +127,13 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("T");
   capture->add_option("--snaplen", snaplen, "keep at most this many bytes of each packet (0: all)")
       ->type_name("N")
-      ->check(CLI::Range(0U, kSnaplenMax));
+      ->check(at_most(kSnaplenMax));
   CLI::Option* ready =
       capture
           ->add_option("--ready-fd", ready_fd,
                        "write one byte to this descriptor once every packet is seen")
           ->type_name("N")
-          ->check(CLI::NonNegativeNumber);
+          ->check(at_least(0));
   capture->add_option("EXPRESSION", capture_words, "pcap-filter expression, in place of -f")
       ->type_name("");
   capture->footer(

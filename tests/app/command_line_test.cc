@@ -12,8 +12,10 @@ Command parse(std::vector<const char*> words) {
 
 template <typename T>
 T expect(Command command) {
-  if (auto* message = std::get_if<PrintAndExit>(&command)) ADD_FAILURE() << message->text;
-  return std::get<T>(std::move(command));
+  if (auto* wanted = std::get_if<T>(&command)) return std::move(*wanted);
+  const auto* message = std::get_if<PrintAndExit>(&command);
+  ADD_FAILURE() << "another kind of command: " << (message != nullptr ? message->text : "");
+  return T{};
 }
 
 PrintAndExit refused(std::vector<const char*> words) {
