@@ -65,7 +65,7 @@ struct OtherLayout {
   PcapHeader::Lengths lengths;
 };
 
-template <ByteOrder kOrder, typename Layout>
+template <ByteOrder Order, typename Layout>
 class PcapFormat final : public RecordFormat {
  public:
   PcapFormat(const PcapHeader& header, InterfaceId interface) noexcept
@@ -91,8 +91,8 @@ class PcapFormat final : public RecordFormat {
         walk.stop = Walk::Stop::BatchFull;
         break;
       }
-      std::uint32_t captured = load<std::uint32_t>(at + 8, kOrder);
-      std::uint32_t wire = load<std::uint32_t>(at + 12, kOrder);
+      std::uint32_t captured = load<std::uint32_t>(at + 8, Order);
+      std::uint32_t wire = load<std::uint32_t>(at + 12, Order);
       layout_.order_lengths(captured, wire);
       if (captured > kPacketBytesMax) [[unlikely]] {
         walk = too_long(captured);
@@ -109,8 +109,8 @@ class PcapFormat final : public RecordFormat {
       }
       Packet& packet = fill.batch.packets[count++];
       packet.data = data;
-      packet.time.ns = std::int64_t{load<std::uint32_t>(at, kOrder)} * kNsPerSecond +
-                       std::int64_t{load<std::uint32_t>(at + 4, kOrder)} * ns_per_fraction_;
+      packet.time.ns = std::int64_t{load<std::uint32_t>(at, Order)} * kNsPerSecond +
+                       std::int64_t{load<std::uint32_t>(at + 4, Order)} * ns_per_fraction_;
       packet.captured_bytes = captured;
       packet.wire_bytes = wire;
       packet.interface = interface_;

@@ -91,26 +91,26 @@ class PcapngFormat final : public RecordFormat {
   // of the next.
   using Stopped = std::optional<Walk>;
 
-  template <ByteOrder kOrder>
+  template <ByteOrder Order>
   Stopped walk_section(Position& here, BatchFill& fill) {
     for (;;) {
       if (here.left() < ng::kBlockOverheadBytes) return here.need(ng::kBlockOverheadBytes);
-      const auto type = load<std::uint32_t>(here.block(), kOrder);
-      const auto total = load<std::uint32_t>(here.block() + 4, kOrder);
+      const auto type = load<std::uint32_t>(here.block(), Order);
+      const auto total = load<std::uint32_t>(here.block() + 4, Order);
       if (type == static_cast<std::uint32_t>(BlockType::EnhancedPacket)) [[likely]] {
-        if (Stopped stopped = enhanced_packet<kOrder>(here, total, fill)) return stopped;
+        if (Stopped stopped = enhanced_packet<Order>(here, total, fill)) return stopped;
         continue;
       }
       if (type == static_cast<std::uint32_t>(BlockType::SectionHeader)) {
         if (Stopped stopped = section_header(here, fill)) return stopped;
-        if (order_ != kOrder) return std::nullopt;
+        if (order_ != Order) return std::nullopt;
         continue;
       }
       if (Stopped stopped = other_block(here, BlockType{type}, total, fill)) return stopped;
     }
   }
 
-  template <ByteOrder kOrder>
+  template <ByteOrder Order>
   Stopped enhanced_packet(Position& here, std::uint32_t total, BatchFill& fill) {
     constexpr std::uint32_t kHeadBytes = kBlockHeaderBytes + ng::kEnhancedPacketFixedBytes;
     if (!plausible(total, ng::kEnhancedPacketFixedBytes)) [[unlikely]]
@@ -119,16 +119,16 @@ class PcapngFormat final : public RecordFormat {
     const std::uint8_t* const fixed = here.block() + kBlockHeaderBytes;
     PacketFields fields;
     fields.fixed_bytes = ng::kEnhancedPacketFixedBytes;
-    fields.interface = load<std::uint32_t>(fixed, kOrder);
-    fields.ticks = (std::uint64_t{load<std::uint32_t>(fixed + 4, kOrder)} << 32) |
-                   load<std::uint32_t>(fixed + 8, kOrder);
-    fields.captured = load<std::uint32_t>(fixed + 12, kOrder);
-    fields.wire = load<std::uint32_t>(fixed + 16, kOrder);
-    return packet<kOrder>(here, total, fields, fill);
+    fields.interface = load<std::uint32_t>(fixed, Order);
+    fields.ticks = (std::uint64_t{load<std::uint32_t>(fixed + 4, Order)} << 32) |
+                   load<std::uint32_t>(fixed + 8, Order);
+    fields.captured = load<std::uint32_t>(fixed + 12, Order);
+    fields.wire = load<std::uint32_t>(fixed + 16, Order);
+    return packet<Order>(here, total, fields, fill);
   }
 
   // Delivers the packet of the block at `here`.
-  template <ByteOrder kOrder>
+  template <ByteOrder Order>
   [[gnu::always_inline]] inline Stopped packet(Position& here, std::uint32_t total,
                                                const PacketFields& fields, BatchFill& fill) {
     if (fill.batch.count == fill.packets_max) return here.batch_full();
@@ -147,7 +147,7 @@ class PcapngFormat final : public RecordFormat {
 
     if (here.left() < total) return here.need(total);
     std::uint8_t* const block = here.block();
-    if (load<std::uint32_t>(block + total - kTrailerBytes, kOrder) != total) [[unlikely]] {
+    if (load<std::uint32_t>(block + total - kTrailerBytes, Order) != total) [[unlikely]] {
       return wrong_trailer(here, total);
     }
     if (!fill.has_room(fields.captured + kept_options_bytes)) [[unlikely]]
