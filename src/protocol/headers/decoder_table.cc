@@ -128,7 +128,7 @@ constexpr std::array<Slot, kSlots> hash_rows() {
   for (const Row& row : kRows) {
     const std::uint32_t key = key_of(row.space, row.number);
     std::size_t slot = slot_of(key);
-    while (slots[slot].decoder != nullptr) slot = (slot + 1) % kSlots;
+    while (slots[slot].key != 0) slot = (slot + 1) % kSlots;
     slots[slot] = {key, row.decoder};
   }
   return slots;
@@ -137,8 +137,7 @@ constexpr std::array<Slot, kSlots> kTable = hash_rows();
 
 Decoder find(Space space, std::uint16_t number) noexcept {
   const std::uint32_t key = key_of(space, number);
-  for (std::size_t slot = slot_of(key); kTable[slot].decoder != nullptr;
-       slot = (slot + 1) % kSlots) {
+  for (std::size_t slot = slot_of(key); kTable[slot].key != 0; slot = (slot + 1) % kSlots) {
     if (kTable[slot].key == key) return kTable[slot].decoder;
   }
   return nullptr;

@@ -30,8 +30,8 @@ constexpr std::uint64_t mix(std::uint64_t v) noexcept {
   return v ^ (v >> 31);
 }
 
-// One round of the finaliser is enough before the ends are added: it leaves no pairs of ends with
-// equal sums that have anything to do with each other.
+// Mixed to the end before the two are added: after one round less, pairs of neighbouring addresses
+// have equal sums.
 inline std::uint64_t hash_endpoint(const IpAddress& address, std::uint16_t port,
                                    std::uint64_t seed) noexcept {
   constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;
@@ -40,10 +40,7 @@ inline std::uint64_t hash_endpoint(const IpAddress& address, std::uint16_t port,
   const std::uint64_t host = load_le64(address.bytes.data() + 8);
   // Injective for IPv4: the host word differs only in its upper half, the product of different
   // ports in its lower.
-  std::uint64_t v = (network ^ seed) * kOdd1 + port * kOdd2 + host;
-  v ^= v >> 32;
-  v *= 0xbf58476d1ce4e5b9;
-  return v ^ (v >> 29);
+  return mix((network ^ seed) * kOdd1 + port * kOdd2 + host);
 }
 
 // Most packets have no gateway load balancer, and then the branch is never taken.
