@@ -25,7 +25,8 @@ std::string rate_text(double per_second, const char* unit) {
   std::size_t prefix = 0;
   for (; per_second >= 1000 && prefix + 1 < kPrefixes.size(); ++prefix) per_second /= 1000;
   char text[48];
-  std::snprintf(text, sizeof text, prefix == 0 ? "%.0f %s%s" : "%.1f %s%s", per_second, kPrefixes[prefix], unit);
+  std::snprintf(text, sizeof text, prefix == 0 ? "%.0f %s%s" : "%.1f %s%s", per_second,
+                kPrefixes[prefix], unit);
   return text;
 }
 

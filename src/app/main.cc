@@ -16,8 +16,10 @@ int print_and_exit(const weir::app::PrintAndExit& message) {
 
 int run(int argc, char** argv) {
   const weir::app::Command command = weir::app::parse_command_line(argc, argv);
-  if (const auto* message = std::get_if<weir::app::PrintAndExit>(&command)) return print_and_exit(*message);
-  if (const auto* options = std::get_if<weir::app::ReadOptions>(&command)) return weir::app::read(*options);
+  if (const auto* message = std::get_if<weir::app::PrintAndExit>(&command))
+    return print_and_exit(*message);
+  if (const auto* options = std::get_if<weir::app::ReadOptions>(&command))
+    return weir::app::read(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));
 }
 

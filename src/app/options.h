@@ -1,4 +1,5 @@
-// What the user asked for, as plain values. The command line (command_line.h) fills these; the commands read them.
+// What the user asked for, as plain values. The command line (command_line.h) fills these; the
+// commands read them.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,11 @@ namespace weir::app {
 
 // Shared by every command that runs packets through the pipeline.
 struct PipelineOptions {
-  std::string filter;                            // pcap-filter expression; empty accepts everything
+  std::string filter;  // pcap-filter expression; empty accepts everything
   filter::Scope scope = filter::Scope::Frame;
-  std::string write_path;                        // pcapng; "-" = standard output; empty = count only
-  std::uint64_t accepted_max = 0;                // 0 = no limit
-  std::string stats_path;                        // "-" = standard output; empty = none
+  std::string write_path;          // pcapng; "-" = standard output; empty = count only
+  std::uint64_t accepted_max = 0;  // 0 = no limit
+  std::string stats_path;          // "-" = standard output; empty = none
 };
 
 struct ReadOptions {
@@ -28,7 +29,7 @@ struct ReadOptions {
 struct CaptureOptions {
   PipelineOptions pipeline;
   std::string interface;
-  std::uint32_t snaplen = 0;            // bytes of each packet to keep; 0 = all
+  std::uint32_t snaplen = 0;  // bytes of each packet to keep; 0 = all
   std::optional<Duration> duration;
   std::optional<int> ready_fd;
 };

@@ -10,7 +10,8 @@ std::string causes(const std::array<std::uint64_t, N>& counts) {
   std::string text;
   for (std::size_t i = 0; i < N; ++i) {
     if (counts[i] == 0) continue;
-    text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<Reason>(i))) + " " + count_text(counts[i]);
+    text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<Reason>(i))) + " " +
+            count_text(counts[i]);
   }
   return text.empty() ? "" : " (" + text + ")";
 }
@@ -31,9 +32,11 @@ SinkReport report_of(const output::Sink& sink) {
 
 std::string summary(const Report& report) {
   const capture::LedgerSnapshot& ledger = report.ledger;
-  std::string text = "weir: received " + count_text(ledger.received) + ", accepted " + count_text(ledger.accepted) +
-                     ", rejected " + count_text(ledger.rejected_total()) + causes<RejectReason>(ledger.rejected) +
-                     ", dropped " + count_text(ledger.dropped_total()) + causes<DropReason>(ledger.dropped);
+  std::string text = "weir: received " + count_text(ledger.received) + ", accepted " +
+                     count_text(ledger.accepted) + ", rejected " +
+                     count_text(ledger.rejected_total()) + causes<RejectReason>(ledger.rejected) +
+                     ", dropped " + count_text(ledger.dropped_total()) +
+                     causes<DropReason>(ledger.dropped);
   if (ledger.in_ring != 0) text += ", in flight " + count_text(ledger.in_ring);
   text += "\n";
   auto malformed = ledger.malformed;
@@ -42,9 +45,11 @@ std::string summary(const Report& report) {
     text += "weir: headers that could not be followed" + reasons + "\n";
   }
   for (const SinkReport& sink : report.outputs) {
-    text += "weir: wrote " + count_text(sink.written) + " packets, " + bytes_text(static_cast<double>(sink.written_bytes)) +
-            " to " + (sink.path == "-" ? "standard output" : sink.path);
-    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty()) text += ", lost" + lost;
+    text += "weir: wrote " + count_text(sink.written) + " packets, " +
+            bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
+            (sink.path == "-" ? "standard output" : sink.path);
+    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
+      text += ", lost" + lost;
     text += "\n";
   }
   return text;

@@ -20,7 +20,8 @@ constexpr Duration kStatusInterval = std::chrono::milliseconds(250);
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
-Report report_of(const SessionOptions& options, const interface::Source& source, const capture::Worker& worker,
+Report report_of(const SessionOptions& options, const interface::Source& source,
+                 const capture::Worker& worker,
                  std::span<const std::unique_ptr<output::Sink>> sinks) {
   Report report{.command = options.command,
                 .source = options.source_name,
@@ -31,7 +32,8 @@ Report report_of(const SessionOptions& options, const interface::Source& source,
   return report;
 }
 
-// Tells whoever waits that every packet from now on is seen: a line for people, a byte for programs.
+// Tells whoever waits that every packet from now on is seen: a line for people, a byte for
+// programs.
 Result<void> announce(const SessionOptions& options, const interface::Source& source) {
   print("weir: capturing on " + options.source_name + " (" + std::string(source.mode()) + ")\n");
   if (!options.ready_fd) return ok();
@@ -46,8 +48,9 @@ Result<void> announce(const SessionOptions& options, const interface::Source& so
 // What the main thread does while the worker works: signals, the time limit, the status line.
 class Attendant {
  public:
-  Attendant(const SessionOptions& options, const interface::Source& source, capture::Worker& worker, Signals& signals,
-            const Clock& clock, std::span<const std::unique_ptr<output::Sink>> sinks)
+  Attendant(const SessionOptions& options, const interface::Source& source, capture::Worker& worker,
+            Signals& signals, const Clock& clock,
+            std::span<const std::unique_ptr<output::Sink>> sinks)
       : options_(options),
         source_(source),
         worker_(worker),
@@ -116,7 +119,8 @@ class Attendant {
 
 int finish(const Report& report, StatsFile& stats) {
   int status = report.error ? report_error(*report.error) : 0;
-  if (auto written = stats.write(report); !written) status = std::max(status, report_error(written.error()));
+  if (auto written = stats.write(report); !written)
+    status = std::max(status, report_error(written.error()));
   return status;
 }
 
@@ -147,8 +151,8 @@ Result<void> StatsFile::write(const Report& report) {
   return ok();
 }
 
-int run_session(const SessionOptions& options, interface::Source& source, Signals& signals, StatsFile& stats,
-                const Clock& clock) {
+int run_session(const SessionOptions& options, interface::Source& source, Signals& signals,
+                StatsFile& stats, const Clock& clock) {
   const auto fail = [&](Error error) {
     return fail_session(options, std::string(source.mode()).c_str(), std::move(error), stats);
   };
@@ -159,7 +163,10 @@ int run_session(const SessionOptions& options, interface::Source& source, Signal
       return fail(std::move(prepared).error());
     }
   }
-  auto sink = open_sink(options.pipeline.write_path);
+  auto sink = [&] {
+    const SignalsEndTheProcess while_it_waits;
+    return open_sink(options.pipeline.write_path);
+  }();
   if (!sink) return fail(std::move(sink).error());
   std::vector<std::unique_ptr<output::Sink>> sinks;
   std::vector<output::Sink*> borrowed;
@@ -189,7 +196,8 @@ int run_session(const SessionOptions& options, interface::Source& source, Signal
   return finish(report, stats);
 }
 
-int fail_session(const SessionOptions& options, const char* capture_mode, Error error, StatsFile& stats) {
+int fail_session(const SessionOptions& options, const char* capture_mode, Error error,
+                 StatsFile& stats) {
   Report report{.command = options.command,
                 .source = options.source_name,
                 .capture_mode = capture_mode,

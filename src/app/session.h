@@ -1,4 +1,5 @@
-// Runs one session from an opened source to its final statistics: signals, the terminal, time limits, the report.
+// Runs one session from an opened source to its final statistics: signals, the terminal, time
+// limits, the report.
 #pragma once
 
 #include <memory>
@@ -40,10 +41,12 @@ struct SessionOptions {
 int report_error(const Error& error);
 
 // Runs to the end and returns the exit status. Prints errors and the summary on standard error.
-int run_session(const SessionOptions& options, interface::Source& source, Signals& signals, StatsFile& stats,
-                const Clock& clock);
+int run_session(const SessionOptions& options, interface::Source& source, Signals& signals,
+                StatsFile& stats, const Clock& clock);
 
-// A session that ended before it began: prints the error, writes the statistics of nothing, returns the exit status.
-int fail_session(const SessionOptions& options, const char* capture_mode, Error error, StatsFile& stats);
+// A session that ended before it began: prints the error, writes the statistics of nothing, returns
+// the exit status.
+int fail_session(const SessionOptions& options, const char* capture_mode, Error error,
+                 StatsFile& stats);
 
 }  // namespace weir::app

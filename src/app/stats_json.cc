@@ -75,7 +75,10 @@ std::string stats_json(const Report& report) {
   add_ledger(worker, report);
   out["per_worker"] = Json::array({std::move(worker)});
   out["exit_reason"] = std::string(capture::name_of(report.reason));
-  if (report.error) out["error"] = report.error->context;
+  if (report.error) {
+    out["error"] = report.error->context;
+    out["error_code"] = std::string(name_of(report.error->code));
+  }
   // File names and messages need not be UTF-8; JSON must be.
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

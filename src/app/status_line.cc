@@ -18,7 +18,9 @@ std::size_t terminal_width(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kLineWidth;
 }
 
-double seconds(Duration duration) { return std::max(1e-3, static_cast<double>(duration.count()) / 1e9); }
+double seconds(Duration duration) {
+  return std::max(1e-3, static_cast<double>(duration.count()) / 1e9);
+}
 
 }  // namespace
 
@@ -27,8 +29,8 @@ StatusLine::StatusLine(int fd, std::string title, MonotonicTime now)
 
 StatusLine::~StatusLine() { clear(); }
 
-void StatusLine::show_progress(const capture::LedgerSnapshot& ledger, const interface::Progress& progress,
-                               MonotonicTime now) {
+void StatusLine::show_progress(const capture::LedgerSnapshot& ledger,
+                               const interface::Progress& progress, MonotonicTime now) {
   if (!shown_) return;
   const double elapsed = seconds(now - begin_);
   const auto done = static_cast<double>(progress.bytes_done);
@@ -58,12 +60,15 @@ void StatusLine::show_live(const capture::LedgerSnapshot& ledger, MonotonicTime 
   const auto bits = 8 * static_cast<double>(ledger.received_bytes - before_.received_bytes);
   previous_ = now;
   before_ = ledger;
-  std::string text = title_ + "  " + duration_text(now - begin_) + "  " + rate_text(packets / interval, "packets/s") +
-                     "  " + rate_text(bits / interval, "bit/s") + "  kept " + count_text(ledger.accepted) + "  dropped";
+  std::string text = title_ + "  " + duration_text(now - begin_) + "  " +
+                     rate_text(packets / interval, "packets/s") + "  " +
+                     rate_text(bits / interval, "bit/s") + "  kept " + count_text(ledger.accepted) +
+                     "  dropped";
   bool any = false;
   for (std::size_t i = 0; i < ledger.dropped.size(); ++i) {
     if (ledger.dropped[i] == 0) continue;
-    text += " " + std::string(name_of(static_cast<DropReason>(i))) + " " + count_text(ledger.dropped[i]);
+    text += " " + std::string(name_of(static_cast<DropReason>(i))) + " " +
+            count_text(ledger.dropped[i]);
     any = true;
   }
   draw(any ? std::move(text) : text + " 0");

@@ -1,4 +1,5 @@
-// One line on the terminal that follows a running session; nothing where standard error is not a terminal.
+// One line on the terminal that follows a running session; nothing where standard error is not a
+// terminal.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ class StatusLine {
 
   [[nodiscard]] bool shown() const noexcept { return shown_; }
   // Files: a bar with bytes, rate and time left. Live: time, rates, kept and dropped.
-  void show_progress(const capture::LedgerSnapshot& ledger, const interface::Progress& progress, MonotonicTime now);
+  void show_progress(const capture::LedgerSnapshot& ledger, const interface::Progress& progress,
+                     MonotonicTime now);
   void show_live(const capture::LedgerSnapshot& ledger, MonotonicTime now);
   // Takes the line away, so that other text can be printed.
   void clear();

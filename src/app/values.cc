@@ -13,9 +13,11 @@ struct Unit {
   std::string_view suffix;
   double ns;
 };
-constexpr std::array kUnits = {Unit{"ms", 1e6}, Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9}};
+constexpr std::array kUnits = {Unit{"ms", 1e6}, Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"h", 3600e9},
+                               Unit{"d", 86400e9}};
 constexpr double kLongestNs = 10.0 * 365 * 86400e9;
-constexpr std::array<std::string_view, 6> kCaptureSuffixes = {".pcap", ".pcapng", ".cap", ".dmp", ".gz", ".zst"};
+constexpr std::array<std::string_view, 6> kCaptureSuffixes = {".pcap", ".pcapng", ".cap",
+                                                              ".dmp",  ".gz",     ".zst"};
 
 bool names_a_file(const std::string& word) {
   if (word == "-" || word.find('/') != std::string::npos) {
@@ -36,14 +38,17 @@ Result<Duration> parse_duration(std::string_view text) {
   double number = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.suffix == suffix; });
+  const auto unit =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.suffix == suffix; });
   if (status != std::errc{} || !(number > 0) || (unit == kUnits.end() && !suffix.empty())) {
-    return Error{.code = ErrorCode::Usage,
-                 .context = "'" + std::string(text) + "': not a time (like 500ms, 10s, 5m, 2h, 1d)"};
+    return Error{
+        .code = ErrorCode::Usage,
+        .context = "'" + std::string(text) + "': not a time (like 500ms, 10s, 5m, 2h, 1d)"};
   }
   const double ns = number * (suffix.empty() ? 1e9 : unit->ns);
   if (ns > kLongestNs || ns < 1) {
-    return Error{.code = ErrorCode::Usage, .context = "'" + std::string(text) + "': out of range (1ns to 3650d)"};
+    return Error{.code = ErrorCode::Usage,
+                 .context = "'" + std::string(text) + "': out of range (1ns to 3650d)"};
   }
   return Duration(std::llround(ns));
 }

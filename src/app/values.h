@@ -1,4 +1,5 @@
-// Values as people type them: times, counts, and where a list of files ends and an expression begins.
+// Values as people type them: times, counts, and where a list of files ends and an expression
+// begins.
 #pragma once
 
 #include <string>
@@ -13,8 +14,9 @@ namespace weir::app {
 // "500ms", "10s", "1.5m", "2h", "1d"; a bare number is seconds. Positive, at most ten years.
 Result<Duration> parse_duration(std::string_view text);
 
-// `weir read FILE… [EXPRESSION]`: the leading words that name files, and the rest joined as an expression. The first
-// word is always a file; a later one is when it exists, is "-", or looks like a path of a capture.
+// `weir read FILE… [EXPRESSION]`: the leading words that name files, and the rest joined as an
+// expression. The first word is always a file; a later one is when it exists, is "-", or looks like
+// a path of a capture.
 struct FilesAndExpression {
   std::vector<std::string> files;
   std::string expression;

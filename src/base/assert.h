@@ -1,4 +1,5 @@
-// Assertions for programmer errors. Never assert on bytes from the wire, a file, the kernel or a remote.
+// Assertions for programmer errors. Never assert on bytes from the wire, a file, the kernel or a
+// remote.
 #pragma once
 
 namespace weir {
@@ -9,8 +10,9 @@ namespace weir {
 }  // namespace weir
 
 // Always on: cheap checks of invariants, per batch or rarer.
-#define WEIR_ASSERT(condition) \
-  (static_cast<bool>(condition) ? void(0) : ::weir::assertion_failed(#condition, __FILE__, __LINE__))
+#define WEIR_ASSERT(condition)            \
+  (static_cast<bool>(condition) ? void(0) \
+                                : ::weir::assertion_failed(#condition, __FILE__, __LINE__))
 
 // On in debug builds only: checks that cost something for every packet.
 #ifdef WEIR_DEBUG_CHECKS

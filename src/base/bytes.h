@@ -1,4 +1,5 @@
-// Bytes from outside: unaligned loads and stores in a stated byte order, and a reader that cannot leave its span.
+// Bytes from outside: unaligned loads and stores in a stated byte order, and a reader that cannot
+// leave its span.
 #pragma once
 
 #include <bit>
@@ -27,15 +28,27 @@ inline T unchecked_load(const std::uint8_t* at) noexcept {
   std::memcpy(&v, at, sizeof v);
   return v;
 }
-inline std::uint16_t load_be16(const std::uint8_t* at) noexcept { return byte_swap(unchecked_load<std::uint16_t>(at)); }
-inline std::uint32_t load_be32(const std::uint8_t* at) noexcept { return byte_swap(unchecked_load<std::uint32_t>(at)); }
-inline std::uint64_t load_be64(const std::uint8_t* at) noexcept { return byte_swap(unchecked_load<std::uint64_t>(at)); }
+inline std::uint16_t load_be16(const std::uint8_t* at) noexcept {
+  return byte_swap(unchecked_load<std::uint16_t>(at));
+}
+inline std::uint32_t load_be32(const std::uint8_t* at) noexcept {
+  return byte_swap(unchecked_load<std::uint32_t>(at));
+}
+inline std::uint64_t load_be64(const std::uint8_t* at) noexcept {
+  return byte_swap(unchecked_load<std::uint64_t>(at));
+}
 inline std::uint32_t load_be24(const std::uint8_t* at) noexcept {
   return (std::uint32_t{at[0]} << 16) | (std::uint32_t{at[1]} << 8) | at[2];
 }
-inline std::uint16_t load_le16(const std::uint8_t* at) noexcept { return unchecked_load<std::uint16_t>(at); }
-inline std::uint32_t load_le32(const std::uint8_t* at) noexcept { return unchecked_load<std::uint32_t>(at); }
-inline std::uint64_t load_le64(const std::uint8_t* at) noexcept { return unchecked_load<std::uint64_t>(at); }
+inline std::uint16_t load_le16(const std::uint8_t* at) noexcept {
+  return unchecked_load<std::uint16_t>(at);
+}
+inline std::uint32_t load_le32(const std::uint8_t* at) noexcept {
+  return unchecked_load<std::uint32_t>(at);
+}
+inline std::uint64_t load_le64(const std::uint8_t* at) noexcept {
+  return unchecked_load<std::uint64_t>(at);
+}
 
 // In the byte order that a file declares.
 template <std::unsigned_integral T>
@@ -54,11 +67,12 @@ inline void store_be(std::uint8_t* at, T v) noexcept {
   store_le(at, byte_swap(v));
 }
 
-// Reads a span from front to back. A read past the end yields zero, leaves the position and sets failed(): check once
-// after a group of reads, never use values of a failed group.
+// Reads a span from front to back. A read past the end yields zero, leaves the position and sets
+// failed(): check once after a group of reads, never use values of a failed group.
 class ByteReader {
  public:
-  explicit ByteReader(Bytes bytes, ByteOrder order = ByteOrder::Big) noexcept : bytes_(bytes), order_(order) {}
+  explicit ByteReader(Bytes bytes, ByteOrder order = ByteOrder::Big) noexcept
+      : bytes_(bytes), order_(order) {}
 
   template <std::unsigned_integral T>
   T read() noexcept {

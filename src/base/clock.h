@@ -1,4 +1,5 @@
-// The clock, injected: the only way by which weir learns the time. tests/support/fake_clock.h is its simulated twin.
+// The clock, injected: the only way by which weir learns the time. tests/support/fake_clock.h is
+// its simulated twin.
 #pragma once
 
 #include "base/time.h"

@@ -76,9 +76,13 @@ ErrorCode code_of(int sys_errno) noexcept {
 
 std::span<const ErrorInfo> error_table() noexcept { return kErrors; }
 
-std::string_view name_of(ErrorCode code) noexcept { return kErrors[static_cast<std::size_t>(code)].name; }
+std::string_view name_of(ErrorCode code) noexcept {
+  return kErrors[static_cast<std::size_t>(code)].name;
+}
 
-ErrorClass classify(ErrorCode code) noexcept { return kErrors[static_cast<std::size_t>(code)].error_class; }
+ErrorClass classify(ErrorCode code) noexcept {
+  return kErrors[static_cast<std::size_t>(code)].error_class;
+}
 
 int exit_status(ErrorCode code) noexcept { return classify(code) == ErrorClass::Usage ? 2 : 1; }
 

@@ -1,4 +1,5 @@
-// What can go wrong outside the per-packet loop, as values: a closed list of codes, each with who must act.
+// What can go wrong outside the per-packet loop, as values: a closed list of codes, each with who
+// must act.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +31,11 @@ enum class ErrorCode : std::uint8_t {
 
 // Who must act on an error, and how a caller may react.
 enum class ErrorClass : std::uint8_t {
-  Usage,       // the user changes the command; exit status 2
-  Permission,  // the administrator grants a right; exit status 1
-  Input,       // the input is at fault, the packets before the fault are good; exit status 1
-  Environment, // disk, memory, kernel, link: the operator mends it; exit status 1
-  Bug,         // the developers; exit status 1
+  Usage,        // the user changes the command; exit status 2
+  Permission,   // the administrator grants a right; exit status 1
+  Input,        // the input is at fault, the packets before the fault are good; exit status 1
+  Environment,  // disk, memory, kernel, link: the operator mends it; exit status 1
+  Bug,          // the developers; exit status 1
 };
 
 struct ErrorInfo {
@@ -50,8 +51,9 @@ ErrorClass classify(ErrorCode code) noexcept;
 // The process exit status that contracts promise: 2 for usage, 1 for everything else.
 int exit_status(ErrorCode code) noexcept;
 
-// One error. `context` is a sentence for a person: what was asked, what was wrong, and in parentheses what to do:
-// "open eth7: no such interface (there are: lo, eth0)". It grows on the way up by with_context().
+// One error. `context` is a sentence for a person: what was asked, what was wrong, and in
+// parentheses what to do: "open eth7: no such interface (there are: lo, eth0)". It grows on the way
+// up by with_context().
 struct Error {
   ErrorCode code = ErrorCode::Internal;
   int sys_errno = 0;  // 0 when no system call was involved
@@ -61,7 +63,8 @@ struct Error {
   [[nodiscard]] Error with_context(std::string_view what) &&;
 };
 
-// An Error from errno: maps the common values (EACCES, ENOENT, ENOSPC, EPIPE, ...) to codes and appends strerror.
+// An Error from errno: maps the common values (EACCES, ENOENT, ENOSPC, EPIPE, ...) to codes and
+// appends strerror.
 [[nodiscard]] Error system_error(int sys_errno, std::string_view what);
 
 }  // namespace weir

@@ -1,5 +1,5 @@
-// A small seeded generator (xoshiro256**, Blackman and Vigna 2018): the only randomness in weir besides OpenSSL's.
-// Same seed, same numbers, on every machine.
+// A small seeded generator (xoshiro256**, Blackman and Vigna 2018): the only randomness in weir
+// besides OpenSSL's. Same seed, same numbers, on every machine.
 #pragma once
 
 #include <array>
@@ -33,7 +33,8 @@ class Prng {
     state_[3] = std::rotl(state_[3], 45);
     return result;
   }
-  // Uniform in [0, bound), bound > 0 (the bias of the multiplication is below 2^-32 for bounds below 2^32).
+  // Uniform in [0, bound), bound > 0 (the bias of the multiplication is below 2^-32 for bounds
+  // below 2^32).
   constexpr std::uint64_t below(std::uint64_t bound) noexcept {
     return static_cast<std::uint64_t>((static_cast<Uint128>(next()) * bound) >> 64);
   }

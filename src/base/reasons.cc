@@ -6,15 +6,24 @@ namespace {
 constexpr std::array<std::string_view, kReasonCount<RejectReason>> kReject = {"filter", "limit"};
 constexpr std::array<std::string_view, kReasonCount<DropReason>> kDrop = {"kernel", "stop"};
 constexpr std::array<std::string_view, kReasonCount<MalformedReason>> kMalformed = {
-    "none",           "unknown_link_type", "truncated_header", "snapped_header",
-    "bad_version",    "bad_header_length", "bad_total_length", "too_deep"};
-constexpr std::array<std::string_view, kReasonCount<LostReason>> kLost = {"no_space", "closed", "write_error"};
+    "none",        "unknown_link_type", "truncated_header", "snapped_header",
+    "bad_version", "bad_header_length", "bad_total_length", "too_deep"};
+constexpr std::array<std::string_view, kReasonCount<LostReason>> kLost = {"no_space", "closed",
+                                                                          "write_error"};
 
 }  // namespace
 
-std::string_view name_of(RejectReason reason) noexcept { return kReject[static_cast<std::size_t>(reason)]; }
-std::string_view name_of(DropReason reason) noexcept { return kDrop[static_cast<std::size_t>(reason)]; }
-std::string_view name_of(MalformedReason reason) noexcept { return kMalformed[static_cast<std::size_t>(reason)]; }
-std::string_view name_of(LostReason reason) noexcept { return kLost[static_cast<std::size_t>(reason)]; }
+std::string_view name_of(RejectReason reason) noexcept {
+  return kReject[static_cast<std::size_t>(reason)];
+}
+std::string_view name_of(DropReason reason) noexcept {
+  return kDrop[static_cast<std::size_t>(reason)];
+}
+std::string_view name_of(MalformedReason reason) noexcept {
+  return kMalformed[static_cast<std::size_t>(reason)];
+}
+std::string_view name_of(LostReason reason) noexcept {
+  return kLost[static_cast<std::size_t>(reason)];
+}
 
 }  // namespace weir

@@ -1,5 +1,6 @@
-// Why a packet is not where one might look for it: the closed lists of reasons that the ledger counts by. The names
-// are the ones of --stats-json, of the metrics and of docs/errors.md (a test compares).
+// Why a packet is not where one might look for it: the closed lists of reasons that the ledger
+// counts by. The names are the ones of --stats-json, of the metrics and of docs/errors.md (a test
+// compares).
 #pragma once
 
 #include <array>
@@ -19,21 +20,23 @@ enum class RejectReason : std::uint8_t {
 // Lost against the will of whoever asked for it.
 enum class DropReason : std::uint8_t {
   Kernel,  // the kernel's ring was full (tp_drops)
-  Stop,    // received, but not yet examined when a second signal or an error ended the capture at once
+  Stop,    // received, but not yet examined when a second signal or an error ended the capture at
+           // once
   kCount,
 };
 
-// A packet whose headers could not be followed to the end. It is accepted or rejected like any other; counted beside
-// the law. One reason a packet: the first that was met.
+// A packet whose headers could not be followed to the end. It is accepted or rejected like any
+// other; counted beside the law. One reason a packet: the first that was met.
 enum class MalformedReason : std::uint8_t {
-  None,               // headers parsed to the innermost layer that weir knows
-  UnknownLinkType,    // link type without a parser
-  TruncatedHeader,    // the frame, as long as it was on the wire, ends inside a header
-  SnappedHeader,      // the capture's snaplen cut the frame inside a header
-  BadVersion,         // IP version, GENEVE, VXLAN, GTP or PPPoE version that cannot be
-  BadHeaderLength,    // a header says that it is shorter than its fixed part or longer than its packet
-  BadTotalLength,     // IP total or payload length beyond the frame or below the header
-  TooDeep,            // more nested layers than weir follows
+  None,             // headers parsed to the innermost layer that weir knows
+  UnknownLinkType,  // link type without a parser
+  TruncatedHeader,  // the frame, as long as it was on the wire, ends inside a header
+  SnappedHeader,    // the capture's snaplen cut the frame inside a header
+  BadVersion,       // IP version, GENEVE, VXLAN, GTP or PPPoE version that cannot be
+  BadHeaderLength,  // a header says that it is shorter than its fixed part or longer than its
+                    // packet
+  BadTotalLength,   // IP total or payload length beyond the frame or below the header
+  TooDeep,          // more nested layers than weir follows
   kCount,
 };
 

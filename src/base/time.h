@@ -1,4 +1,5 @@
-// Time as weir uses it: packet and wall time in nanoseconds since 1970 (UTC), durations in nanoseconds.
+// Time as weir uses it: packet and wall time in nanoseconds since 1970 (UTC), durations in
+// nanoseconds.
 #pragma once
 
 #include <chrono>
@@ -23,8 +24,12 @@ struct MonotonicTime {
   std::int64_t ns = 0;
   friend constexpr auto operator<=>(MonotonicTime, MonotonicTime) = default;
 };
-constexpr MonotonicTime operator+(MonotonicTime t, Duration d) noexcept { return {t.ns + d.count()}; }
-constexpr Duration operator-(MonotonicTime a, MonotonicTime b) noexcept { return Duration(a.ns - b.ns); }
+constexpr MonotonicTime operator+(MonotonicTime t, Duration d) noexcept {
+  return {t.ns + d.count()};
+}
+constexpr Duration operator-(MonotonicTime a, MonotonicTime b) noexcept {
+  return Duration(a.ns - b.ns);
+}
 
 // "1700000000.000000000": epoch seconds with nine decimals, as in --stats-json.
 std::string epoch_seconds(Timestamp t);

@@ -1,4 +1,5 @@
-// Which sessions want each packet of a batch: bit s of entry i is set when session s wants packet i.
+// Which sessions want each packet of a batch: bit s of entry i is set when session s wants packet
+// i.
 #pragma once
 
 #include <array>

@@ -16,7 +16,8 @@ bool LedgerSnapshot::balanced() const noexcept {
   return received == accepted + rejected_total() + dropped_total() + in_ring;
 }
 
-LedgerSnapshot snapshot(const interface::SourceStatistics& source, const PipelineCounters& pipeline) noexcept {
+LedgerSnapshot snapshot(const interface::SourceStatistics& source,
+                        const PipelineCounters& pipeline) noexcept {
   LedgerSnapshot now;
   now.received = source.received.value();
   now.received_bytes = source.received_bytes.value();
@@ -31,7 +32,8 @@ LedgerSnapshot snapshot(const interface::SourceStatistics& source, const Pipelin
   for (std::size_t i = 0; i < now.dropped.size(); ++i) {
     now.dropped[i] = source.dropped[i].value() + pipeline.dropped[i].value();
   }
-  for (std::size_t i = 0; i < now.malformed.size(); ++i) now.malformed[i] = pipeline.malformed[i].value();
+  for (std::size_t i = 0; i < now.malformed.size(); ++i)
+    now.malformed[i] = pipeline.malformed[i].value();
   return now;
 }
 

@@ -1,8 +1,9 @@
-// Every packet is accounted for: the ledger of one worker, as counters while it runs and as a snapshot with its laws.
-//   source:    received  = delivered + Σ dropped + Σ rejected + in_ring        (the source's own row)
-//   admission and filter: delivered = accepted + Σ rejected + Σ dropped        (the pipeline's row)
-//   whole:     received  = accepted + Σ rejected + Σ dropped + in_flight
-//   sink:      offered   = written + Σ lost + pending
+// Every packet is accounted for: the ledger of one worker, as counters while it runs and as a
+// snapshot with its laws.
+//   source:    received  = delivered + Σ dropped + Σ rejected + in_ring        (the source's own
+//   row) admission and filter: delivered = accepted + Σ rejected + Σ dropped        (the pipeline's
+//   row) whole:     received  = accepted + Σ rejected + Σ dropped + in_flight sink:      offered =
+//   written + Σ lost + pending
 // A malformed packet is accepted or rejected like any other and counted beside the laws.
 #pragma once
 
@@ -23,20 +24,23 @@ namespace weir::capture {
 struct PipelineCounters {
   telemetry::Counter accepted;
   telemetry::Counter accepted_bytes;  // on the wire
-  telemetry::Counter truncated;       // delivered packets of which less was captured than was on the wire
+  telemetry::Counter
+      truncated;  // delivered packets of which less was captured than was on the wire
   std::array<telemetry::Counter, kReasonCount<RejectReason>> rejected;
   std::array<telemetry::Counter, kReasonCount<DropReason>> dropped;
   std::array<telemetry::Counter, kReasonCount<MalformedReason>> malformed;
 };
 
-// The earliest and latest packet time among delivered packets that carry one. Worker only, until it has finished.
+// The earliest and latest packet time among delivered packets that carry one. Worker only, until it
+// has finished.
 struct TimeRange {
   Timestamp first{std::numeric_limits<std::int64_t>::max()};
   Timestamp last{std::numeric_limits<std::int64_t>::min()};
   [[nodiscard]] bool empty() const noexcept { return first > last; }
 };
 
-// Plain numbers of one moment. While a worker runs they are a few packets apart; after it has finished they are exact.
+// Plain numbers of one moment. While a worker runs they are a few packets apart; after it has
+// finished they are exact.
 struct LedgerSnapshot {
   std::uint64_t received = 0;
   std::uint64_t received_bytes = 0;
@@ -51,11 +55,13 @@ struct LedgerSnapshot {
 
   [[nodiscard]] std::uint64_t rejected_total() const noexcept;
   [[nodiscard]] std::uint64_t dropped_total() const noexcept;
-  // received = accepted + Σ rejected + Σ dropped + in_flight, with in_flight = in_ring between batches.
+  // received = accepted + Σ rejected + Σ dropped + in_flight, with in_flight = in_ring between
+  // batches.
   [[nodiscard]] bool balanced() const noexcept;
 };
 
-LedgerSnapshot snapshot(const interface::SourceStatistics& source, const PipelineCounters& pipeline) noexcept;
+LedgerSnapshot snapshot(const interface::SourceStatistics& source,
+                        const PipelineCounters& pipeline) noexcept;
 
 // offered = written + Σ lost + pending
 bool balanced(const output::SinkStatistics& sink) noexcept;

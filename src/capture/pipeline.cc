@@ -14,8 +14,8 @@ constexpr SessionMask kSession = 1;
 
 }  // namespace
 
-Pipeline::Pipeline(interface::Source& source, filter::FrameFilter filter, std::span<output::Sink* const> sinks,
-                   std::uint64_t accepted_max)
+Pipeline::Pipeline(interface::Source& source, filter::FrameFilter filter,
+                   std::span<output::Sink* const> sinks, std::uint64_t accepted_max)
     : source_(source),
       filter_(std::move(filter)),
       sinks_(sinks.begin(), sinks.end()),
@@ -25,20 +25,26 @@ Pipeline::Pipeline(interface::Source& source, filter::FrameFilter filter, std::s
       verdicts_(std::make_unique<Verdicts>()) {}
 
 Step Pipeline::run_batch(Duration timeout) {
-  // Credit before pull: without room at the output nothing is taken from the source, and its ring is the buffer.
+  // Credit before pull: without room at the output nothing is taken from the source, and its ring
+  // is the buffer.
   if (auto credit = reserve_credit(); !credit) return fail(std::move(credit).error());
 
-  // Never more than may still be accepted, so that the last wanted packet is also the last one taken.
-  const std::uint64_t wanted = accepted_max_ == 0 ? kBatchPacketsMax : accepted_max_ - counters_.accepted.value();
-  const auto packets_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, kBatchPacketsMax));
+  // Never more than may still be accepted, so that the last wanted packet is also the last one
+  // taken.
+  const std::uint64_t wanted =
+      accepted_max_ == 0 ? kBatchPacketsMax : accepted_max_ - counters_.accepted.value();
+  const auto packets_max =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, kBatchPacketsMax));
   switch (source_.next_batch(batch_, packets_max, timeout)) {
     case interface::Pull::Packets:
       break;
     case interface::Pull::Idle:
       return Step::Idle;
     case interface::Pull::End:
+      describe_interfaces();
       return Step::SourceEnded;
     case interface::Pull::Failed:
+      describe_interfaces();
       return fail(*source_.error());
   }
   if (auto prepared = prepare_new_interfaces(); !prepared) {
@@ -54,7 +60,8 @@ Step Pipeline::run_batch(Duration timeout) {
   source_.release(batch_);
 
   WEIR_DEBUG_ASSERT(ledger().balanced());
-  return accepted_max_ != 0 && counters_.accepted.value() >= accepted_max_ ? Step::LimitReached : Step::Packets;
+  return accepted_max_ != 0 && counters_.accepted.value() >= accepted_max_ ? Step::LimitReached
+                                                                           : Step::Packets;
 }
 
 Step Pipeline::discard_batch(Duration timeout) {
@@ -71,6 +78,14 @@ Step Pipeline::discard_batch(Duration timeout) {
   counters_.rejected[static_cast<std::size_t>(RejectReason::Limit)].add(batch_.count);
   source_.release(batch_);
   return Step::Packets;
+}
+
+// An output names all interfaces of its source, also those without a packet: an empty batch tells
+// it of the last ones.
+void Pipeline::describe_interfaces() {
+  batch_.count = 0;
+  batch_.side_blocks = {};
+  for (output::Sink* sink : sinks_) sink->write(batch_, source_.interfaces(), *verdicts_, kSession);
 }
 
 Result<void> Pipeline::prepare() { return prepare_new_interfaces(); }

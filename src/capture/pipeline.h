@@ -1,4 +1,5 @@
-// The packet flow of one worker, one batch at a time: reserve credit → source → headers → filter → output → release.
+// The packet flow of one worker, one batch at a time: reserve credit → source → headers → filter →
+// output → release.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +24,16 @@ enum class Step : std::uint8_t {
   Idle,          // nothing came within the timeout
   LimitReached,  // the last of the wanted packets has been accepted
   SourceEnded,
-  Failed,        // error() says why
+  Failed,  // error() says why
 };
 
-// Owned and called by one worker; the counters may be read by any thread. Allocates nothing after construction, except
-// when the source shows a new interface.
+// Owned and called by one worker; the counters may be read by any thread. Allocates nothing after
+// construction, except when the source shows a new interface.
 class Pipeline {
  public:
   // `accepted_max` 0: no limit. Source and sinks are borrowed and outlive the pipeline.
-  Pipeline(interface::Source& source, filter::FrameFilter filter, std::span<output::Sink* const> sinks,
-           std::uint64_t accepted_max);
+  Pipeline(interface::Source& source, filter::FrameFilter filter,
+           std::span<output::Sink* const> sinks, std::uint64_t accepted_max);
 
   // Compiles the filter for the interfaces that the source has already shown.
   Result<void> prepare();
@@ -43,7 +44,9 @@ class Pipeline {
   Step discard_batch(Duration timeout);
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
-  [[nodiscard]] LedgerSnapshot ledger() const noexcept { return snapshot(source_.statistics(), counters_); }
+  [[nodiscard]] LedgerSnapshot ledger() const noexcept {
+    return snapshot(source_.statistics(), counters_);
+  }
   // Worker only, or after it has finished.
   [[nodiscard]] const TimeRange& times() const noexcept { return times_; }
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
@@ -51,6 +54,7 @@ class Pipeline {
  private:
   Result<void> reserve_credit();
   Result<void> prepare_new_interfaces();
+  void describe_interfaces();
   void count(std::uint32_t accepted);
   Step fail(Error error);
 

@@ -11,7 +11,8 @@ namespace {
 using state::LifecycleEvent;
 using state::LifecycleState;
 
-// How long a pull may wait: the pace at which requests are seen and counters refreshed on a quiet line.
+// How long a pull may wait: the pace at which requests are seen and counters refreshed on a quiet
+// line.
 constexpr Duration kPullTimeout = std::chrono::milliseconds(100);
 constexpr Duration kTendInterval = std::chrono::milliseconds(100);
 
@@ -19,14 +20,17 @@ constexpr Duration kTendInterval = std::chrono::milliseconds(100);
 constexpr std::uint8_t kNoRequest = 0xff;
 constexpr std::uint8_t kAbortRequest = 0xfe;
 
-constexpr std::array<std::string_view, 5> kReasonNames = {"eof", "count", "duration", "signal", "error"};
+constexpr std::array<std::string_view, 5> kReasonNames = {"eof", "count", "duration", "signal",
+                                                          "error"};
 
 }  // namespace
 
-std::string_view name_of(ExitReason reason) noexcept { return kReasonNames[static_cast<std::size_t>(reason)]; }
+std::string_view name_of(ExitReason reason) noexcept {
+  return kReasonNames[static_cast<std::size_t>(reason)];
+}
 
-Worker::Worker(interface::Source& source, filter::FrameFilter filter, std::span<output::Sink* const> sinks,
-               const Clock& clock, std::uint64_t accepted_max)
+Worker::Worker(interface::Source& source, filter::FrameFilter filter,
+               std::span<output::Sink* const> sinks, const Clock& clock, std::uint64_t accepted_max)
     : source_(source),
       sinks_(sinks.begin(), sinks.end()),
       clock_(clock),
@@ -156,10 +160,12 @@ void Worker::fail(Error error) {
   if (lifecycle_.state() != LifecycleState::Closing) lifecycle_.handle(LifecycleEvent::Fault);
 }
 
-// Counters from the kernel about ten times a second, and recent packets to readers while the line is quiet.
+// Counters from the kernel about ten times a second, and recent packets to readers while the line
+// is quiet.
 void Worker::tend(bool idle) {
   if (idle) {
-    for (output::Sink* sink : sinks_) (void)sink->flush();  // a failure comes back from the next reserve()
+    for (output::Sink* sink : sinks_)
+      (void)sink->flush();  // a failure comes back from the next reserve()
   }
   const MonotonicTime now = clock_.monotonic();
   if (now - tended_ < kTendInterval) return;

@@ -1,4 +1,5 @@
-// One thread that runs one pipeline from the first packet to the last counter, under the lifecycle machine.
+// One thread that runs one pipeline from the first packet to the last counter, under the lifecycle
+// machine.
 #pragma once
 
 #include <atomic>
@@ -29,8 +30,8 @@ struct Outcome {
 class Worker {
  public:
   // Source, sinks and clock are borrowed and outlive the worker. `accepted_max` 0: no limit.
-  Worker(interface::Source& source, filter::FrameFilter filter, std::span<output::Sink* const> sinks,
-         const Clock& clock, std::uint64_t accepted_max);
+  Worker(interface::Source& source, filter::FrameFilter filter,
+         std::span<output::Sink* const> sinks, const Clock& clock, std::uint64_t accepted_max);
   ~Worker();  // aborts and joins when still running
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -38,7 +39,8 @@ class Worker {
   // Checks the filter against the source's interfaces, then starts the thread.
   Result<void> start();
 
-  // Close the intake, process what was received before, write out, end. Any thread; the first reason stays.
+  // Close the intake, process what was received before, write out, end. Any thread; the first
+  // reason stays.
   void request_stop(ExitReason reason) noexcept;
   // End at once: what is still in the ring is dropped{stop}. Any thread.
   void request_abort() noexcept;
@@ -68,7 +70,7 @@ class Worker {
   Pipeline pipeline_;
   state::Lifecycle lifecycle_;
   std::atomic<std::uint8_t> request_;  // nothing, an ExitReason to stop with, or abort
-  bool discard_ = false;  // drain without accepting: the limit is reached
+  bool discard_ = false;               // drain without accepting: the limit is reached
   MonotonicTime tended_;
   Outcome outcome_;
   UniqueFd finished_;

@@ -15,16 +15,19 @@
 namespace weir::interface {
 namespace {
 
-// A file that is always ready is read without asking; everything else is asked together with the waker.
+// A file that is always ready is read without asking; everything else is asked together with the
+// waker.
 enum class Kind : std::uint8_t { AlwaysReady, MayWait };
 
 class DescriptorStream final : public ByteStream {
  public:
-  DescriptorStream(UniqueFd fd, Kind kind, Waker& waker) noexcept : fd_(std::move(fd)), kind_(kind), waker_(waker) {}
+  DescriptorStream(UniqueFd fd, Kind kind, Waker& waker) noexcept
+      : fd_(std::move(fd)), kind_(kind), waker_(waker) {}
 
   ReadResult read(std::span<std::uint8_t> into, Duration wait) override {
     if (error_) return {ReadStatus::Failed, 0};
-    if (kind_ == Kind::MayWait && !wait_for_bytes(wait)) return {error_ ? ReadStatus::Failed : ReadStatus::Idle, 0};
+    if (kind_ == Kind::MayWait && !wait_for_bytes(wait))
+      return {error_ ? ReadStatus::Failed : ReadStatus::Idle, 0};
     const ssize_t got = ::read(fd_.get(), into.data(), into.size());
     if (got > 0) {
       raw_bytes_ += static_cast<std::uint64_t>(got);

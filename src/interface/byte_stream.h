@@ -1,4 +1,5 @@
-// A stream of bytes that a capture file is read from: a file, a pipe, the decompressed content of either.
+// A stream of bytes that a capture file is read from: a file, a pipe, the decompressed content of
+// either.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,8 @@ class ByteStream {
   ByteStream(const ByteStream&) = delete;
   ByteStream& operator=(const ByteStream&) = delete;
 
-  // Fills the front of `into` (not empty) with what is there, and waits at most `wait` when that is nothing.
+  // Fills the front of `into` (not empty) with what is there, and waits at most `wait` when that is
+  // nothing.
   virtual ReadResult read(std::span<std::uint8_t> into, Duration wait) = 0;
   // Bytes taken so far from the file or pipe itself, before decompression.
   [[nodiscard]] virtual std::uint64_t raw_bytes() const noexcept = 0;

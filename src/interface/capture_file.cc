@@ -18,14 +18,17 @@
 namespace weir::interface {
 namespace {
 
-// A call reads at most this often without finding a packet (16 MiB of skipped blocks), so that its caller can stop.
+// A call reads at most this often without finding a packet (16 MiB of skipped blocks), so that its
+// caller can stop.
 constexpr int kReadsPerCall = 64;
 // Below it, reading behind what is held would only fetch crumbs.
 constexpr std::size_t kReadBytesMin = 16 * 1024;
 
 constexpr std::string_view kStandardInput = "-";
 
-std::string spoken(const std::string& name) { return name == kStandardInput ? "standard input" : name; }
+std::string spoken(const std::string& name) {
+  return name == kStandardInput ? "standard input" : name;
+}
 
 LeftOut operator+(LeftOut a, const LeftOut& b) noexcept {
   a.unknown_blocks += b.unknown_blocks;
@@ -50,16 +53,19 @@ std::string hex(Bytes bytes) {
 Result<std::uint64_t> examine(const std::string& path) {
   const bool standard_input = path == kStandardInput;
   struct stat status {};
-  const int outcome = standard_input ? ::fstat(STDIN_FILENO, &status) : ::stat(path.c_str(), &status);
+  const int outcome =
+      standard_input ? ::fstat(STDIN_FILENO, &status) : ::stat(path.c_str(), &status);
   if (outcome != 0) return system_error(errno, "open " + spoken(path));
   if (S_ISDIR(status.st_mode)) {
     return Error{ErrorCode::UnknownFormat, 0,
                  "read " + spoken(path) + ": it is a directory (name the capture files in it)"};
   }
   if (standard_input && ::isatty(STDIN_FILENO) != 0) {
-    return Error{ErrorCode::Usage, 0, "read standard input: it is a terminal (pipe a capture into it, or name a file)"};
+    return Error{ErrorCode::Usage, 0,
+                 "read standard input: it is a terminal (pipe a capture into it, or name a file)"};
   }
-  if (!standard_input && ::access(path.c_str(), R_OK) != 0) return system_error(errno, "open " + path);
+  if (!standard_input && ::access(path.c_str(), R_OK) != 0)
+    return system_error(errno, "open " + path);
   return S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
@@ -69,11 +75,15 @@ void CaptureFileSource::Unmap::operator()(std::uint8_t* memory) const noexcept {
   ::munmap(memory, kHeadroomBytes + kWindowBytes);
 }
 
-CaptureFileSource::CaptureFileSource(std::vector<Input> inputs, std::uint64_t bytes_total, Waker waker,
-                                     Buffer buffer) noexcept
-    : inputs_(std::move(inputs)), waker_(std::move(waker)), buffer_(std::move(buffer)), bytes_total_(bytes_total) {}
+CaptureFileSource::CaptureFileSource(std::vector<Input> inputs, std::uint64_t bytes_total,
+                                     Waker waker, Buffer buffer) noexcept
+    : inputs_(std::move(inputs)),
+      waker_(std::move(waker)),
+      buffer_(std::move(buffer)),
+      bytes_total_(bytes_total) {}
 
-Result<std::unique_ptr<CaptureFileSource>> CaptureFileSource::open(const std::vector<std::string>& paths) {
+Result<std::unique_ptr<CaptureFileSource>> CaptureFileSource::open(
+    const std::vector<std::string>& paths) {
   std::vector<Input> inputs;
   std::uint64_t bytes_total = 0;
   bool all_have_length = true;
@@ -100,11 +110,30 @@ Result<std::unique_ptr<CaptureFileSource>> CaptureFileSource::create(std::vector
   void* const memory = ::mmap(nullptr, kHeadroomBytes + kWindowBytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return system_error(errno, "allocate the read buffer");
-  return std::unique_ptr<CaptureFileSource>(new CaptureFileSource(
-      std::move(inputs), bytes_total, std::move(waker), Buffer(static_cast<std::uint8_t*>(memory))));
+  return std::unique_ptr<CaptureFileSource>(
+      new CaptureFileSource(std::move(inputs), bytes_total, std::move(waker),
+                            Buffer(static_cast<std::uint8_t*>(memory))));
 }
 
-Pull CaptureFileSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
+void CaptureFileSource::look_ahead(Duration timeout) {
+  auto batch = std::make_unique<PacketBatch>();
+  // Idle is asked again later, the end and a fault are remembered anyway.
+  if (pull(*batch, 1, timeout) == Pull::Packets) ahead_ = std::move(batch);
+}
+
+Pull CaptureFileSource::next_batch(PacketBatch& batch, std::uint32_t packets_max,
+                                   Duration timeout) {
+  if (ahead_) {
+    batch.packets[0] = ahead_->packets[0];
+    batch.count = ahead_->count;
+    batch.side_blocks = ahead_->side_blocks;
+    ahead_.reset();
+    return Pull::Packets;
+  }
+  return pull(batch, packets_max, timeout);
+}
+
+Pull CaptureFileSource::pull(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
   WEIR_ASSERT(!lent_);
   WEIR_ASSERT(packets_max > 0 && packets_max <= kBatchPacketsMax);
   batch.count = 0;
@@ -157,15 +186,18 @@ CaptureFileSource::Step CaptureFileSource::open_input() {
   return Step::GoOn;
 }
 
-// Looks at the beginning of the input and sets format_ once it tells. GoOn without format_: there was more to read.
+// Looks at the beginning of the input and sets format_ once it tells. GoOn without format_: there
+// was more to read.
 CaptureFileSource::Step CaptureFileSource::recognise(Duration timeout) {
   const std::uint8_t* const beginning = buffer_.get() + at_;
   wanted_bytes_ = kPcapMagicBytes;
   if (held() < kPcapMagicBytes) return read_more(timeout);
-  if (const auto header_bytes = pcap_header_bytes(std::span<const std::uint8_t, kPcapMagicBytes>(beginning, 4))) {
+  if (const auto header_bytes =
+          pcap_header_bytes(std::span<const std::uint8_t, kPcapMagicBytes>(beginning, 4))) {
     return recognise_pcap(*header_bytes, timeout);
   }
-  if (!begins_like_pcapng(std::span<const std::uint8_t, 4>(beginning, 4))) return fail_not_a_capture();
+  if (!begins_like_pcapng(std::span<const std::uint8_t, 4>(beginning, 4)))
+    return fail_not_a_capture();
   wanted_bytes_ = kPcapngMagicBytes;
   if (held() < kPcapngMagicBytes) return read_more(timeout);
   if (!is_pcapng(std::span<const std::uint8_t, kPcapngMagicBytes>(beginning, kPcapngMagicBytes))) {
@@ -175,7 +207,8 @@ CaptureFileSource::Step CaptureFileSource::recognise(Duration timeout) {
   return Step::GoOn;
 }
 
-CaptureFileSource::Step CaptureFileSource::recognise_pcap(std::uint32_t header_bytes, Duration timeout) {
+CaptureFileSource::Step CaptureFileSource::recognise_pcap(std::uint32_t header_bytes,
+                                                          Duration timeout) {
   wanted_bytes_ = header_bytes;
   if (held() < header_bytes) return read_more(timeout);
   auto header = decode_pcap_header({buffer_.get() + at_, header_bytes});
@@ -253,8 +286,8 @@ void CaptureFileSource::drop_skipped() noexcept {
   skip_bytes_ -= dropped;
 }
 
-// Room behind end_ for the next read. Bytes that are still needed move to the front of the window only when what is
-// behind them has become small: a pipe that trickles appends.
+// Room behind end_ for the next read. Bytes that are still needed move to the front of the window
+// only when what is behind them has become small: a pipe that trickles appends.
 std::size_t CaptureFileSource::make_room() noexcept {
   constexpr std::size_t kBufferBytes = kHeadroomBytes + kWindowBytes;
   const std::size_t kept = held();
@@ -273,7 +306,8 @@ std::size_t CaptureFileSource::make_room() noexcept {
 CaptureFileSource::Step CaptureFileSource::finish_input() {
   constexpr std::string_view kCut = "the file was cut short; the packets before it are good";
   if (!format_) {
-    if (stream_bytes_ == 0) return fail(ErrorCode::Truncated, "the file is empty", "a capture has at least a header");
+    if (stream_bytes_ == 0)
+      return fail(ErrorCode::Truncated, "the file is empty", "a capture has at least a header");
     return fail_at(0, ErrorCode::Truncated,
                    "the file ends inside its header: " + std::to_string(held()) + " bytes of " +
                        std::to_string(wanted_bytes_),
@@ -295,13 +329,14 @@ CaptureFileSource::Step CaptureFileSource::finish_input() {
   return Step::GoOn;
 }
 
-CaptureFileSource::Step CaptureFileSource::fail(ErrorCode code, std::string what, std::string_view hint) {
+CaptureFileSource::Step CaptureFileSource::fail(ErrorCode code, std::string what,
+                                                std::string_view hint) {
   error_ = Error{code, 0, spoken(name()) + ": " + std::move(what) + " (" + std::string(hint) + ")"};
   return Step::Failed;
 }
 
-CaptureFileSource::Step CaptureFileSource::fail_at(std::uint64_t offset, ErrorCode code, std::string_view what,
-                                                   std::string_view hint) {
+CaptureFileSource::Step CaptureFileSource::fail_at(std::uint64_t offset, ErrorCode code,
+                                                   std::string_view what, std::string_view hint) {
   std::string where = "offset " + std::to_string(offset);
   if (!stream_->is_raw()) where += " of the decompressed data";
   return fail(code, where + ": " + std::string(what), hint);
@@ -309,8 +344,9 @@ CaptureFileSource::Step CaptureFileSource::fail_at(std::uint64_t offset, ErrorCo
 
 CaptureFileSource::Step CaptureFileSource::fail_not_a_capture() {
   const Bytes beginning{buffer_.get() + at_, std::min<std::size_t>(held(), 8)};
-  return fail(ErrorCode::UnknownFormat, "not a capture file that weir reads",
-              "first bytes " + hex(beginning) + "; weir reads pcap and pcapng, also in gzip or zstd");
+  return fail(
+      ErrorCode::UnknownFormat, "not a capture file that weir reads",
+      "first bytes " + hex(beginning) + "; weir reads pcap and pcapng, also in gzip or zstd");
 }
 
 }  // namespace weir::interface

@@ -1,4 +1,5 @@
-// Capture files as a source: pcap and pcapng, plain, gzip or zstd, from paths or standard input, one after the other.
+// Capture files as a source: pcap and pcapng, plain, gzip or zstd, from paths or standard input,
+// one after the other.
 #pragma once
 
 #include <array>
@@ -18,12 +19,13 @@
 
 namespace weir::interface {
 
-// What a file is, its content says, never its name. Records are read into one buffer of fixed size and lent from there;
-// a record is copied once more only where a buffer ends in it. Memory does not depend on the files: the buffer, a
-// decompressor where needed, and the interface table with its own limits.
+// What a file is, its content says, never its name. Records are read into one buffer of fixed size
+// and lent from there; a record is copied once more only where a buffer ends in it. Memory does not
+// depend on the files: the buffer, a decompressor where needed, and the interface table with its
+// own limits.
 //
-// A file that is damaged, cut short or no capture file ends the source: the packets before the fault are delivered,
-// then next_batch() returns Failed, and the files after it are not read.
+// A file that is damaged, cut short or no capture file ends the source: the packets before the
+// fault are delivered, then next_batch() returns Failed, and the files after it are not read.
 class CaptureFileSource final : public Source {
  public:
   struct Input {
@@ -36,24 +38,35 @@ class CaptureFileSource final : public Source {
   // Over streams that are already open.
   static Result<std::unique_ptr<CaptureFileSource>> over(std::vector<Input> inputs);
 
+  // Reads as far as the first packet, which the next next_batch() delivers, so that interfaces()
+  // shows what the packets come from before anything is done with them. At most once, before the
+  // first next_batch().
+  void look_ahead(Duration timeout);
+
   Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) override;
   void release(PacketBatch& batch) override;
   void close_intake() override { closed_ = true; }
+  void close() override { closed_ = true; }
   void wake() noexcept override { waker_.ring(); }
   void refresh_statistics() override {}
   [[nodiscard]] const SourceStatistics& statistics() const noexcept override { return statistics_; }
-  [[nodiscard]] const InterfaceTable& interfaces() const noexcept override { return interfaces_.table(); }
+  [[nodiscard]] const InterfaceTable& interfaces() const noexcept override {
+    return interfaces_.table();
+  }
   [[nodiscard]] std::string_view mode() const noexcept override { return "file"; }
   [[nodiscard]] bool lossless() const noexcept override { return true; }
-  [[nodiscard]] Progress progress() const noexcept override { return {bytes_done_.value(), bytes_total_}; }
+  [[nodiscard]] Progress progress() const noexcept override {
+    return {bytes_done_.value(), bytes_total_};
+  }
   [[nodiscard]] const std::optional<Error>& error() const noexcept override { return error_; }
 
   // Over all files so far.
   [[nodiscard]] LeftOut left_out() const noexcept;
 
  private:
-  // One read fills at most the window; what is left of the last one is moved to just before it. The window is small
-  // enough to stay in the second-level cache together with what the pipeline keeps per batch.
+  // One read fills at most the window; what is left of the last one is moved to just before it. The
+  // window is small enough to stay in the second-level cache together with what the pipeline keeps
+  // per batch.
   static constexpr std::size_t kWindowBytes = 256 * 1024;
   static constexpr std::size_t kHeadroomBytes = kRecordBytesMax;
   struct Unmap {
@@ -61,12 +74,15 @@ class CaptureFileSource final : public Source {
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Unmap>;
 
-  CaptureFileSource(std::vector<Input> inputs, std::uint64_t bytes_total, Waker waker, Buffer buffer) noexcept;
-  static Result<std::unique_ptr<CaptureFileSource>> create(std::vector<Input> inputs, std::uint64_t bytes_total);
+  CaptureFileSource(std::vector<Input> inputs, std::uint64_t bytes_total, Waker waker,
+                    Buffer buffer) noexcept;
+  static Result<std::unique_ptr<CaptureFileSource>> create(std::vector<Input> inputs,
+                                                           std::uint64_t bytes_total);
 
   // What a step on the way to the next packets came to.
   enum class Step : std::uint8_t { GoOn, Idle, Failed };
 
+  Pull pull(PacketBatch& batch, std::uint32_t packets_max, Duration timeout);
   Step open_input();
   Step recognise(Duration timeout);
   Step recognise_pcap(std::uint32_t header_bytes, Duration timeout);
@@ -91,15 +107,17 @@ class CaptureFileSource final : public Source {
   std::unique_ptr<RecordFormat> format_;  // null: recognise the input first
   FileInterfaces interfaces_;
 
-  Buffer buffer_;  // headroom, window
-  std::size_t at_ = kHeadroomBytes;   // unread bytes are [at_, end_) of the buffer
+  Buffer buffer_;                    // headroom, window
+  std::size_t at_ = kHeadroomBytes;  // unread bytes are [at_, end_) of the buffer
   std::size_t end_ = kHeadroomBytes;
-  std::uint64_t stream_bytes_ = 0;    // read from the stream so far
-  std::uint64_t skip_bytes_ = 0;      // of the stream's next bytes, to be thrown away
-  std::size_t wanted_bytes_ = 0;      // the last walk needs this many from at_ on
-  bool damaged_ = false;              // the format found damage at at_; the batch before it comes first
+  std::uint64_t stream_bytes_ = 0;  // read from the stream so far
+  std::uint64_t skip_bytes_ = 0;    // of the stream's next bytes, to be thrown away
+  std::size_t wanted_bytes_ = 0;    // the last walk needs this many from at_ on
+  bool damaged_ = false;  // the format found damage at at_; the batch before it comes first
   bool lent_ = false;
   bool closed_ = false;
+  std::unique_ptr<PacketBatch>
+      ahead_;  // what look_ahead() found: at most one packet, lent with the next batch
 
   std::array<SideBlock, kSideBlocksMax> side_blocks_;
   SourceStatistics statistics_;

@@ -1,7 +1,7 @@
-#include <zlib.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <zlib.h>
 
 #include "interface/decompressing_stream.h"
 
@@ -18,8 +18,9 @@ class GzipDecompressor final : public Decompressor {
   Progress decompress(std::span<const std::uint8_t> from, std::span<std::uint8_t> into) override {
     if (!ready_) return {.damage = "zlib has no memory"};
     Progress progress;
-    if (state_ == State::BetweenMembers && !from.empty()) begin_next(from, progress);
-    if (state_ != State::InMember || progress.damage != nullptr) return progress;
+    if (state_ == State::BetweenMembers && !from.empty()) begin_next(from[0]);
+    if (state_ == State::Padding) take_padding(from, progress);
+    if (state_ != State::InMember) return progress;
 
     stream_.next_in = const_cast<Bytef*>(from.data() + progress.consumed);  // zlib only reads it
     stream_.avail_in = clamp(from.size() - progress.consumed);
@@ -44,24 +45,29 @@ class GzipDecompressor final : public Decompressor {
  private:
   enum class State : std::uint8_t {
     InMember,
-    BetweenMembers,  // zeros may follow, as tapes and block devices leave them
-
+    BetweenMembers,
+    Padding,  // zeros up to the end, as tapes and block devices leave them
   };
 
   static uInt clamp(std::size_t bytes) noexcept {
     return static_cast<uInt>(std::min<std::size_t>(bytes, std::numeric_limits<uInt>::max()));
   }
 
-  void begin_next(std::span<const std::uint8_t> from, Progress& progress) noexcept {
+  void begin_next(std::uint8_t first_byte) noexcept {
     constexpr std::uint8_t kFirstMagicByte = 0x1f;
-    if (from[0] == kFirstMagicByte) {
-      ready_ = ::inflateReset(&stream_) == Z_OK;
-      state_ = State::InMember;
+    if (first_byte != kFirstMagicByte) {
+      state_ = State::Padding;
       return;
     }
-    const auto padding = std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
-    progress.consumed = static_cast<std::size_t>(padding - from.begin());
-    if (padding != from.end()) progress.damage = "other bytes follow it";
+    ready_ = ::inflateReset(&stream_) == Z_OK;
+    state_ = State::InMember;
+  }
+
+  static void take_padding(std::span<const std::uint8_t> from, Progress& progress) noexcept {
+    const auto end =
+        std::find_if(from.begin(), from.end(), [](std::uint8_t byte) { return byte != 0; });
+    progress.consumed = static_cast<std::size_t>(end - from.begin());
+    if (end != from.end()) progress.damage = "other bytes follow it";
   }
 
   z_stream stream_{};
@@ -71,6 +77,8 @@ class GzipDecompressor final : public Decompressor {
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_gzip_decompressor() { return std::make_unique<GzipDecompressor>(); }
+std::unique_ptr<Decompressor> make_gzip_decompressor() {
+  return std::make_unique<GzipDecompressor>();
+}
 
 }  // namespace weir::interface

@@ -24,7 +24,8 @@ constexpr std::uint16_t kGzipMagic = 0x8b1f;
 ReadResult DecompressingStream::read(std::span<std::uint8_t> into, Duration wait) {
   if (error_) return {ReadStatus::Failed, 0};
   if (!recognised_) {
-    if (const ReadStatus status = recognise(wait); status == ReadStatus::Failed) return failed_below();
+    if (const ReadStatus status = recognise(wait); status == ReadStatus::Failed)
+      return failed_below();
     if (!recognised_) return {ReadStatus::Idle, 0};
   }
   return decompressor_ ? decompress(into, wait) : pass_on(into, wait);
@@ -39,8 +40,9 @@ ReadStatus DecompressingStream::recognise(Duration wait) {
   recognised_ = true;
   if (magic_held_ >= 2 && load_le16(magic_.data()) == kGzipMagic) {
     decompressor_ = make_gzip_decompressor();
-  } else if (magic_held_ == kMagicBytes && (load_le32(magic_.data()) == kZstdMagic ||
-                                            (load_le32(magic_.data()) & 0xfffffff0) == kZstdSkippable)) {
+  } else if (magic_held_ == kMagicBytes &&
+             (load_le32(magic_.data()) == kZstdMagic ||
+              (load_le32(magic_.data()) & 0xfffffff0) == kZstdSkippable)) {
     decompressor_ = make_zstd_decompressor();
   }
   if (decompressor_) {
@@ -64,7 +66,8 @@ ReadResult DecompressingStream::pass_on(std::span<std::uint8_t> into, Duration w
 
 ReadResult DecompressingStream::decompress(std::span<std::uint8_t> into, Duration wait) {
   for (int reads = 0; reads < kReadsWithoutOutput;) {
-    const auto input = std::span<const std::uint8_t>(input_).subspan(input_at_, input_end_ - input_at_);
+    const auto input =
+        std::span<const std::uint8_t>(input_).subspan(input_at_, input_end_ - input_at_);
     const Decompressor::Progress step = decompressor_->decompress(input, into);
     input_at_ += step.consumed;
     if (step.damage != nullptr && step.produced == 0) {
@@ -93,9 +96,9 @@ ReadResult DecompressingStream::decompress(std::span<std::uint8_t> into, Duratio
 
 ReadResult DecompressingStream::fail(ErrorCode code, std::string_view what, std::string_view hint) {
   const std::uint64_t offset = raw_->raw_bytes() - (input_end_ - input_at_);
-  std::string text = "offset " + std::to_string(offset) + " of the compressed file: " +
-                     std::string(decompressor_->format()) + " data: " + std::string(what) + " (" + std::string(hint) +
-                     ")";
+  std::string text = "offset " + std::to_string(offset) +
+                     " of the compressed file: " + std::string(decompressor_->format()) +
+                     " data: " + std::string(what) + " (" + std::string(hint) + ")";
   error_ = Error{code, 0, std::move(text)};
   return {ReadStatus::Failed, 0};
 }

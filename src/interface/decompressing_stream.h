@@ -1,4 +1,5 @@
-// What a stream holds, decompressed when its first bytes say gzip (RFC 1952) or Zstandard (RFC 8878), else as it is.
+// What a stream holds, decompressed when its first bytes say gzip (RFC 1952) or Zstandard (RFC
+// 8878), else as it is.
 #pragma once
 
 #include <array>
@@ -14,14 +15,15 @@
 
 namespace weir::interface {
 
-// One compressed format, member after member (frame after frame). Bounded memory: 32 KiB of history for gzip, at most
-// 128 MiB for Zstandard, and only as much as the data's own window.
+// One compressed format, member after member (frame after frame). Bounded memory: 32 KiB of history
+// for gzip, at most 128 MiB for Zstandard, and only as much as the data's own window.
 class Decompressor {
  public:
   struct Progress {
     std::size_t consumed = 0;
     std::size_t produced = 0;
-    const char* damage = nullptr;  // what is wrong with the data; a string that lives as long as the decompressor
+    const char* damage =
+        nullptr;  // what is wrong with the data; a string that lives as long as the decompressor
   };
 
   virtual ~Decompressor() = default;
@@ -61,8 +63,8 @@ class DecompressingStream final : public ByteStream {
   std::unique_ptr<Decompressor> decompressor_;  // null: plain
   bool recognised_ = false;
   std::array<std::uint8_t, kMagicBytes> magic_{};
-  std::size_t magic_held_ = 0;   // bytes of `magic_` that have been read
-  std::size_t magic_given_ = 0;  // ... and passed on
+  std::size_t magic_held_ = 0;       // bytes of `magic_` that have been read
+  std::size_t magic_given_ = 0;      // ... and passed on
   std::vector<std::uint8_t> input_;  // compressed bytes; allocated when the data is compressed
   std::size_t input_at_ = 0;
   std::size_t input_end_ = 0;

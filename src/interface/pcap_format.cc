@@ -18,7 +18,8 @@ struct Variant {
 constexpr std::array<Variant, 5> kVariants{{
     {0xa1b2c3d4, 1000, kHeaderBytes, kRecordHeaderBytes},
     {0xa1b23c4d, 1, kHeaderBytes, kRecordHeaderBytes},
-    // Alexey Kuznetzov's patch (Red Hat Linux 6): interface, protocol and packet type follow the record header.
+    // Alexey Kuznetzov's patch (Red Hat Linux 6): interface, protocol and packet type follow the
+    // record header.
     {0xa1b2cd34, 1000, kHeaderBytes, kRecordHeaderBytes + 8},
     // IXIA's lcap, of their hardware and software: the size of all records follows the file header.
     {0x1c0001ac, 1, kHeaderBytes + 4, kRecordHeaderBytes},
@@ -38,7 +39,8 @@ std::optional<Recognised> recognise(const std::uint8_t* magic) noexcept {
   return std::nullopt;
 }
 
-// The upper half of the link-type word: four bits of FCS length in units of 16 bits, valid with the bit below them.
+// The upper half of the link-type word: four bits of FCS length in units of 16 bits, valid with the
+// bit below them.
 constexpr std::uint32_t kFcsLengthPresent = 0x04000000;
 constexpr unsigned kFcsLengthShift = 28;
 
@@ -54,7 +56,8 @@ struct OtherLayout {
       : record_header_bytes(header.record_header_bytes), lengths(header.lengths) {}
   void order_lengths(std::uint32_t& captured, std::uint32_t& wire) const noexcept {
     using Lengths = PcapHeader::Lengths;
-    if (lengths == Lengths::WireFirst || (lengths == Lengths::SmallerIsCaptured && captured > wire)) {
+    if (lengths == Lengths::WireFirst ||
+        (lengths == Lengths::SmallerIsCaptured && captured > wire)) {
       std::swap(captured, wire);
     }
   }
@@ -140,7 +143,8 @@ class PcapFormat final : public RecordFormat {
 
 }  // namespace
 
-std::optional<std::uint32_t> pcap_header_bytes(std::span<const std::uint8_t, kPcapMagicBytes> magic) noexcept {
+std::optional<std::uint32_t> pcap_header_bytes(
+    std::span<const std::uint8_t, kPcapMagicBytes> magic) noexcept {
   const auto found = recognise(magic.data());
   if (!found) return std::nullopt;
   return found->variant.header_bytes;
@@ -179,10 +183,11 @@ Result<PcapHeader> decode_pcap_header(Bytes bytes) {
 }
 
 std::unique_ptr<RecordFormat> make_pcap_format(const PcapHeader& header, InterfaceId interface) {
-  const bool common =
-      header.record_header_bytes == kRecordHeaderBytes && header.lengths == PcapHeader::Lengths::CapturedFirst;
+  const bool common = header.record_header_bytes == kRecordHeaderBytes &&
+                      header.lengths == PcapHeader::Lengths::CapturedFirst;
   if (header.order == ByteOrder::Little) {
-    if (common) return std::make_unique<PcapFormat<ByteOrder::Little, CommonLayout>>(header, interface);
+    if (common)
+      return std::make_unique<PcapFormat<ByteOrder::Little, CommonLayout>>(header, interface);
     return std::make_unique<PcapFormat<ByteOrder::Little, OtherLayout>>(header, interface);
   }
   if (common) return std::make_unique<PcapFormat<ByteOrder::Big, CommonLayout>>(header, interface);

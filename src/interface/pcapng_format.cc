@@ -21,7 +21,8 @@ using ng::BlockType;
 constexpr std::uint32_t kBlockHeaderBytes = 8;  // type and total length
 constexpr std::uint32_t kTrailerBytes = 4;      // total length again
 constexpr std::size_t kDropcountBytes = 12;     // the option epb_dropcount
-constexpr std::uint32_t kSectionHeaderBytesMin = ng::kBlockOverheadBytes + ng::kSectionHeaderFixedBytes;
+constexpr std::uint32_t kSectionHeaderBytesMin =
+    ng::kBlockOverheadBytes + ng::kSectionHeaderFixedBytes;
 constexpr std::string_view kGoodBefore = "the packets before it are good";
 
 // What the section has told about one of its interfaces.
@@ -54,7 +55,8 @@ class PcapngFormat final : public RecordFormat {
     Position here{window, 0};
     if (trailer_due_ != 0) {
       if (here.left() < kTrailerBytes) return here.need(kTrailerBytes);
-      if (load<std::uint32_t>(here.block(), order_) != trailer_due_) return wrong_trailer(here, trailer_due_);
+      if (load<std::uint32_t>(here.block(), order_) != trailer_due_)
+        return wrong_trailer(here, trailer_due_);
       trailer_due_ = 0;
       here.at += kTrailerBytes;
     }
@@ -76,14 +78,17 @@ class PcapngFormat final : public RecordFormat {
 
     [[nodiscard]] std::uint8_t* block() const noexcept { return window.data() + at; }
     [[nodiscard]] std::size_t left() const noexcept { return window.size() - at; }
-    [[nodiscard]] Walk need(std::size_t bytes) const noexcept { return {Walk::Stop::NeedBytes, at, bytes}; }
+    [[nodiscard]] Walk need(std::size_t bytes) const noexcept {
+      return {Walk::Stop::NeedBytes, at, bytes};
+    }
     [[nodiscard]] Walk batch_full() const noexcept { return {Walk::Stop::BatchFull, at, 0}; }
     // Everything between header and trailing length of a block that is in memory.
     [[nodiscard]] std::span<std::uint8_t> body(std::uint32_t total) const noexcept {
       return {block() + kBlockHeaderBytes, total - ng::kBlockOverheadBytes};
     }
   };
-  // Nothing: go on behind the block. In walk_section(): the section has ended, go on in the order of the next.
+  // Nothing: go on behind the block. In walk_section(): the section has ended, go on in the order
+  // of the next.
   using Stopped = std::optional<Walk>;
 
   template <ByteOrder kOrder>
@@ -108,7 +113,8 @@ class PcapngFormat final : public RecordFormat {
   template <ByteOrder kOrder>
   Stopped enhanced_packet(Position& here, std::uint32_t total, BatchFill& fill) {
     constexpr std::uint32_t kHeadBytes = kBlockHeaderBytes + ng::kEnhancedPacketFixedBytes;
-    if (!plausible(total, ng::kEnhancedPacketFixedBytes)) [[unlikely]] return bad_length(here, total);
+    if (!plausible(total, ng::kEnhancedPacketFixedBytes)) [[unlikely]]
+      return bad_length(here, total);
     if (here.left() < kHeadBytes) return here.need(kHeadBytes);
     const std::uint8_t* const fixed = here.block() + kBlockHeaderBytes;
     PacketFields fields;
@@ -123,15 +129,18 @@ class PcapngFormat final : public RecordFormat {
 
   // Delivers the packet of the block at `here`.
   template <ByteOrder kOrder>
-  [[gnu::always_inline]] inline Stopped packet(Position& here, std::uint32_t total, const PacketFields& fields,
-                                               BatchFill& fill) {
+  [[gnu::always_inline]] inline Stopped packet(Position& here, std::uint32_t total,
+                                               const PacketFields& fields, BatchFill& fill) {
     if (fill.batch.count == fill.packets_max) return here.batch_full();
-    if (fields.interface >= section_.size()) [[unlikely]] return unknown_interface(here, fields.interface);
+    if (fields.interface >= section_.size()) [[unlikely]]
+      return unknown_interface(here, fields.interface);
     const std::size_t padded = align_up(fields.captured, 4);
     const std::size_t room = total - ng::kBlockOverheadBytes - fields.fixed_bytes;
-    if (fields.captured > kPacketBytesMax || padded > room) [[unlikely]] return bad_captured(here, total, fields);
+    if (fields.captured > kPacketBytesMax || padded > room) [[unlikely]]
+      return bad_captured(here, total, fields);
     const std::size_t options_bytes = room - padded;
-    const std::size_t kept_options_bytes = options_bytes + (fields.drops != 0 ? kDropcountBytes : 0);
+    const std::size_t kept_options_bytes =
+        options_bytes + (fields.drops != 0 ? kDropcountBytes : 0);
     if (kept_options_bytes > kPacketOptionsBytesMax) [[unlikely]] {
       return packet_without_options(here, total, fields, fill);
     }
@@ -141,7 +150,8 @@ class PcapngFormat final : public RecordFormat {
     if (load<std::uint32_t>(block + total - kTrailerBytes, kOrder) != total) [[unlikely]] {
       return wrong_trailer(here, total);
     }
-    if (!fill.has_room(fields.captured + kept_options_bytes)) [[unlikely]] return here.batch_full();
+    if (!fill.has_room(fields.captured + kept_options_bytes)) [[unlikely]]
+      return here.batch_full();
 
     Packet& packet = append(block, fields, fill);
     if (kept_options_bytes != 0) [[unlikely]] {
@@ -175,40 +185,48 @@ class PcapngFormat final : public RecordFormat {
   Stopped side_block(Position& here, BlockType type, std::uint32_t total, BatchFill& fill);
   Stopped simple_packet(Position& here, std::uint32_t total, BatchFill& fill);
   Stopped obsolete_packet(Position& here, std::uint32_t total, BatchFill& fill);
-  Stopped packet_in_order(Position& here, std::uint32_t total, const PacketFields& fields, BatchFill& fill);
-  Stopped packet_without_options(Position& here, std::uint32_t total, const PacketFields& fields, BatchFill& fill);
+  Stopped packet_in_order(Position& here, std::uint32_t total, const PacketFields& fields,
+                          BatchFill& fill);
+  Stopped packet_without_options(Position& here, std::uint32_t total, const PacketFields& fields,
+                                 BatchFill& fill);
   Stopped skip_block(Position& here, std::uint32_t total);
-  void take_options(std::uint8_t* block, std::size_t options_bytes, const PacketFields& fields, Packet& packet) noexcept;
+  void take_options(std::uint8_t* block, std::size_t options_bytes, const PacketFields& fields,
+                    Packet& packet) noexcept;
   std::optional<SideBlock> normalise(BlockType type, std::span<std::uint8_t> body) noexcept;
 
   static bool plausible(std::uint32_t total, std::uint32_t fixed_bytes) noexcept {
-    return total >= ng::kBlockOverheadBytes + fixed_bytes && total % 4 == 0 && total <= ng::kBlockBytesMax;
+    return total >= ng::kBlockOverheadBytes + fixed_bytes && total % 4 == 0 &&
+           total <= ng::kBlockBytesMax;
   }
   Walk bad_length(const Position& here, std::uint32_t total) {
-    return damaged(here.at, "a block claims a length of " + bytes_text(total),
-                   "a multiple of 4, enough for its type, at most 16 MiB; the packets before it are good");
+    return damaged(
+        here.at, "a block claims a length of " + bytes_text(total),
+        "a multiple of 4, enough for its type, at most 16 MiB; the packets before it are good");
   }
   Walk wrong_trailer(const Position& here, std::uint32_t total) {
-    return damaged(here.at, "the length at the end of a block is not the " + bytes_text(total) + " at its beginning",
-                   kGoodBefore);
+    return damaged(
+        here.at,
+        "the length at the end of a block is not the " + bytes_text(total) + " at its beginning",
+        kGoodBefore);
   }
   Walk unknown_interface(const Position& here, std::uint32_t interface) {
     return damaged(here.at,
-                   "a packet of interface " + std::to_string(interface) + ", of which its section describes " +
-                       std::to_string(section_.size()),
+                   "a packet of interface " + std::to_string(interface) +
+                       ", of which its section describes " + std::to_string(section_.size()),
                    kGoodBefore);
   }
   Walk bad_captured(const Position& here, std::uint32_t total, const PacketFields& fields) {
     return damaged(here.at,
-                   "a packet block of " + bytes_text(total) + " claims " + std::to_string(fields.captured) +
-                       " captured bytes",
+                   "a packet block of " + bytes_text(total) + " claims " +
+                       std::to_string(fields.captured) + " captured bytes",
                    "a packet has at most 262144; the packets before it are good");
   }
 
   FileInterfaces& interfaces_;
   std::vector<SectionInterface> section_;
   ByteOrder order_ = ByteOrder::Little;
-  std::uint32_t trailer_due_ = 0;  // the total length that follows a skipped rest of a block; 0 = none
+  std::uint32_t trailer_due_ =
+      0;  // the total length that follows a skipped rest of a block; 0 = none
   LeftOut left_out_;
 };
 
@@ -221,10 +239,12 @@ PcapngFormat::Stopped PcapngFormat::section_header(Position& here, BatchFill& fi
   }
   const auto total = load<std::uint32_t>(here.block() + 4, order);
   if (total < kSectionHeaderBytesMin || total % 4 != 0 || total > kRecordBytesMax) {
-    return damaged(here.at, "a section header claims a length of " + bytes_text(total), kGoodBefore);
+    return damaged(here.at, "a section header claims a length of " + bytes_text(total),
+                   kGoodBefore);
   }
   if (here.left() < total) return here.need(total);
-  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order) != total) return wrong_trailer(here, total);
+  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order) != total)
+    return wrong_trailer(here, total);
   if (fill.side_count == kSideBlocksMax || !fill.has_room(total)) return here.batch_full();
 
   const std::span<std::uint8_t> body = here.body(total);
@@ -239,18 +259,24 @@ PcapngFormat::Stopped PcapngFormat::section_header(Position& here, BatchFill& fi
   }
   const auto area = body.subspan(ng::kSectionHeaderFixedBytes);
   const auto options = ng::normalise_options(area, order, BlockType::SectionHeader);
-  if (!options.well_formed) return damaged(here.at, "an option of a section header leaves its block", kGoodBefore);
+  if (!options.well_formed)
+    return damaged(here.at, "an option of a section header leaves its block", kGoodBefore);
 
   order_ = order;
   section_.clear();
-  fill.side_blocks[fill.side_count++] = {fill.batch.count, static_cast<std::uint32_t>(BlockType::SectionHeader),
-                                         InterfaceId{}, area.first(options.bytes)};
-  fill.bytes += static_cast<std::uint32_t>(options.bytes);
+  SideBlock block;
+  block.before = fill.batch.count;
+  block.type = static_cast<std::uint32_t>(BlockType::SectionHeader);
+  block.interface = {interfaces_.table().count()};
+  block.body = area.first(options.bytes);
+  fill.side_blocks[fill.side_count++] = block;
+  fill.bytes += static_cast<std::uint32_t>(block.body.size());
   here.at += total;
   return std::nullopt;
 }
 
-PcapngFormat::Stopped PcapngFormat::other_block(Position& here, BlockType type, std::uint32_t total, BatchFill& fill) {
+PcapngFormat::Stopped PcapngFormat::other_block(Position& here, BlockType type, std::uint32_t total,
+                                                BatchFill& fill) {
   if (!plausible(total, 0)) return bad_length(here, total);
   switch (type) {
     case BlockType::InterfaceDescription:
@@ -265,18 +291,22 @@ PcapngFormat::Stopped PcapngFormat::other_block(Position& here, BlockType type, 
     case BlockType::DecryptionSecrets:
     case BlockType::CustomCopyable:
       return side_block(here, type, total, fill);
-    default:  // CustomNotCopyable among them: its owner asks not to have it in files that were made from the first
+    default:  // CustomNotCopyable among them: its owner asks not to have it in files that were made
+              // from the first
       ++left_out_.unknown_blocks;
       return skip_block(here, total);
   }
 }
 
 PcapngFormat::Stopped PcapngFormat::interface_description(Position& here, std::uint32_t total) {
-  if (total > kRecordBytesMax || !plausible(total, ng::kInterfaceDescriptionFixedBytes)) return bad_length(here, total);
+  if (total > kRecordBytesMax || !plausible(total, ng::kInterfaceDescriptionFixedBytes))
+    return bad_length(here, total);
   if (here.left() < total) return here.need(total);
-  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total) return wrong_trailer(here, total);
+  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total)
+    return wrong_trailer(here, total);
   auto description = ng::decode_interface_description(here.body(total), order_);
-  if (!description) return damaged(here.at, "the options of an interface description are broken", kGoodBefore);
+  if (!description)
+    return damaged(here.at, "the options of an interface description are broken", kGoodBefore);
 
   SectionInterface added;
   added.time_scale = description->time_scale;
@@ -284,8 +314,8 @@ PcapngFormat::Stopped PcapngFormat::interface_description(Position& here, std::u
   added.link_type = description->interface.link_type;
   const auto id = interfaces_.add(std::move(description->interface));
   if (!id) {
-    return damaged(here.at, "more interfaces than weir keeps", "65536, with 16 MiB of names and options",
-                   ErrorCode::Resource);
+    return damaged(here.at, "more interfaces than weir keeps",
+                   "65536, with 16 MiB of names and options", ErrorCode::Resource);
   }
   added.id = *id;
   section_.push_back(added);
@@ -293,13 +323,15 @@ PcapngFormat::Stopped PcapngFormat::interface_description(Position& here, std::u
   return std::nullopt;
 }
 
-PcapngFormat::Stopped PcapngFormat::side_block(Position& here, BlockType type, std::uint32_t total, BatchFill& fill) {
+PcapngFormat::Stopped PcapngFormat::side_block(Position& here, BlockType type, std::uint32_t total,
+                                               BatchFill& fill) {
   if (total > kRecordBytesMax) {
     ++left_out_.oversized_blocks;
     return skip_block(here, total);
   }
   if (here.left() < total) return here.need(total);
-  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total) return wrong_trailer(here, total);
+  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total)
+    return wrong_trailer(here, total);
   if (fill.side_count == kSideBlocksMax || !fill.has_room(total)) return here.batch_full();
 
   if (auto block = normalise(type, here.body(total))) {
@@ -313,7 +345,8 @@ PcapngFormat::Stopped PcapngFormat::side_block(Position& here, BlockType type, s
   return std::nullopt;
 }
 
-std::optional<SideBlock> PcapngFormat::normalise(BlockType type, std::span<std::uint8_t> body) noexcept {
+std::optional<SideBlock> PcapngFormat::normalise(BlockType type,
+                                                 std::span<std::uint8_t> body) noexcept {
   SideBlock block;
   block.type = static_cast<std::uint32_t>(type);
   std::optional<std::size_t> length;
@@ -345,8 +378,10 @@ std::optional<SideBlock> PcapngFormat::normalise(BlockType type, std::span<std::
   return block;
 }
 
-// The packet is as long as the interface lets it be; there is neither a timestamp nor an interface number.
-PcapngFormat::Stopped PcapngFormat::simple_packet(Position& here, std::uint32_t total, BatchFill& fill) {
+// The packet is as long as the interface lets it be; there is neither a timestamp nor an interface
+// number.
+PcapngFormat::Stopped PcapngFormat::simple_packet(Position& here, std::uint32_t total,
+                                                  BatchFill& fill) {
   constexpr std::uint32_t kHeadBytes = kBlockHeaderBytes + ng::kSimplePacketFixedBytes;
   if (!plausible(total, ng::kSimplePacketFixedBytes)) return bad_length(here, total);
   if (here.left() < kHeadBytes) return here.need(kHeadBytes);
@@ -360,7 +395,8 @@ PcapngFormat::Stopped PcapngFormat::simple_packet(Position& here, std::uint32_t 
   return packet_in_order(here, total, fields, fill);
 }
 
-PcapngFormat::Stopped PcapngFormat::obsolete_packet(Position& here, std::uint32_t total, BatchFill& fill) {
+PcapngFormat::Stopped PcapngFormat::obsolete_packet(Position& here, std::uint32_t total,
+                                                    BatchFill& fill) {
   constexpr std::uint32_t kHeadBytes = kBlockHeaderBytes + ng::kObsoletePacketFixedBytes;
   if (!plausible(total, ng::kObsoletePacketFixedBytes)) return bad_length(here, total);
   if (here.left() < kHeadBytes) return here.need(kHeadBytes);
@@ -379,15 +415,17 @@ PcapngFormat::Stopped PcapngFormat::obsolete_packet(Position& here, std::uint32_
   return packet_in_order(here, total, fields, fill);
 }
 
-PcapngFormat::Stopped PcapngFormat::packet_in_order(Position& here, std::uint32_t total, const PacketFields& fields,
-                                                    BatchFill& fill) {
+PcapngFormat::Stopped PcapngFormat::packet_in_order(Position& here, std::uint32_t total,
+                                                    const PacketFields& fields, BatchFill& fill) {
   return order_ == ByteOrder::Little ? packet<ByteOrder::Little>(here, total, fields, fill)
                                      : packet<ByteOrder::Big>(here, total, fields, fill);
 }
 
-// Options beyond what a batch promises: the packet comes without them, and its block is not brought into memory whole.
+// Options beyond what a batch promises: the packet comes without them, and its block is not brought
+// into memory whole.
 PcapngFormat::Stopped PcapngFormat::packet_without_options(Position& here, std::uint32_t total,
-                                                           const PacketFields& fields, BatchFill& fill) {
+                                                           const PacketFields& fields,
+                                                           BatchFill& fill) {
   const std::size_t head = kBlockHeaderBytes + fields.fixed_bytes + align_up(fields.captured, 4);
   if (here.left() < head) return here.need(head);
   if (!fill.has_room(fields.captured)) return here.batch_full();
@@ -403,19 +441,21 @@ PcapngFormat::Stopped PcapngFormat::skip_block(Position& here, std::uint32_t tot
     trailer_due_ = total;
     return Walk{Walk::Stop::Skip, here.at, total - kTrailerBytes};
   }
-  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total) return wrong_trailer(here, total);
+  if (load<std::uint32_t>(here.block() + total - kTrailerBytes, order_) != total)
+    return wrong_trailer(here, total);
   here.at += total;
   return std::nullopt;
 }
 
-void PcapngFormat::take_options(std::uint8_t* block, std::size_t options_bytes, const PacketFields& fields,
-                                Packet& packet) noexcept {
+void PcapngFormat::take_options(std::uint8_t* block, std::size_t options_bytes,
+                                const PacketFields& fields, Packet& packet) noexcept {
   std::uint8_t* data = block + kBlockHeaderBytes + fields.fixed_bytes;
   const std::size_t padded = align_up(fields.captured, 4);
   auto options = ng::normalise_options({data + padded, options_bytes}, order_, fields.type);
   if (!options.well_formed) ++left_out_.packet_options;
   if (fields.drops != 0) {
-    // What the obsolete block had in its fixed part is an option today. Its fixed part, no longer needed, makes room.
+    // What the obsolete block had in its fixed part is an option today. Its fixed part, no longer
+    // needed, makes room.
     static_assert(kDropcountBytes <= kBlockHeaderBytes + ng::kObsoletePacketFixedBytes);
     std::memmove(data - kDropcountBytes, data, padded + options.bytes);
     data -= kDropcountBytes;

@@ -1,4 +1,5 @@
-// pcapng files (draft-ietf-opsawg-pcapng): sections, interfaces, packets and what travels with them.
+// pcapng files (draft-ietf-opsawg-pcapng): sections, interfaces, packets and what travels with
+// them.
 #pragma once
 
 #include <cstdint>

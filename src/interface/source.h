@@ -1,4 +1,5 @@
-// A source of packets: a live interface, a list of files, later a tunnel socket. One worker owns it and calls it.
+// A source of packets: a live interface, a list of files, later a tunnel socket. One worker owns it
+// and calls it.
 #pragma once
 
 #include <array>
@@ -18,12 +19,13 @@ namespace weir::interface {
 enum class Pull : std::uint8_t {
   Packets,  // the batch holds at least one packet or side block
   Idle,     // nothing came within the timeout (live), or wake() was called
-  End,      // nothing will come any more: end of the files, or the ring is drained after close_intake()
-  Failed,   // nothing will come any more, and error() says why; all good packets before it have been delivered
+  End,  // nothing will come any more: end of the files, or the ring is drained after close_intake()
+  Failed,  // nothing will come any more, and error() says why; all good packets before it have been
+           // delivered
 };
 
-// The source's row of the ledger; packets, and bytes on the wire where they are known (the kernel does not tell the
-// bytes of packets that it dropped). Written by the owner, read by any thread.
+// The source's row of the ledger; packets, and bytes on the wire where they are known (the kernel
+// does not tell the bytes of packets that it dropped). Written by the owner, read by any thread.
 //   received = delivered + Σ dropped + Σ rejected + in_ring
 struct SourceStatistics {
   telemetry::Counter received;
@@ -47,22 +49,26 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
-  // Fills `batch` (at most `packets_max` packets, all limits of packet_batch.h) with the next packets and lends their
-  // bytes until release(). Waits at most `timeout` for the first packet. The counters `received` and `delivered` move
-  // here. One batch is lent at a time. Never allocates per packet.
+  // Fills `batch` (at most `packets_max` packets, all limits of packet_batch.h) with the next
+  // packets and lends their bytes until release(). Waits at most `timeout` for the first packet.
+  // The counters `received` and `delivered` move here. One batch is lent at a time. Never allocates
+  // per packet.
   virtual Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) = 0;
   // Gives the frames back; the batch is empty afterwards.
   virtual void release(PacketBatch& batch) = 0;
 
-  // Nothing that arrives from now on is delivered; what was received before still is, then End. Files end at once.
+  // Nothing that arrives from now on is delivered; what was received before still is, then End.
+  // Files end at once.
   virtual void close_intake() = 0;
-  // The last call, with no batch lent: nothing is received any more, the kernel's counters are read for the last time,
-  // and what was received but never delivered counts as dropped{stop}. in_ring is 0 afterwards.
+  // The last call, with no batch lent: nothing is received any more, the kernel's counters are read
+  // for the last time, and what was received but never delivered counts as dropped{stop}. in_ring
+  // is 0 afterwards.
   virtual void close() = 0;
   // Makes a next_batch() that waits return Idle. The only member that another thread may call.
   virtual void wake() noexcept = 0;
 
-  // Reads the kernel's counters into statistics(); the owner calls it about ten times a second and once at the end.
+  // Reads the kernel's counters into statistics(); the owner calls it about ten times a second and
+  // once at the end.
   virtual void refresh_statistics() = 0;
   [[nodiscard]] virtual const SourceStatistics& statistics() const noexcept = 0;
 

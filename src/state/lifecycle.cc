@@ -8,6 +8,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(LifecycleState::
 
 }  // namespace
 
-std::string_view name_of(LifecycleState state) noexcept { return kNames[static_cast<std::size_t>(state)]; }
+std::string_view name_of(LifecycleState state) noexcept {
+  return kNames[static_cast<std::size_t>(state)];
+}
 
 }  // namespace weir::state

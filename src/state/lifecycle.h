@@ -1,9 +1,10 @@
-// The life of a capture, from the first system call to the last counter. Drives `weir read` and `weir capture` alike.
+// The life of a capture, from the first system call to the last counter. Drives `weir read` and
+// `weir capture` alike. What follows what:
 //
-//   Created ── Open ──> Opening ── Opened ──> Running ── Stop, SourceEnded ──> Draining ── Drained ──> Closing ──> Stopped
-//                          │ Fault              │ Abort, Fault                    │ Abort, Fault         ▲   │ Fault
-//                          ▼                    └─────────────────────────────────┴──────────────────────┘   ▼
-//                        Failed <──────────────────────────────────────────────────────────────────────── Failed
+//   Created ─ Open → Opening ─ Opened → Running ─ Stop, SourceEnded → Draining ─ Drained → Closing
+//   Closing ─ Closed → Stopped
+//
+// Abort or Fault in Running or Draining leads to Closing, Fault in Opening or Closing to Failed.
 #pragma once
 
 #include <array>
@@ -31,27 +32,37 @@ enum class LifecycleEvent : std::uint8_t {
   Stop,         // asked for: signal, duration, count
   SourceEnded,  // nothing more will come
   Drained,
-  Abort,        // stop at once: a second signal
+  Abort,  // stop at once: a second signal
   Closed,
   Fault,
   kCount,
 };
 
 inline constexpr std::array kLifecycleTable = {
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Created, LifecycleEvent::Open, LifecycleState::Opening},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Opening, LifecycleEvent::Opened, LifecycleState::Running},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Opening, LifecycleEvent::Fault, LifecycleState::Failed},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Stop, LifecycleState::Draining},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Created, LifecycleEvent::Open,
+                                               LifecycleState::Opening},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Opening, LifecycleEvent::Opened,
+                                               LifecycleState::Running},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Opening, LifecycleEvent::Fault,
+                                               LifecycleState::Failed},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Stop,
+                                               LifecycleState::Draining},
     Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::SourceEnded,
                                                LifecycleState::Draining},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Abort, LifecycleState::Closing},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Fault, LifecycleState::Closing},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Abort,
+                                               LifecycleState::Closing},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Running, LifecycleEvent::Fault,
+                                               LifecycleState::Closing},
     Transition<LifecycleState, LifecycleEvent>{LifecycleState::Draining, LifecycleEvent::Drained,
                                                LifecycleState::Closing},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Draining, LifecycleEvent::Abort, LifecycleState::Closing},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Draining, LifecycleEvent::Fault, LifecycleState::Closing},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Closing, LifecycleEvent::Closed, LifecycleState::Stopped},
-    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Closing, LifecycleEvent::Fault, LifecycleState::Failed},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Draining, LifecycleEvent::Abort,
+                                               LifecycleState::Closing},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Draining, LifecycleEvent::Fault,
+                                               LifecycleState::Closing},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Closing, LifecycleEvent::Closed,
+                                               LifecycleState::Stopped},
+    Transition<LifecycleState, LifecycleEvent>{LifecycleState::Closing, LifecycleEvent::Fault,
+                                               LifecycleState::Failed},
 };
 static_assert(is_sound<LifecycleState, LifecycleEvent>(kLifecycleTable, LifecycleState::Created));
 

@@ -1,5 +1,6 @@
-// A finite state machine given as a table. The table is checked when the machine is declared, at compile time:
-// every state but the first is reached, no (state, event) pair has two rows, final states have no way out.
+// A finite state machine given as a table. The table is checked when the machine is declared, at
+// compile time: every state but the first is reached, no (state, event) pair has two rows, final
+// states have no way out.
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ constexpr bool is_sound(std::span<const Transition<State, Event>> table, State i
   reached[static_cast<std::size_t>(initial)] = true;
   for (std::size_t round = 0; round < kStates; ++round) {
     for (const auto& row : table) {
-      if (reached[static_cast<std::size_t>(row.from)]) reached[static_cast<std::size_t>(row.to)] = true;
+      if (reached[static_cast<std::size_t>(row.from)])
+        reached[static_cast<std::size_t>(row.to)] = true;
     }
   }
   for (const bool state : reached) {
@@ -39,8 +41,8 @@ constexpr bool is_sound(std::span<const Transition<State, Event>> table, State i
   return true;
 }
 
-// One thread drives the machine, any thread may look at its state. An event that the current state has no row for is
-// ignored, as the table says by leaving it out, and counted.
+// One thread drives the machine, any thread may look at its state. An event that the current state
+// has no row for is ignored, as the table says by leaving it out, and counted.
 template <typename State, typename Event>
 class Machine {
  public:

@@ -25,7 +25,8 @@ PrintAndExit refused(std::vector<const char*> words) {
 }
 
 TEST(CommandLine, ReadTakesFilesAndATrailingExpression) {
-  const auto options = expect<ReadOptions>(parse({"read", "a.pcap", "b.pcapng.zst", "-w", "out.pcapng", "tcp", "port", "80"}));
+  const auto options = expect<ReadOptions>(
+      parse({"read", "a.pcap", "b.pcapng.zst", "-w", "out.pcapng", "tcp", "port", "80"}));
   EXPECT_EQ(options.files, (std::vector<std::string>{"a.pcap", "b.pcapng.zst"}));
   EXPECT_EQ(options.pipeline.filter, "tcp port 80");
   EXPECT_EQ(options.pipeline.write_path, "out.pcapng");
@@ -33,8 +34,8 @@ TEST(CommandLine, ReadTakesFilesAndATrailingExpression) {
 }
 
 TEST(CommandLine, ReadTakesAllItsOptions) {
-  const auto options =
-      expect<ReadOptions>(parse({"read", "-", "-f", "udp", "--inner", "-c", "5", "-w", "-", "--stats-json", "s.json"}));
+  const auto options = expect<ReadOptions>(
+      parse({"read", "-", "-f", "udp", "--inner", "-c", "5", "-w", "-", "--stats-json", "s.json"}));
   EXPECT_EQ(options.files, std::vector<std::string>{"-"});
   EXPECT_EQ(options.pipeline.scope, filter::Scope::Innermost);
   EXPECT_EQ(options.pipeline.accepted_max, 5u);
@@ -43,8 +44,9 @@ TEST(CommandLine, ReadTakesAllItsOptions) {
 }
 
 TEST(CommandLine, CaptureTakesAllItsOptions) {
-  const auto options = expect<CaptureOptions>(parse({"capture", "-i", "eth0", "-f", "ip6", "-w", "x.pcapng", "-c", "10",
-                                                     "--duration", "1.5s", "--snaplen", "96", "--ready-fd", "3"}));
+  const auto options = expect<CaptureOptions>(
+      parse({"capture", "-i", "eth0", "-f", "ip6", "-w", "x.pcapng", "-c", "10", "--duration",
+             "1.5s", "--snaplen", "96", "--ready-fd", "3"}));
   EXPECT_EQ(options.interface, "eth0");
   EXPECT_EQ(options.snaplen, 96u);
   EXPECT_EQ(options.duration, Duration(1'500'000'000));
@@ -53,7 +55,8 @@ TEST(CommandLine, CaptureTakesAllItsOptions) {
 }
 
 TEST(CommandLine, CaptureTakesATrailingExpression) {
-  const auto options = expect<CaptureOptions>(parse({"capture", "-i", "lo", "host", "10.0.0.1", "and", "tcp"}));
+  const auto options =
+      expect<CaptureOptions>(parse({"capture", "-i", "lo", "host", "10.0.0.1", "and", "tcp"}));
   EXPECT_EQ(options.pipeline.filter, "host 10.0.0.1 and tcp");
 }
 
@@ -64,14 +67,18 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheProblem) {
   refused({"capture"});
   EXPECT_NE(refused({"read", "x.pcap", "--nope"}).text.find("--nope"), std::string::npos);
   EXPECT_NE(refused({"read", "x.pcap", "-c", "0"}).text.find("count"), std::string::npos);
-  EXPECT_NE(refused({"read", "x.pcap", "-f", "tcp", "udp"}).text.find("filter given twice"), std::string::npos);
-  EXPECT_NE(refused({"read", "x", "-w", "-", "--stats-json", "-"}).text.find("standard output"), std::string::npos);
-  EXPECT_NE(refused({"capture", "-i", "lo", "--duration", "soon"}).text.find("not a time"), std::string::npos);
+  EXPECT_NE(refused({"read", "x.pcap", "-f", "tcp", "udp"}).text.find("filter given twice"),
+            std::string::npos);
+  EXPECT_NE(refused({"read", "x", "-w", "-", "--stats-json", "-"}).text.find("standard output"),
+            std::string::npos);
+  EXPECT_NE(refused({"capture", "-i", "lo", "--duration", "soon"}).text.find("not a time"),
+            std::string::npos);
   refused({"capture", "-i", "lo", "--snaplen", "262145"});
 }
 
 TEST(CommandLine, HelpIsThereAtEveryLevel) {
-  for (const auto& words : {std::vector<const char*>{"--help"}, {"read", "--help"}, {"capture", "--help"}}) {
+  for (const auto& words :
+       {std::vector<const char*>{"--help"}, {"read", "--help"}, {"capture", "--help"}}) {
     const auto message = expect<PrintAndExit>(parse(words));
     EXPECT_EQ(message.status, 0);
     EXPECT_FALSE(message.to_stderr);

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "app/report.h"
@@ -16,7 +15,8 @@ Report example() {
   report.ledger.malformed[static_cast<std::size_t>(MalformedReason::None)] = 8;
   report.ledger.malformed[static_cast<std::size_t>(MalformedReason::TooDeep)] = 2;
   report.times = {{1'700'000'000'000'000'001}, {1'700'000'001'000'000'000}};
-  report.outputs.push_back({.kind = "pcapng", .path = "y.pcapng", .offered = 6, .written = 5, .written_bytes = 700});
+  report.outputs.push_back(
+      {.kind = "pcapng", .path = "y.pcapng", .offered = 6, .written = 5, .written_bytes = 700});
   report.outputs[0].lost[static_cast<std::size_t>(LostReason::NoSpace)] = 1;
   report.elapsed = Duration(1'234'000'000);
   return report;
@@ -49,7 +49,8 @@ TEST(StatsJson, TheLawHoldsInTheWholeInEverySessionAndInEveryWorker) {
   for (const auto& row : json["per_worker"]) rows.push_back(row);
   ASSERT_EQ(rows.size(), 3u);
   for (const auto& row : rows) {
-    std::uint64_t sum = row["accepted"].get<std::uint64_t>() + row["in_flight"].get<std::uint64_t>();
+    std::uint64_t sum =
+        row["accepted"].get<std::uint64_t>() + row["in_flight"].get<std::uint64_t>();
     for (const auto& [reason, count] : row["rejected"].items()) sum += count.get<std::uint64_t>();
     for (const auto& [reason, count] : row["dropped"].items()) sum += count.get<std::uint64_t>();
     EXPECT_EQ(row["received"], sum);
@@ -60,9 +61,11 @@ TEST(StatsJson, AnErrorAndOddBytesStayValidJson) {
   Report report = example();
   report.source = "caf\xe9.pcap";
   report.reason = capture::ExitReason::Error;
-  report.error = Error{.code = ErrorCode::Damaged, .sys_errno = 0, .context = "x.pcap: offset 7: \"odd\""};
+  report.error =
+      Error{.code = ErrorCode::Damaged, .sys_errno = 0, .context = "x.pcap: offset 7: \"odd\""};
   const auto json = nlohmann::json::parse(stats_json(report));
   EXPECT_EQ(json["error"], "x.pcap: offset 7: \"odd\"");
+  EXPECT_EQ(json["error_code"], "damaged");
   EXPECT_EQ(json["exit_reason"], "error");
 }
 

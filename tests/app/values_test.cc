@@ -1,9 +1,9 @@
 #include "app/values.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 #include "app/human.h"
 

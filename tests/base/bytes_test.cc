@@ -1,8 +1,8 @@
 #include "base/bytes.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 namespace weir {
 namespace {

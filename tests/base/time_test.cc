@@ -1,8 +1,8 @@
 #include "base/time.h"
 
-#include <gtest/gtest.h>
-
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace weir {
 namespace {

@@ -1,7 +1,8 @@
-// The hot path allocates nothing: file source, header parser, filter, ledger and pcapng sink, after their first batches.
-#include <gtest/gtest.h>
-
+// The hot path allocates nothing: file source, header parser, filter, ledger and pcapng sink, after
+// their first batches.
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "capture/frames.h"
 #include "capture/pipeline.h"

@@ -1,8 +1,8 @@
 #include "capture/pipeline.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "capture/frames.h"
 #include "support/fake_source.h"
@@ -107,13 +107,16 @@ TEST(Pipeline, AFilterIsCompiledAgainForANewLinkType) {
   Pipeline pipeline(source, filter::FrameFilter("udp", filter::Scope::Frame), {}, 0);
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
   EXPECT_EQ(pipeline.ledger().accepted, 100u) << "an Ethernet header is no IP packet";
-  EXPECT_EQ(pipeline.ledger().malformed[static_cast<std::size_t>(MalformedReason::BadVersion)], 200u);
+  EXPECT_EQ(pipeline.ledger().malformed[static_cast<std::size_t>(MalformedReason::BadVersion)],
+            200u);
 }
 
 TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
-  FakeSource source(test::frames_with_dns(300, 1),
-                    {.batch_packets_max = 100, .interface_at = 100, .second_link_type = LinkType::Raw});
-  Pipeline pipeline(source, filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {}, 0);
+  FakeSource source(
+      test::frames_with_dns(300, 1),
+      {.batch_packets_max = 100, .interface_at = 100, .second_link_type = LinkType::Raw});
+  Pipeline pipeline(
+      source, filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {}, 0);
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::BadFilter);
   EXPECT_EQ(pipeline.ledger().accepted, 100u);

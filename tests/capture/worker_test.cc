@@ -1,9 +1,10 @@
 #include "capture/worker.h"
 
-#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "capture/frames.h"
 #include "support/fake_source.h"
@@ -106,7 +107,8 @@ TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
 
 TEST_F(WorkerTest, AFilterThatDoesNotCompileIsFoundBeforeTheStart) {
   FakeSource source(test::frames_with_dns(1, 1));
-  Worker worker(source, filter::FrameFilter("tcp prot 80", filter::Scope::Frame), sinks_, clock_, 0);
+  Worker worker(source, filter::FrameFilter("tcp prot 80", filter::Scope::Frame), sinks_, clock_,
+                0);
   auto started = worker.start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::BadFilter);

@@ -1,10 +1,12 @@
-// Every capture of the data set through source, headers, filter and output, one open per file, against what capinfos and
-// tcpdump say about it.
-#include <gtest/gtest.h>
+// Every capture of the data set through source, headers, filter and output, one open per file,
+// against what capinfos and tcpdump say about it.
+#include "support/data_set.h"
 
 #include <bitset>
 #include <fstream>
 #include <map>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/verdicts.h"
@@ -13,7 +15,6 @@
 #include "output/pcapng_file.h"
 #include "protocol/headers/parse_batch.h"
 #include "support/command.h"
-#include "support/data_set.h"
 #include "support/temp_dir.h"
 
 namespace weir::test {
@@ -35,19 +36,22 @@ struct Counts {
 class Reader {
  public:
   explicit Reader(const std::vector<std::string>& expressions) {
-    for (const std::string& expression : expressions) filters_.emplace_back(expression, filter::Scope::Frame);
+    for (const std::string& expression : expressions)
+      filters_.emplace_back(expression, filter::Scope::Frame);
     counts_.accepted.resize(expressions.size());
     counts_.refused.resize(expressions.size());
   }
 
   Counts read(interface::Source& source) {
-    while (source.next_batch(batch_, kBatchPacketsMax, std::chrono::seconds(10)) == interface::Pull::Packets) {
+    while (source.next_batch(batch_, kBatchPacketsMax, std::chrono::seconds(10)) ==
+           interface::Pull::Packets) {
       prepare(source.interfaces());
       protocol::parse_batch(batch_, *headers_, *keys_);
       verdicts_->wanted.fill(0);
       for (std::size_t i = 0; i < filters_.size(); ++i) {
         if (!counts_.refused[i].empty()) continue;
-        counts_.accepted[i] += filters_[i].evaluate(batch_, *headers_, SessionMask{1} << i, *verdicts_);
+        counts_.accepted[i] +=
+            filters_[i].evaluate(batch_, *headers_, SessionMask{1} << i, *verdicts_);
       }
       check_verdicts();
       source.release(batch_);
@@ -68,7 +72,8 @@ class Reader {
   // The sum of the returned counts is the number of bits that were set.
   void check_verdicts() {
     std::uint64_t bits = 0;
-    for (std::uint32_t i = 0; i < batch_.count; ++i) bits += std::bitset<64>(verdicts_->wanted[i]).count();
+    for (std::uint32_t i = 0; i < batch_.count; ++i)
+      bits += std::bitset<64>(verdicts_->wanted[i]).count();
     bits_ += bits;
     std::uint64_t sum = 0;
     for (const std::uint64_t n : counts_.accepted) sum += n;
@@ -94,7 +99,8 @@ TEST(DataSet, FiltersCountWhatTcpdumpCounts) {
   for (const auto& [file, numbers] : expected["counts"].items()) {
     auto source = interface::CaptureFileSource::open({(data_set_dir() / file).string()});
     if (!source) {
-      EXPECT_TRUE(std::all_of(numbers.begin(), numbers.end(), [](const json& n) { return n.is_null(); }))
+      EXPECT_TRUE(
+          std::all_of(numbers.begin(), numbers.end(), [](const json& n) { return n.is_null(); }))
           << file << ": " << source.error().context;
       continue;
     }
@@ -129,7 +135,8 @@ void copy(interface::Source& source, const std::string& path) {
   verdicts->wanted.fill(1);
   PacketBatch batch;
   while ((*sink)->reserve().ok() &&
-         source.next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) == interface::Pull::Packets) {
+         source.next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) ==
+             interface::Pull::Packets) {
     (*sink)->write(batch, source.interfaces(), *verdicts, 1);
     source.release(batch);
   }
@@ -142,8 +149,10 @@ struct CapinfosRow {
 };
 
 // One capinfos over all the copies; a row for each name.
-std::map<std::string, CapinfosRow> capinfos(const TempDir& dir, const std::vector<std::string>& names) {
-  std::vector<std::string> words = {"capinfos", "-T", "-M", "-m", "-r", "-S", "-c", "-d", "-a", "-e"};
+std::map<std::string, CapinfosRow> capinfos(const TempDir& dir,
+                                            const std::vector<std::string>& names) {
+  std::vector<std::string> words = {"capinfos", "-T", "-M", "-m", "-r",
+                                    "-S",       "-c", "-d", "-a", "-e"};
   words.insert(words.end(), names.begin(), names.end());
   std::istringstream out(run_command(words, {.working_directory = dir.path().string()}).out);
   std::map<std::string, CapinfosRow> rows;

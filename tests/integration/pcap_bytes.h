@@ -13,7 +13,8 @@ inline void append_u32(std::string& out, std::uint32_t value) {
 }
 
 // One packet each 1 ms from 2023-11-14T22:13:20Z on.
-inline std::string pcap_bytes(const std::vector<std::vector<std::uint8_t>>& frames, std::uint32_t link_type = 1) {
+inline std::string pcap_bytes(const std::vector<std::vector<std::uint8_t>>& frames,
+                              std::uint32_t link_type = 1) {
   std::string out;
   append_u32(out, 0xa1b2c3d4);
   append_u32(out, 0x00040002);

@@ -1,12 +1,13 @@
 // `weir read` as a user runs it.
-#include <gtest/gtest.h>
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 #include "capture/frames.h"
 #include "integration/pcap_bytes.h"
@@ -51,7 +52,8 @@ TEST_F(Read, WithoutASinkItCounts) {
 
 TEST_F(Read, FiltersAndWritesWhatOtherToolsRead) {
   const std::string output = dir_.file("out.pcapng");
-  const auto result = run_weir({"read", input(), "-w", output, "--stats-json", "-", "udp", "port", "53"});
+  const auto result =
+      run_weir({"read", input(), "-w", output, "--stats-json", "-", "udp", "port", "53"});
   EXPECT_EQ(result.status, 0) << result.err;
   const json stats = json::parse(result.out);
   EXPECT_EQ(stats["accepted"], 100);
@@ -60,7 +62,8 @@ TEST_F(Read, FiltersAndWritesWhatOtherToolsRead) {
   EXPECT_EQ(stats["outputs"][0]["written_bytes"], std::filesystem::file_size(output));
   EXPECT_TRUE(law_holds(stats)) << stats;
   EXPECT_EQ(count_of_tcpdump(output), "100 packets\n");
-  const std::vector<std::string> fields = {"-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "udp.dstport"};
+  const std::vector<std::string> fields = {"-T", "fields",    "-e", "frame.time_epoch",
+                                           "-e", "frame.len", "-e", "udp.dstport"};
   std::vector<std::string> before = {"tshark", "-r", dir_.file("in.pcap"), "-Y", "udp.port == 53"};
   std::vector<std::string> after = {"tshark", "-r", output};
   before.insert(before.end(), fields.begin(), fields.end());
@@ -68,6 +71,13 @@ TEST_F(Read, FiltersAndWritesWhatOtherToolsRead) {
   const std::string expected = run_command(before).out;
   EXPECT_FALSE(expected.empty());
   EXPECT_EQ(run_command(after).out, expected);
+}
+
+TEST_F(Read, ACopyOfAnEmptyCaptureHasItsInterface) {
+  write_file(dir_.file("empty.pcap"), pcap_bytes({}, 101));
+  EXPECT_EQ(run_weir({"read", dir_.file("empty.pcap"), "-w", dir_.file("out.pcapng")}).status, 0);
+  const auto facts = run_command({"capinfos", "-E", dir_.file("out.pcapng")});
+  EXPECT_NE(facts.out.find("Raw IP"), std::string::npos) << facts.out << facts.err;
 }
 
 TEST_F(Read, WritesToAPipe) {
@@ -79,7 +89,8 @@ TEST_F(Read, WritesToAPipe) {
 
 TEST_F(Read, ReadsStandardInputAndSeveralFilesInOrder) {
   const std::string path = input();
-  const auto result = run_weir({"read", path, "-", path, "--stats-json", "-"}, {.input = read_file(path)});
+  const auto result =
+      run_weir({"read", path, "-", path, "--stats-json", "-"}, {.input = read_file(path)});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(json::parse(result.out)["received"], 3000);
 }
@@ -105,7 +116,8 @@ TEST_F(Read, ADamagedFileDeliversItsGoodPacketsThenOneErrorWithTheOffset) {
   EXPECT_EQ(stats["accepted"], 500);
   EXPECT_EQ(stats["outputs"][0]["written"], 500);
   EXPECT_EQ(stats["exit_reason"], "error");
-  EXPECT_NE(stats["error"].get<std::string>().find("offset 31024"), std::string::npos) << stats["error"];
+  EXPECT_NE(stats["error"].get<std::string>().find("offset 31024"), std::string::npos)
+      << stats["error"];
   EXPECT_NE(result.err.find("weir: " + path + ": "), std::string::npos) << result.err;
   EXPECT_EQ(count_of_tcpdump(dir_.file("out.pcapng")), "500 packets\n");
 }
@@ -150,7 +162,8 @@ TEST_F(Read, MissingAndForeignFilesAreNamed) {
 }
 
 TEST_F(Read, AFullDiskIsOneErrorWithExactCounts) {
-  const auto result = run_weir({"read", input(), "-w", "/dev/full", "--stats-json", dir_.file("stats.json")});
+  const auto result =
+      run_weir({"read", input(), "-w", "/dev/full", "--stats-json", dir_.file("stats.json")});
   EXPECT_EQ(result.status, 1);
   const json stats = json::parse(read_file(dir_.file("stats.json")));
   EXPECT_EQ(stats["exit_reason"], "error");
@@ -164,7 +177,8 @@ TEST_F(Read, AClosedPipeIsOneErrorWithExactCounts) {
   const std::string path = dir_.file("long.pcap");
   write_file(path, pcap_bytes(frames_with_dns(200'000, 10)));
   const auto result = run_command({"bash", "-c",
-                                   "\"$0\" read \"$1\" -w - --stats-json \"$2\" | head -c 1000 >/dev/null; echo ${PIPESTATUS[0]}",
+                                   "\"$0\" read \"$1\" -w - --stats-json \"$2\" | head -c 1000 "
+                                   ">/dev/null; echo ${PIPESTATUS[0]}",
                                    weir({}).front(), path, dir_.file("stats.json")});
   EXPECT_EQ(result.out, "1\n") << result.err;
   const json stats = json::parse(read_file(dir_.file("stats.json")));
@@ -181,7 +195,8 @@ TEST_F(Read, ASignalEndsAReadFromALivePipe) {
   ASSERT_EQ(::write(writer.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
 
   Process process(weir({"read", fifo, "--stats-json", "-"}));
-  // Once it has taken the bytes it also handles signals. Statistics on request show when the packets have come through.
+  // Once it has taken the bytes it also handles signals. Statistics on request show when the
+  // packets have come through.
   for (int waiting = 1; waiting > 0;) {
     process.wait_for_stderr_for("never printed", 10);
     ASSERT_EQ(::ioctl(writer.get(), FIONREAD, &waiting), 0);
@@ -209,8 +224,10 @@ TEST_F(Read, InnerFiltersTheInnermostFrame) {
   outer[39] = static_cast<std::uint8_t>(outer.size() - 34);
   const std::string path = dir_.file("vxlan.pcap");
   write_file(path, pcap_bytes({outer, udp_frame(9)}));
-  const auto plain = json::parse(run_weir({"read", path, "-f", "udp port 53", "--stats-json", "-"}).out);
-  const auto nested = json::parse(run_weir({"read", path, "--inner", "-f", "udp port 53", "--stats-json", "-"}).out);
+  const auto plain =
+      json::parse(run_weir({"read", path, "-f", "udp port 53", "--stats-json", "-"}).out);
+  const auto nested = json::parse(
+      run_weir({"read", path, "--inner", "-f", "udp port 53", "--stats-json", "-"}).out);
   EXPECT_EQ(plain["accepted"], 0);
   EXPECT_EQ(nested["accepted"], 1);
 }

@@ -19,7 +19,6 @@ using test::InNamespace;
 using test::NetworkNamespace;
 using test::TrafficSocket;
 using test::udp_frame;
-using testing::HasSubstr;
 
 class AfPacketLink : public testing::Test {
  protected:

@@ -1,6 +1,5 @@
 // What weir captures against what tcpdump captures beside it, packet for packet.
 #include <algorithm>
-#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,6 +10,7 @@
 #include "support/command.h"
 #include "support/frames.h"
 #include "support/network_namespace.h"
+#include "support/temp_dir.h"
 
 namespace weir::interface {
 namespace {
@@ -20,21 +20,6 @@ using test::InNamespace;
 using test::NetworkNamespace;
 using test::TrafficSocket;
 using test::udp_frame;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "weir-test-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct StoredPacket {
   FrameBytes bytes;
@@ -91,7 +76,7 @@ TEST_P(AfPacketBesideTcpdump, BothStoreTheSamePackets) {
   const NetworkNamespace network;
   const InNamespace inside(network);
   test::add_veth_pair("left", "right");
-  const TemporaryDirectory directory;
+  const test::TempDir directory;
   const std::vector<FrameBytes> sent = mixed_traffic(kSeed, 3000);
 
   // tcpdump ends by itself after the last packet: stopped by a signal it would forget its buffer.
@@ -101,10 +86,7 @@ TEST_P(AfPacketBesideTcpdump, BothStoreTheSamePackets) {
   ASSERT_TRUE(tcpdump.wait_for_stderr("listening on right")) << tcpdump.wait().err;
   LiveCapture capture({.interface = "right", .snaplen = snaplen});
   TrafficSocket sender("left");
-  for (std::size_t first = 0; first < sent.size(); first += 500) {  // at a pace both can follow
-    sender.send(std::span(sent).subspan(first, std::min<std::size_t>(500, sent.size() - first)));
-    capture.take(std::min(first + 500, sent.size()));
-  }
+  capture.exchange(sender, sent);
   const test::CommandResult ended = tcpdump.wait();
   ASSERT_EQ(ended.status, 0) << ended.err;
 

@@ -48,6 +48,16 @@ void LiveCapture::take(std::size_t count) {
   }
 }
 
+void LiveCapture::exchange(test::TrafficSocket& sender, std::span<const test::FrameBytes> frames) {
+  constexpr std::size_t kPortion = 250;
+  while (!frames.empty() && !testing::Test::HasFatalFailure()) {
+    const auto portion = frames.first(std::min(kPortion, frames.size()));
+    sender.send(portion);
+    take(frames_.size() + portion.size());
+    frames = frames.subspan(portion.size());
+  }
+}
+
 Pull LiveCapture::drain() {
   const MonotonicTime deadline = clock_.monotonic() + kPatience;
   for (;;) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ class LiveCapture {
   // Pulls until `count` frames have been delivered since the beginning; gives up, and fails the
   // test, when that takes far too long.
   void take(std::size_t count);
+  // Sends the frames and takes them, in portions: between the two ends of a virtual cable stands a
+  // queue of the kernel that drops what comes too fast, before any capture sees it.
+  void exchange(test::TrafficSocket& sender, std::span<const test::FrameBytes> frames);
   // Pulls until nothing more comes; returns how it ended.
   Pull drain();
   // One pull, copied and released.

@@ -1,5 +1,5 @@
-// Counts calls of operator new in this process, so that a test can show that a loop allocates nothing. Linking
-// alloc_guard.cc replaces the global operators: for test binaries of their own.
+// Counts calls of operator new in this process, so that a test can show that a loop allocates
+// nothing. Linking alloc_guard.cc replaces the global operators: for test binaries of their own.
 #pragma once
 
 #include <cstdint>

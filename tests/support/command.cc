@@ -46,7 +46,8 @@ bool append_available(UniqueFd& fd, std::string& text) {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& words, const CommandOptions& options) : input_(options.input) {
+Process::Process(const std::vector<std::string>& words, const CommandOptions& options)
+    : input_(options.input) {
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -58,7 +59,8 @@ Process::Process(const std::vector<std::string>& words, const CommandOptions& op
   UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   UniqueFd out_file;
   if (!options.out_path.empty()) {
-    out_file.reset(::open(options.out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    out_file.reset(
+        ::open(options.out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   }
 
   pid_ = ::fork();
@@ -67,7 +69,8 @@ Process::Process(const std::vector<std::string>& words, const CommandOptions& op
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
-    if (!options.working_directory.empty() && ::chdir(options.working_directory.c_str()) != 0) ::_exit(126);
+    if (!options.working_directory.empty() && ::chdir(options.working_directory.c_str()) != 0)
+      ::_exit(126);
     if (options.ready_fd) child_dup(ready.write.get(), kReadyFd);
     child_dup(input_.empty() ? null.get() : in.read.get(), STDIN_FILENO);
     child_dup(out_file ? out_file.get() : out.write.get(), STDOUT_FILENO);

@@ -1,5 +1,5 @@
-// The simulated twin of a packet source: hands out scripted packets in batches, and can behave like a live ring, fail
-// at a given packet, or show a new interface in the middle.
+// The simulated twin of a packet source: hands out scripted packets in batches, and can behave like
+// a live ring, fail at a given packet, or show a new interface in the middle.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,25 @@
 namespace weir::test {
 
 struct FakeSourceOptions {
-  bool lossless = true;                         // false: a ring that keeps receiving until the intake is closed
+  bool lossless = true;  // false: a ring that keeps receiving until the intake is closed
   std::uint32_t batch_packets_max = kBatchPacketsMax;
-  std::optional<std::size_t> fail_at;           // Failed instead of packet number `fail_at`
-  std::optional<std::size_t> interface_at;      // packets from this number on come from a second interface
+  std::optional<std::size_t> fail_at;  // Failed instead of packet number `fail_at`
+  std::optional<std::size_t>
+      interface_at;  // packets from this number on come from a second interface
   LinkType second_link_type = LinkType::Raw;
-  std::uint64_t kernel_drops = 0;               // reported by refresh_statistics()
-  bool endless = false;                         // Idle instead of End after the last packet, until close_intake()
+  std::uint64_t kernel_drops = 0;  // reported by refresh_statistics()
+  bool endless = false;  // Idle instead of End after the last packet, until close_intake()
 };
 
 class FakeSource final : public interface::Source {
  public:
   FakeSource(std::vector<std::vector<std::uint8_t>> frames, FakeSourceOptions options = {})
       : frames_(std::move(frames)), options_(options) {
-    interfaces_.add({.link_type = LinkType::Ethernet, .snaplen = 65535, .fcs_bytes = 0, .name = "fake0", .options = {}});
+    interfaces_.add({.link_type = LinkType::Ethernet,
+                     .snaplen = 65535,
+                     .fcs_bytes = 0,
+                     .name = "fake0",
+                     .options = {}});
     if (!options_.lossless) {  // everything has already been received by the "kernel"
       for (const auto& frame : frames_) receive(frame);
       statistics_.in_ring.set(frames_.size());
@@ -60,7 +65,8 @@ class FakeSource final : public interface::Source {
   void close() override {
     WEIR_ASSERT(!lent_);
     refresh_statistics();
-    statistics_.dropped[static_cast<std::size_t>(DropReason::Stop)].add(statistics_.in_ring.value());
+    statistics_.dropped[static_cast<std::size_t>(DropReason::Stop)].add(
+        statistics_.in_ring.value());
     statistics_.in_ring.set(0);
     closed_ = true;
   }
@@ -71,7 +77,9 @@ class FakeSource final : public interface::Source {
     options_.kernel_drops = 0;
   }
 
-  [[nodiscard]] const interface::SourceStatistics& statistics() const noexcept override { return statistics_; }
+  [[nodiscard]] const interface::SourceStatistics& statistics() const noexcept override {
+    return statistics_;
+  }
   [[nodiscard]] const InterfaceTable& interfaces() const noexcept override { return interfaces_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return "fake"; }
   [[nodiscard]] bool lossless() const noexcept override { return options_.lossless; }
@@ -90,7 +98,11 @@ class FakeSource final : public interface::Source {
     const auto& frame = frames_[next_];
     const bool second = options_.interface_at && next_ >= *options_.interface_at;
     if (second && interfaces_.count() == 1) {
-      interfaces_.add({.link_type = options_.second_link_type, .snaplen = 0, .fcs_bytes = 0, .name = "fake1", .options = {}});
+      interfaces_.add({.link_type = options_.second_link_type,
+                       .snaplen = 0,
+                       .fcs_bytes = 0,
+                       .name = "fake1",
+                       .options = {}});
     }
     Packet& packet = batch.packets[batch.count++];
     packet = Packet{};

@@ -64,10 +64,11 @@ FrameBytes with_tag(FrameBytes frame, std::uint16_t tpid, std::uint16_t tci) {
 
 FrameBytes in_vxlan(const FrameBytes& inner, std::uint32_t vni) {
   constexpr std::size_t kVxlanBytes = 8;
-  FrameBytes frame(kHeadersBytes + kVxlanBytes);
+  constexpr std::size_t kInnerOffset = kHeadersBytes + kVxlanBytes;
+  FrameBytes frame(kInnerOffset + inner.size());
   frame[kHeadersBytes] = 0x08;  // the VNI is valid
   store_be(&frame[kHeadersBytes + 4], vni << 8);
-  frame.insert(frame.end(), inner.begin(), inner.end());
+  std::copy(inner.begin(), inner.end(), frame.begin() + kInnerOffset);
   write_headers(frame, 49152, kVxlanPort);
   return frame;
 }

@@ -71,16 +71,16 @@ std::string enter_user_namespace() {
 }  // namespace
 
 const std::string& why_no_namespaces() {
-  static const std::string reason = may_make_namespaces() ? "" : enter_user_namespace();
-  return reason;
+  static const std::string kReason = may_make_namespaces() ? "" : enter_user_namespace();
+  return kReason;
 }
 
 const std::string& why_no_tun() {
-  static const std::string reason =
+  static const std::string kReason =
       ::access(kTunDevice, R_OK | W_OK) == 0
           ? ""
           : std::string("cannot open ") + kTunDevice + ": " + std::strerror(errno);
-  return reason;
+  return kReason;
 }
 
 NetworkNamespace::NetworkNamespace() {

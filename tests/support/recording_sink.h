@@ -1,4 +1,5 @@
-// The simulated twin of a sink: keeps what it is given, and can run out of room after a number of packets.
+// The simulated twin of a sink: keeps what it is given, and can run out of room after a number of
+// packets.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class RecordingSink final : public output::Sink {
     if (full()) return error();
     return ok();
   }
-  void write(const PacketBatch& batch, const InterfaceTable&, const Verdicts& verdicts, SessionMask session) override {
+  void write(const PacketBatch& batch, const InterfaceTable&, const Verdicts& verdicts,
+             SessionMask session) override {
     WEIR_ASSERT(reserved_ > 0);  // credit before write
     --reserved_;
     for (std::uint32_t i = 0; i < batch.count; ++i) {
@@ -43,16 +45,22 @@ class RecordingSink final : public output::Sink {
   }
   void cancel() noexcept override {}
 
-  [[nodiscard]] const output::SinkStatistics& statistics() const noexcept override { return statistics_; }
+  [[nodiscard]] const output::SinkStatistics& statistics() const noexcept override {
+    return statistics_;
+  }
   [[nodiscard]] std::string_view kind() const noexcept override { return "recording"; }
   [[nodiscard]] std::string_view path() const noexcept override { return ""; }
 
-  [[nodiscard]] const std::vector<std::vector<std::uint8_t>>& frames() const noexcept { return frames_; }
+  [[nodiscard]] const std::vector<std::vector<std::uint8_t>>& frames() const noexcept {
+    return frames_;
+  }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
 
  private:
   [[nodiscard]] bool full() const noexcept { return room_ && frames_.size() >= *room_; }
-  static Error error() { return Error{.code = ErrorCode::NoSpace, .sys_errno = 0, .context = "recording sink: full"}; }
+  static Error error() {
+    return Error{.code = ErrorCode::NoSpace, .sys_errno = 0, .context = "recording sink: full"};
+  }
 
   std::optional<std::size_t> room_;
   output::SinkStatistics statistics_;

@@ -143,7 +143,7 @@ RULES = [
         "test-skip",
         r"\bGTEST_SKIP\b"
         r"|\b(TEST|TEST_F|TEST_P|TYPED_TEST)\s*\(\s*(DISABLED_|\w+\s*,\s*DISABLED_)",
-        "a test that does not run (WEIR_SKIP_WITHOUT_DATA() is the only skip)",
+        "a test that does not run (only the WEIR_SKIP_ macros of tests/support/ skip)",
         ("tests/",),
     ),
     rule(

@@ -80,9 +80,9 @@ void CaptureWriter::write_pcapng_header() {
   store_le(at, std::uint32_t{0x0a0d0d0a});
   store_le(at + 4, kSectionBytes);
   store_le(at + 8, std::uint32_t{0x1a2b3c4d});
-  store_le(at + 12, std::uint32_t{1});       // version 1.0
-  store_le(at + 16, ~std::uint64_t{0});      // section length: not stated
-  store_le(at + 24, std::uint16_t{4});       // shb_userappl
+  store_le(at + 12, std::uint32_t{1});   // version 1.0
+  store_le(at + 16, ~std::uint64_t{0});  // section length: not stated
+  store_le(at + 24, std::uint16_t{4});   // shb_userappl
   store_le(at + 26, std::uint16_t{12});
   std::memcpy(at + 28, "weir-traffic", 12);
   store_le(at + 40, std::uint32_t{0});
@@ -94,7 +94,7 @@ void CaptureWriter::write_pcapng_header() {
   store_le(at + 4, kInterfaceBytes);
   store_le(at + 8, std::uint32_t{kLinkTypeEthernet});
   store_le(at + 12, options_.snaplen);
-  store_le(at + 16, std::uint16_t{9});       // if_tsresol
+  store_le(at + 16, std::uint16_t{9});  // if_tsresol
   store_le(at + 18, std::uint16_t{1});
   store_le(at + 20, options_.nanoseconds ? std::uint32_t{9} : std::uint32_t{6});
   store_le(at + 24, std::uint32_t{0});

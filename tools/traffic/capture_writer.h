@@ -1,5 +1,6 @@
-// Writes capture files: pcap (magic a1b2c3d4 or a1b23c4d) or pcapng, Ethernet, little-endian. Deliberately shares no code with
-// weir's own storage, so that a mistake in one cannot hide in the other.
+// Writes capture files: pcap (magic a1b2c3d4 or a1b23c4d) or pcapng, Ethernet, little-endian.
+// Deliberately shares no code with weir's own storage, so that a mistake in one cannot hide in the
+// other.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,8 @@
 namespace weir::traffic {
 
 std::uint64_t checksum_add(std::uint64_t sum, Bytes bytes) noexcept {
-  // Summed in host order, 32 bits at a time into 64: the one's complement sum does not mind, only its bytes are swapped.
+  // Summed in host order, 32 bits at a time into 64: the one's complement sum does not mind, only
+  // its bytes are swapped.
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   std::uint64_t little = 0;

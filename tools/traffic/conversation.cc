@@ -14,8 +14,8 @@ constexpr std::int64_t kDelayedAckNs = 40'000'000;
 constexpr std::int64_t kRetransmissionTimeoutNs = 220'000'000;
 constexpr std::uint8_t kWindowMax = 40;  // segments in a round trip
 
-// The TCP side of a flow, as a middle observer sees it: strictly alternating, so that sequence and acknowledgement numbers
-// follow from what has been sent.
+// The TCP side of a flow, as a middle observer sees it: strictly alternating, so that sequence and
+// acknowledgement numbers follow from what has been sent.
 class TcpStep {
  public:
   TcpStep(Flow& flow, std::int64_t now_ns, PacketAssembler& assembler, Prng& prng) noexcept
@@ -56,7 +56,8 @@ NextStep TcpStep::run() {
     case Phase::HandshakeAck:
       send_control(kClient, kTcpAck);
       return begin_message(0);
-    case Phase::Data: return send_data();
+    case Phase::Data:
+      return send_data();
     case Phase::DataAck:
       send_control(opposite(flow_.message_direction), kTcpAck);
       flow_.unacknowledged = 0;
@@ -82,8 +83,12 @@ NextStep TcpStep::run() {
       send_control(kServer, kTcpFin | kTcpAck);
       flow_.phase = Phase::FinAck;
       return half_trip();
-    case Phase::FinAck: send_control(kClient, kTcpAck); return std::nullopt;
-    case Phase::Reset: send_control(kClient, kTcpRst | kTcpAck); return std::nullopt;
+    case Phase::FinAck:
+      send_control(kClient, kTcpAck);
+      return std::nullopt;
+    case Phase::Reset:
+      send_control(kClient, kTcpRst | kTcpAck);
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -134,7 +139,8 @@ NextStep TcpStep::begin_message(std::uint32_t index) {
   const bool same_side = message && message->direction == before.message_direction;
   const bool late = !message || (!same_side && message->think_ns > kDelayedAckNs);
   if (flow_.unacknowledged != 0 && late) {
-    flow_ = before;  // the acknowledgement belongs to the message before; this one is loaded again after it
+    flow_ = before;  // the acknowledgement belongs to the message before; this one is loaded again
+                     // after it
     flow_.phase = Phase::DataAck;
     return kDelayedAckNs;
   }
@@ -189,9 +195,11 @@ NextStep step(Flow& flow, std::int64_t now_ns, PacketAssembler& assembler, Prng&
   const Transport transport = applications()[flow.application].transport;
   switch (transport) {
     case Transport::Tcp:
-    case Transport::Probe: return TcpStep(flow, now_ns, assembler, prng).run();
+    case Transport::Probe:
+      return TcpStep(flow, now_ns, assembler, prng).run();
     case Transport::Udp:
-    case Transport::Echo: return datagram_step(flow, transport, now_ns, assembler, prng);
+    case Transport::Echo:
+      return datagram_step(flow, transport, now_ns, assembler, prng);
     case Transport::AddressResolution:
       return address_resolution_step(flow, now_ns, assembler, prng);
   }

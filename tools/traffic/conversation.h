@@ -1,4 +1,5 @@
-// How a flow goes on: every step sends one packet (or the fragments of one datagram) and says when the next step is due.
+// How a flow goes on: every step sends one packet (or the fragments of one datagram) and says when
+// the next step is due.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Known truth for filters: how many of the packets written match some pcap-filter expressions. Every expression has its
-// own few lines over the captured bytes, by the rules of pcap-filter(7): a load past the end of the capture means no match.
+// Known truth for filters: how many of the packets written match some pcap-filter expressions.
+// Every expression has its own few lines over the captured bytes, by the rules of pcap-filter(7): a
+// load past the end of the capture means no match.
 #pragma once
 
 #include <array>

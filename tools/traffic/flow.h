@@ -1,5 +1,5 @@
-// One conversation between two hosts: who talks, how it is wrapped, and how far it has come. A few cache lines, because
-// many thousands are active at once.
+// One conversation between two hosts: who talks, how it is wrapped, and how far it has come. A few
+// cache lines, because many thousands are active at once.
 #pragma once
 
 #include <array>
@@ -39,8 +39,8 @@ struct Flow {
   std::uint16_t server_port = 0;
   std::uint8_t application = 0;  // index into applications()
   Encapsulation encapsulation = Encapsulation::None;
-  std::uint32_t tenant = 0;       // VLAN identifier, VNI, endpoint number or GRE key
-  std::uint32_t outer_hash = 0;   // outer source port, flow cookie
+  std::uint32_t tenant = 0;      // VLAN identifier, VNI, endpoint number or GRE key
+  std::uint32_t outer_hash = 0;  // outer source port, flow cookie
   std::int64_t rtt_ns = 0;
   std::array<std::uint16_t, 2> identification{};
 
@@ -57,8 +57,8 @@ struct Flow {
   std::array<std::uint32_t, 2> timestamp{};  // last TSval of each side
   std::uint32_t segment_bytes = 0;           // of the segment sent last, for its retransmission
   std::uint16_t segment_limit = 0;
-  std::uint8_t unacknowledged = 0;   // segments since the last ACK
-  std::uint8_t window = 0;           // segments per round trip
+  std::uint8_t unacknowledged = 0;  // segments since the last ACK
+  std::uint8_t window = 0;          // segments per round trip
   std::uint8_t sent_in_window = 0;
   bool ends_with_reset = false;
 

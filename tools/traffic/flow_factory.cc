@@ -12,7 +12,8 @@ constexpr std::uint32_t kEphemeralPorts = 28232;
 
 template <std::size_t kSize>
 std::uint8_t draw_weighted(Prng& prng, const std::array<std::uint16_t, kSize>& weights) noexcept {
-  std::uint64_t left = prng.below(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
+  std::uint64_t left =
+      prng.below(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
   std::uint8_t chosen = 0;
   while (left >= weights[chosen]) left -= weights[chosen++];
   return chosen;
@@ -44,8 +45,8 @@ Flow FlowFactory::make() {
   const auto id = static_cast<ApplicationId>(flow.application);
   flow.encapsulation = static_cast<Encapsulation>(draw_weighted(prng_, mix_->encapsulations));
   // GENEVE and GRE carry IP here, not frames.
-  if (id == ApplicationId::AddressResolution && (flow.encapsulation == Encapsulation::Geneve ||
-                                                 flow.encapsulation == Encapsulation::Gre)) {
+  if (id == ApplicationId::AddressResolution &&
+      (flow.encapsulation == Encapsulation::Geneve || flow.encapsulation == Encapsulation::Gre)) {
     flow.encapsulation = Encapsulation::Vxlan;
   }
   const bool v6 = prng_.chance(mix_->ipv6_percent, 100) && id != ApplicationId::Dhcp;

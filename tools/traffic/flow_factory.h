@@ -1,11 +1,11 @@
 // Makes new flows: which application, between whom, wrapped how.
 //
 // Addresses (documentation and benchmarking ranges, RFC 5737, 2544, 3849, and private ones):
-//   clients 10.32.0.0/16 and 2001:db8:1::/48, servers 198.18.0.0/16 and 2001:db8:2::/48, both with Zipf popularity: the
-//   first server of an application serves a tenth of its flows, the first client makes a sixteenth of all;
-//   inside tunnels every tenant uses the same addresses 10.0.0.0/24 and 10.0.128.0/17, so that equal five-tuples occur in
-//   several tenants at the same time;
-//   198.51.100.0/24 belongs to the needle alone.
+//   clients 10.32.0.0/16 and 2001:db8:1::/48, servers 198.18.0.0/16 and 2001:db8:2::/48, both with
+//   Zipf popularity: the first server of an application serves a tenth of its flows, the first
+//   client makes a sixteenth of all; inside tunnels every tenant uses the same
+//   addresses 10.0.0.0/24 and 10.0.128.0/17, so that equal five-tuples occur in several tenants at
+//   the same time; 198.51.100.0/24 belongs to the needle alone.
 #pragma once
 
 #include <array>
@@ -37,7 +37,8 @@ class FlowFactory {
   const Mix* mix_;
   Prng prng_;
   std::uint64_t made_ = 0;
-  // Flows made for each tenant: host and port follow from this number, so that they overlap between tenants, not inside one.
+  // Flows made for each tenant: host and port follow from this number, so that they overlap between
+  // tenants, not inside one.
   std::array<std::array<std::uint32_t, kTenantCount>, kEncapsulationCount> made_for_tenant_{};
 };
 

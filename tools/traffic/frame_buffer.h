@@ -1,4 +1,5 @@
-// One frame under construction, built from the payload outwards: every layer is put in front of what it carries.
+// One frame under construction, built from the payload outwards: every layer is put in front of
+// what it carries.
 #pragma once
 
 #include <array>
@@ -39,7 +40,8 @@ class FrameBuffer {
  private:
   std::size_t begin_ = kHeadroom;
   std::size_t end_ = kHeadroom;
-  std::array<std::uint8_t, kCapacity> bytes_;  // uninitialised: every byte is written before it is read
+  std::array<std::uint8_t, kCapacity>
+      bytes_;  // uninitialised: every byte is written before it is read
 };
 
 }  // namespace weir::traffic

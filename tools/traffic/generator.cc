@@ -8,9 +8,9 @@
 namespace weir::traffic {
 namespace {
 
-constexpr std::int64_t kRampNs = 1'000'000'000;       // the first flows begin within this time
-constexpr std::int64_t kEmptyPlaceNs = 200'000'000;   // mean time between two flows of a place
-constexpr std::uint64_t kBytesPerPacketGuess = 284;   // with the record header
+constexpr std::int64_t kRampNs = 1'000'000'000;      // the first flows begin within this time
+constexpr std::int64_t kEmptyPlaceNs = 200'000'000;  // mean time between two flows of a place
+constexpr std::uint64_t kBytesPerPacketGuess = 284;  // with the record header
 constexpr std::uint32_t kFlowsLeast = 16;
 constexpr std::uint32_t kFlowsMost = 10'000;
 

@@ -1,6 +1,6 @@
-// The generator: a fixed number of places, each holding one active flow; when a flow ends, its place stays empty for an
-// exponential time and takes the next. Many such places together make arrivals close to a Poisson process. Memory is
-// proportional to the places, not to the file.
+// The generator: a fixed number of places, each holding one active flow; when a flow ends, its
+// place stays empty for an exponential time and takes the next. Many such places together make
+// arrivals close to a Poisson process. Memory is proportional to the places, not to the file.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,8 @@ namespace {
 
 void copy_to(std::uint8_t* at, Bytes bytes) noexcept { std::ranges::copy(bytes, at); }
 
-// Checksum over the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) and everything that the buffer holds.
+// Checksum over the pseudo-header (RFC 9293 3.1, RFC 8200 8.1) and everything that the buffer
+// holds.
 std::uint16_t transport_checksum(const FrameBuffer& frame, const Ends& ends,
                                  std::uint8_t protocol) noexcept {
   std::uint64_t sum = std::uint64_t{protocol} + frame.size();

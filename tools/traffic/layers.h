@@ -1,4 +1,5 @@
-// Link, network and transport headers, each put in front of what the buffer holds, with right lengths and checksums.
+// Link, network and transport headers, each put in front of what the buffer holds, with right
+// lengths and checksums.
 #pragma once
 
 #include <array>

@@ -16,8 +16,8 @@ int fail(const weir::Error& error) {
 
 int main(int argc, char** argv) try {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write
-  const auto options =
-      weir::traffic::parse_options(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(1));
+  const auto options = weir::traffic::parse_options(
+      std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(1));
   if (!options) return fail(options.error());
   if (options->help) {
     std::fputs(weir::traffic::help_text().c_str(), stdout);

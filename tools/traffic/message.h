@@ -1,4 +1,5 @@
-// What an application says: a head that it writes byte by byte, then a body of incompressible bytes.
+// What an application says: a head that it writes byte by byte, then a body of incompressible
+// bytes.
 #pragma once
 
 #include <array>
@@ -15,7 +16,8 @@ namespace weir::traffic {
 struct Message {
   Direction direction = Direction::ToServer;
   std::uint32_t body_bytes = 0;  // behind the head
-  std::int64_t think_ns = 0;     // time between the message before and this one, besides the round trip
+  std::int64_t think_ns =
+      0;  // time between the message before and this one, besides the round trip
 };
 
 // The head of one message. Appending past the capacity is a bug of the application's script.
@@ -61,8 +63,8 @@ inline Prng choices(const Flow& flow, std::uint64_t stream) noexcept {
   return Prng(flow.seed ^ (stream * 0x9e3779b97f4a7c15));
 }
 
-// Fills `out` with bytes [position, position + out.size()) of the endless stream that `key` names: random access, so
-// that a retransmission repeats what was sent.
+// Fills `out` with bytes [position, position + out.size()) of the endless stream that `key` names:
+// random access, so that a retransmission repeats what was sent.
 void fill_incompressible(std::uint64_t key, std::uint64_t position, std::uint8_t* out,
                          std::size_t count) noexcept;
 

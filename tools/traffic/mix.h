@@ -14,9 +14,10 @@ namespace weir::traffic {
 struct Mix {
   std::string_view name;
   std::string_view description;
-  std::array<std::uint16_t, kApplicationCount> applications;     // weight in flows, by ApplicationId
-  std::array<std::uint16_t, kEncapsulationCount> encapsulations;  // weight in flows, by Encapsulation
-  std::uint16_t ipv6_percent;                                     // of flows
+  std::array<std::uint16_t, kApplicationCount> applications;  // weight in flows, by ApplicationId
+  std::array<std::uint16_t, kEncapsulationCount>
+      encapsulations;          // weight in flows, by Encapsulation
+  std::uint16_t ipv6_percent;  // of flows
 };
 
 std::span<const Mix> mixes() noexcept;

@@ -1,5 +1,8 @@
 #include "oddities.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "message.h"
 #include "random_draws.h"
 #include "tunnels.h"
@@ -13,10 +16,10 @@ constexpr std::uint32_t kBadChecksumSource = 0x0afe0001;
 constexpr std::uint32_t kMalformedSource = 0x0aff0001;
 
 enum class Malformation : std::uint8_t {
-  CutOff,            // the frame ends inside a header
-  IpLengthTooLarge,  // IPv4 total length beyond the frame
-  IpHeaderTooShort,  // IHL below 5
-  TcpOffsetTooLarge, // TCP header longer than the packet
+  CutOff,             // the frame ends inside a header
+  IpLengthTooLarge,   // IPv4 total length beyond the frame
+  IpHeaderTooShort,   // IHL below 5
+  TcpOffsetTooLarge,  // TCP header longer than the packet
   UdpLengthTooLarge,
   Ipv6LengthTooLarge,
   TunnelCutOff,  // VXLAN whose inner frame ends inside its IP header
@@ -25,13 +28,20 @@ constexpr std::uint64_t kMalformationCount = 7;
 
 }  // namespace
 
+void Oddities::fill_payload(std::size_t count) {
+  std::uint8_t* at = frame_.append(count);
+  fill_incompressible(prng_.next(), 0, at, count);
+  // A beginning that no dissector takes for its protocol.
+  constexpr std::string_view kBeginning = "odd payload";
+  std::ranges::copy(kBeginning.substr(0, count), at);
+}
+
 void Oddities::build_tcp(const Address& source, std::size_t payload_bytes) {
-  const Address destination =
-      source.v6 ? ipv6(0x00fe0000, 1 + draw_between(prng_, 0, 4095))
-                : ipv4(0x0afe1000 + draw_between(prng_, 0, 4095));
+  const Address destination = source.v6 ? ipv6(0x00fe0000, 1 + draw_between(prng_, 0, 4095))
+                                        : ipv4(0x0afe1000 + draw_between(prng_, 0, 4095));
   const Ends ends{source, destination};
   frame_.clear();
-  fill_incompressible(prng_.next(), 0, frame_.append(payload_bytes), payload_bytes);
+  fill_payload(payload_bytes);
   push_tcp(frame_, ends,
            {.source_port = static_cast<std::uint16_t>(draw_between(prng_, 1024, 65535)),
             .destination_port = 9,
@@ -49,7 +59,7 @@ void Oddities::build_udp(const Address& source, std::uint16_t destination_port,
   const Address destination = ipv4(0x0afe1000 + draw_between(prng_, 0, 4095));
   const Ends ends{source, destination};
   frame_.clear();
-  fill_incompressible(prng_.next(), 0, frame_.append(payload_bytes), payload_bytes);
+  fill_payload(payload_bytes);
   push_udp(frame_, ends, static_cast<std::uint16_t>(draw_between(prng_, 1024, 65535)),
            destination_port);
   push_ip(frame_, ends, {.protocol = kProtocolUdp});

@@ -1,5 +1,6 @@
-// Packets that belong to no conversation: the needle, frames that lie about their lengths, wrong checksums. Their sources are
-// 10.254.0.1 (wrong checksum) and 10.255.0.1 (malformed), which nothing else uses.
+// Packets that belong to no conversation: the needle, frames that lie about their lengths, wrong
+// checksums. Their sources are 10.254.0.1 (wrong checksum) and 10.255.0.1 (malformed), which
+// nothing else uses.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ class Oddities {
   void send_bad_checksum(std::int64_t now_ns);
 
  private:
+  void fill_payload(std::size_t count);
   // Ethernet, IP, TCP and some bytes, all right.
   void build_tcp(const Address& source, std::size_t payload_bytes);
   void build_udp(const Address& source, std::uint16_t destination_port, std::size_t payload_bytes);

@@ -80,8 +80,8 @@ Result<void> check(const Options& options) {
     return usage("the size is not stated once (one of --packets N and --bytes SIZE)");
   }
   if (generator.packets != 0 && generator.needle_packets > generator.packets) {
-    return usage("--needle-packets " + std::to_string(generator.needle_packets) + ": more than --packets " +
-                 std::to_string(generator.packets) + " (ask for fewer)");
+    return usage("--needle-packets " + std::to_string(generator.needle_packets) +
+                 ": more than --packets " + std::to_string(generator.packets) + " (ask for fewer)");
   }
   if (options.output == "-" && options.summary == "-") {
     return usage("--summary -: packets go to standard output already (name a file)");
@@ -104,7 +104,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
       options.writer.nanoseconds = true;
       continue;
     }
-    if (i + 1 == arguments.size()) return usage(std::string(name) + ": no value behind it (see --help)");
+    if (i + 1 == arguments.size())
+      return usage(std::string(name) + ": no value behind it (see --help)");
     WEIR_CHECK(apply(options, name, arguments[++i]));
   }
   WEIR_CHECK(check(options));
@@ -125,7 +126,8 @@ std::string help_text() {
       "  --nanoseconds       time stamps in nanoseconds, else microseconds\n"
       "  --snaplen N         bytes kept of each frame, default 262144\n"
       "  -w FILE|-           where the packets go\n"
-      "  --summary FILE|-    what was generated, and how many packets match some filters, as JSON\n\n"
+      "  --summary FILE|-    what was generated, and how many packets match some filters, as "
+      "JSON\n\n"
       "Mixes:\n";
   for (const Mix& mix : mixes()) {
     text += "  " + std::string(mix.name) + std::string(20 - mix.name.size(), ' ') +

@@ -49,7 +49,8 @@ struct Outside {
   Address destination;
 };
 Outside outside_of(const Flow& flow, Direction direction) noexcept {
-  if (flow.encapsulation == Encapsulation::Vxlan) {  // a mirror: both directions come from the source's interface
+  if (flow.encapsulation ==
+      Encapsulation::Vxlan) {  // a mirror: both directions come from the source's interface
     const std::uint32_t interface = flow.client.bytes[3] % 16u;
     return {ipv4(0xac1f1000 + (flow.tenant << 8) + 10 + interface), ipv4(0xac1f000a)};
   }
@@ -71,8 +72,10 @@ void push_tunnel(const Flow& flow, Direction direction, FrameBuffer& frame, std:
       push_udp(frame, ends, port, kPortVxlan, false);
       break;
     case Encapsulation::Geneve:
-      push_geneve(frame, {0x0a1b2c3d00000000u + flow.tenant, 0x4e5f6a7b00000000u + flow.tenant / 2,
-                          flow.outer_hash}, type);
+      push_geneve(frame,
+                  {0x0a1b2c3d00000000u + flow.tenant, 0x4e5f6a7b00000000u + flow.tenant / 2,
+                   flow.outer_hash},
+                  type);
       push_udp(frame, ends, port, kPortGeneve, false);
       break;
     default:
@@ -80,8 +83,10 @@ void push_tunnel(const Flow& flow, Direction direction, FrameBuffer& frame, std:
       protocol = kProtocolGre;
       break;
   }
-  push_ip(frame, ends, {.protocol = protocol, .hop_limit = 255,
-                        .identification = flow.identification[index_of(direction)]});
+  push_ip(frame, ends,
+          {.protocol = protocol,
+           .hop_limit = 255,
+           .identification = flow.identification[index_of(direction)]});
   push_ethernet(frame, mac_of(outside.source), mac_of(outside.destination), kEtherIpv4);
 }
 
@@ -124,8 +129,7 @@ void PacketAssembler::send_segment(Flow& flow, const SegmentToSend& segment, std
   std::size_t option_bytes = 0;
   if ((segment.flags & kTcpRst) == 0) {
     const std::uint32_t value = timestamp_now(flow, d, now_ns);
-    option_bytes =
-        write_options(flow, syn, value, flow.timestamp[index_of(opposite(d))], options);
+    option_bytes = write_options(flow, syn, value, flow.timestamp[index_of(opposite(d))], options);
     flow.timestamp[index_of(d)] = value;
   }
   const bool acknowledges = (segment.flags & kTcpAck) != 0;
@@ -164,8 +168,10 @@ void PacketAssembler::send_address_resolution(Flow& flow, bool reply, std::int64
   const Direction d = reply ? Direction::ToClient : Direction::ToServer;
   const Mac asker = mac_of(flow.client);
   const Mac asked = mac_of(flow.server);
-  const PacketFacts facts{.application = flow.application, .encapsulation = flow.encapsulation,
-                          .tenant = flow.tenant, .ipv6 = flow.client.v6};
+  const PacketFacts facts{.application = flow.application,
+                          .encapsulation = flow.encapsulation,
+                          .tenant = flow.tenant,
+                          .ipv6 = flow.client.v6};
   frame_.clear();
   if (!flow.client.v6) {
     if (reply) {
@@ -178,7 +184,8 @@ void PacketAssembler::send_address_resolution(Flow& flow, bool reply, std::int64
     }
     return;
   }
-  // RFC 4861: target, then the sender's link address as option; sent to the solicited-node group, answered directly.
+  // RFC 4861: target, then the sender's link address as option; sent to the solicited-node group,
+  // answered directly.
   std::ranges::copy(flow.server.view(), frame_.append(16));
   std::uint8_t* option = frame_.append(8);
   option[0] = reply ? 2 : 1;
@@ -204,12 +211,17 @@ void PacketAssembler::send_ip(Flow& flow, Direction d, std::uint8_t protocol, st
   if (frame_.size() + header_bytes > kLinkPayloadBytes) {
     return send_fragments(flow, d, protocol, now_ns);
   }
-  push_ip(frame_, ends, {.protocol = protocol, .hop_limit = hop_limit(d),
-                         .identification = flow.identification[index_of(d)]++});
+  push_ip(frame_, ends,
+          {.protocol = protocol,
+           .hop_limit = hop_limit(d),
+           .identification = flow.identification[index_of(d)]++});
   send_link(flow, d, frame_, ends.source.v6 ? kEtherIpv6 : kEtherIpv4, mac_of(ends.source),
             mac_of(ends.destination), now_ns,
-            {.application = flow.application, .encapsulation = flow.encapsulation,
-             .tenant = flow.tenant, .ipv6 = ends.source.v6, .retransmission = retransmission});
+            {.application = flow.application,
+             .encapsulation = flow.encapsulation,
+             .tenant = flow.tenant,
+             .ipv6 = ends.source.v6,
+             .retransmission = retransmission});
 }
 
 void PacketAssembler::send_fragments(Flow& flow, Direction d, std::uint8_t protocol,
@@ -238,8 +250,11 @@ void PacketAssembler::send_fragments(Flow& flow, Direction d, std::uint8_t proto
     push_ip(fragment_, ends, fields);
     send_link(flow, d, fragment_, v6 ? kEtherIpv6 : kEtherIpv4, mac_of(ends.source),
               mac_of(ends.destination), now_ns,
-              {.application = flow.application, .encapsulation = flow.encapsulation,
-               .tenant = flow.tenant, .ipv6 = v6, .fragment = true});
+              {.application = flow.application,
+               .encapsulation = flow.encapsulation,
+               .tenant = flow.tenant,
+               .ipv6 = v6,
+               .fragment = true});
   }
 }
 
@@ -247,7 +262,9 @@ void PacketAssembler::send_link(const Flow& flow, Direction direction, FrameBuff
                                 std::uint16_t type, const Mac& source, const Mac& destination,
                                 std::int64_t now_ns, PacketFacts facts) {
   switch (flow.encapsulation) {
-    case Encapsulation::None: push_ethernet(frame, source, destination, type); break;
+    case Encapsulation::None:
+      push_ethernet(frame, source, destination, type);
+      break;
     case Encapsulation::Vlan:
       push_vlan(frame, static_cast<std::uint16_t>(flow.tenant), type);
       push_ethernet(frame, source, destination, kEtherVlan);
@@ -257,9 +274,12 @@ void PacketAssembler::send_link(const Flow& flow, Direction direction, FrameBuff
       push_vlan(frame, static_cast<std::uint16_t>(3000 + flow.tenant % 4), kEtherVlan);
       push_ethernet(frame, source, destination, kEtherServiceVlan);
       break;
-    default: push_tunnel(flow, direction, frame, type, source, destination); break;
+    default:
+      push_tunnel(flow, direction, frame, type, source, destination);
+      break;
   }
-  // What arrives has been padded by the sender's card; what this side sends is captured before that.
+  // What arrives has been padded by the sender's card; what this side sends is captured before
+  // that.
   if (direction == Direction::ToClient && frame.size() < kLeastFrameBytes) {
     const std::size_t missing = kLeastFrameBytes - frame.size();
     std::memset(frame.append(missing), 0, missing);

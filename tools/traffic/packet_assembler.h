@@ -1,4 +1,5 @@
-// Turns one step of a flow into frames: payload, transport, network (in fragments if need be), tunnel or tags, link.
+// Turns one step of a flow into frames: payload, transport, network (in fragments if need be),
+// tunnel or tags, link.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +41,10 @@ class PacketAssembler {
   void send_ip(Flow& flow, Direction direction, std::uint8_t protocol, std::int64_t now_ns,
                bool retransmission = false);
   void send_fragments(Flow& flow, Direction direction, std::uint8_t protocol, std::int64_t now_ns);
-  // `frame` holds a network packet of `type`: puts the flow's encapsulation around it and records the frame.
+  // `frame` holds a network packet of `type`: puts the flow's encapsulation around it and records
+  // the frame.
   void send_link(const Flow& flow, Direction direction, FrameBuffer& frame, std::uint16_t type,
-                 const Mac& source, const Mac& destination, std::int64_t now_ns,
-                 PacketFacts facts);
+                 const Mac& source, const Mac& destination, std::int64_t now_ns, PacketFacts facts);
 
   Recorder* recorder_;
   FrameBuffer frame_;

@@ -1,5 +1,6 @@
-// Draws from the distributions that traffic follows, in integers only: libm differs between machines, and the same seed
-// must give the same file everywhere. Logarithms are linear between powers of two; that bends the curves by a few per cent.
+// Draws from the distributions that traffic follows, in integers only: libm differs between
+// machines, and the same seed must give the same file everywhere. Logarithms are linear between
+// powers of two; that bends the curves by a few per cent.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,8 @@ constexpr std::uint64_t draw_octaves_q16(Prng& prng) noexcept {
   return ((std::uint64_t{leading} + 1) << 16) - fraction;
 }
 
-// Exponential with this mean, below 2^40. The piecewise logarithm has mean 1.5 octaves, which scales it exactly.
+// Exponential with this mean, below 2^40. The piecewise logarithm has mean 1.5 octaves, which
+// scales it exactly.
 constexpr std::int64_t draw_exponential(Prng& prng, std::int64_t mean) noexcept {
   return mean * static_cast<std::int64_t>(draw_octaves_q16(prng)) * 2 / (3 * 65536);
 }
@@ -33,7 +35,8 @@ constexpr std::uint32_t draw_heavy_tailed(Prng& prng, std::uint32_t least,
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, most));
 }
 
-// A rank in [0, 2^bits - 1), uniform on a logarithmic scale (Zipf with exponent 1): rank 0 has a share of 1/bits.
+// A rank in [0, 2^bits - 1), uniform on a logarithmic scale (Zipf with exponent 1): rank 0 has a
+// share of 1/bits.
 constexpr std::uint32_t draw_rank(Prng& prng, unsigned bits) noexcept {
   const auto octave = static_cast<unsigned>(prng.below(bits));
   return static_cast<std::uint32_t>((1u << octave) - 1 + prng.below(1u << octave));

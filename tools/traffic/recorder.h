@@ -1,4 +1,5 @@
-// The end of the line: every finished frame is counted for the summary and written. Owns the count of what was produced.
+// The end of the line: every finished frame is counted for the summary and written. Owns the count
+// of what was produced.
 #pragma once
 
 #include <array>

@@ -27,10 +27,9 @@ Result<std::string> run(const Options& options) {
   generator.run();
   const std::uint64_t file_bytes = writer.file_bytes();
   WEIR_CHECK(writer.finish());
-  const SummaryFacts facts{options.generator,       recorder.totals(),
-                           recorder.truth(),        file_bytes,
-                           generator.places(),      generator.flows_begun(),
-                           generator.flows_ended()};
+  const SummaryFacts facts{
+      options.generator,  recorder.totals(),       recorder.truth(),       file_bytes,
+      generator.places(), generator.flows_begun(), generator.flows_ended()};
   if (!options.summary.empty()) WEIR_CHECK(write_text(options.summary, summary_json(facts)));
   return summary_line(facts);
 }

@@ -1,4 +1,5 @@
-// Tunnel headers in front of an inner frame or packet. The caller adds UDP, IP and Ethernet of the outside.
+// Tunnel headers in front of an inner frame or packet. The caller adds UDP, IP and Ethernet of the
+// outside.
 #pragma once
 
 #include <cstdint>

@@ -24,8 +24,9 @@ int capture(const CaptureOptions& options) {
   const SystemClock clock;
   security::InProcessPrivileges privileges;
   auto source = interface::AfPacketSource::open(
-      {.interface = options.interface, .snaplen = options.snaplen == 0 ? kPacketBytesMax : options.snaplen}, privileges,
-      clock);
+      {.interface = options.interface,
+       .snaplen = options.snaplen == 0 ? kPacketBytesMax : options.snaplen},
+      privileges, clock);
   if (!source) return fail_session(session, "afpacket", std::move(source).error(), *stats);
   return run_session(session, **source, *signals, *stats, clock);
 }

@@ -13,10 +13,12 @@ namespace {
 Result<void> check_output(const ReadOptions& options) {
   struct stat output {};
   const std::string& path = options.pipeline.write_path;
-  if (path.empty() || path == "-" || ::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode)) return ok();
+  if (path.empty() || path == "-" || ::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode))
+    return ok();
   for (const std::string& file : options.files) {
     struct stat input {};
-    if (::stat(file.c_str(), &input) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino) {
+    if (::stat(file.c_str(), &input) == 0 && input.st_dev == output.st_dev &&
+        input.st_ino == output.st_ino) {
       return Error{.code = ErrorCode::Usage,
                    .context = "-w " + path + ": is also an input (write to another file)"};
     }
@@ -33,7 +35,8 @@ std::string joined(const std::vector<std::string>& files) {
 }  // namespace
 
 int read(const ReadOptions& options) {
-  const SessionOptions session{.command = "read", .source_name = joined(options.files), .pipeline = options.pipeline};
+  const SessionOptions session{
+      .command = "read", .source_name = joined(options.files), .pipeline = options.pipeline};
   auto stats = StatsFile::open(options.pipeline.stats_path);
   if (!stats) return report_error(stats.error());
   auto signals = Signals::open();
@@ -45,6 +48,9 @@ int read(const ReadOptions& options) {
   const SystemClock clock;
   auto source = interface::CaptureFileSource::open(options.files);
   if (!source) return fail_session(session, "file", std::move(source).error(), *stats);
+  // A pipe is not waited for: what its packets come from is seen, and the filter tried, when they
+  // come.
+  (*source)->look_ahead(Duration(0));
   return run_session(session, **source, *signals, *stats, clock);
 }
 

@@ -21,7 +21,7 @@ enum class BlockType : std::uint32_t {
 
 inline constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 inline constexpr std::uint32_t kBlockOverheadBytes = 12;  // type, total length, total length again
-inline constexpr std::uint32_t kSectionHeaderFixedBytes = 16;         // body before the options
+inline constexpr std::uint32_t kSectionHeaderFixedBytes = 16;  // body before the options
 inline constexpr std::uint32_t kInterfaceDescriptionFixedBytes = 8;
 inline constexpr std::uint32_t kEnhancedPacketFixedBytes = 20;
 inline constexpr std::uint32_t kObsoletePacketFixedBytes = 20;

@@ -12,12 +12,15 @@ constexpr std::uint16_t kNameRecordEnd = 0;
 constexpr std::size_t kSecretsFixedBytes = 8;
 constexpr std::size_t kCustomFixedBytes = 4;
 
-// Section 4.2 counts if_fcslen in bits, Wireshark writes bytes. No check sequence has 16 bytes, none under 16 bits.
+// Section 4.2 counts if_fcslen in bits, Wireshark writes bytes. No check sequence has 16 bytes,
+// none under 16 bits.
 std::uint8_t fcs_bytes_of(std::uint8_t if_fcslen) noexcept {
   return if_fcslen >= 16 ? static_cast<std::uint8_t>(if_fcslen / 8) : if_fcslen;
 }
 
-void append(std::vector<std::uint8_t>& to, Bytes bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+void append(std::vector<std::uint8_t>& to, Bytes bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
 
 // A timestamp of two 32-bit halves, the high one first, from ticks to nanoseconds.
 void rescale(std::uint8_t* at, ByteOrder order, const TimeScale& scale) noexcept {
@@ -28,9 +31,10 @@ void rescale(std::uint8_t* at, ByteOrder order, const TimeScale& scale) noexcept
   store_le(at + 4, static_cast<std::uint32_t>(ns));
 }
 
-// Options at the end of a side block. Broken ones spoil the block: it is only an accessory, better none than a wrong one.
-std::optional<std::size_t> finish(std::span<std::uint8_t> body, std::size_t fixed_bytes, ByteOrder order,
-                                  BlockType type) noexcept {
+// Options at the end of a side block. Broken ones spoil the block: it is only an accessory, better
+// none than a wrong one.
+std::optional<std::size_t> finish(std::span<std::uint8_t> body, std::size_t fixed_bytes,
+                                  ByteOrder order, BlockType type) noexcept {
   const NormalisedOptions options = normalise_options(body.subspan(fixed_bytes), order, type);
   if (!options.well_formed) return std::nullopt;
   return fixed_bytes + options.bytes;
@@ -52,7 +56,8 @@ std::optional<SectionHeader> decode_section_header(
   return header;
 }
 
-std::optional<InterfaceDescription> decode_interface_description(std::span<std::uint8_t> body, ByteOrder order) {
+std::optional<InterfaceDescription> decode_interface_description(std::span<std::uint8_t> body,
+                                                                 ByteOrder order) {
   if (body.size() < kInterfaceDescriptionFixedBytes) return std::nullopt;
   InterfaceDescription found;
   found.interface.link_type = LinkType{load<std::uint16_t>(body.data(), order)};
@@ -97,24 +102,28 @@ std::uint32_t statistics_interface(std::span<const std::uint8_t> body, ByteOrder
   return load<std::uint32_t>(body.data(), order);
 }
 
-std::optional<std::size_t> normalise_interface_statistics(std::span<std::uint8_t> body, ByteOrder order,
-                                                          InterfaceId interface, const TimeScale& scale) noexcept {
+std::optional<std::size_t> normalise_interface_statistics(std::span<std::uint8_t> body,
+                                                          ByteOrder order, InterfaceId interface,
+                                                          const TimeScale& scale) noexcept {
   if (body.size() < kInterfaceStatisticsFixedBytes) return std::nullopt;
   store_le(body.data(), interface.index);
   rescale(body.data() + 4, order, scale);
-  const auto length = finish(body, kInterfaceStatisticsFixedBytes, order, BlockType::InterfaceStatistics);
+  const auto length =
+      finish(body, kInterfaceStatisticsFixedBytes, order, BlockType::InterfaceStatistics);
   if (!length) return std::nullopt;
   std::size_t at = kInterfaceStatisticsFixedBytes;
   OptionCursor cursor(Bytes(body).subspan(at, *length - at));
   while (const auto entry = cursor.next()) {
     const bool is_time = entry->code == option::kIsbStarttime || entry->code == option::kIsbEndtime;
-    if (is_time && entry->value.size() == 8) rescale(body.data() + at + 4, ByteOrder::Little, scale);
+    if (is_time && entry->value.size() == 8)
+      rescale(body.data() + at + 4, ByteOrder::Little, scale);
     at += entry->whole.size();
   }
   return length;
 }
 
-std::optional<std::size_t> normalise_name_resolution(std::span<std::uint8_t> body, ByteOrder order) noexcept {
+std::optional<std::size_t> normalise_name_resolution(std::span<std::uint8_t> body,
+                                                     ByteOrder order) noexcept {
   std::size_t at = 0;
   while (body.size() - at >= kNameRecordHeaderBytes) {
     std::uint8_t* const header = body.data() + at;
@@ -130,17 +139,20 @@ std::optional<std::size_t> normalise_name_resolution(std::span<std::uint8_t> bod
   return std::nullopt;  // no end record: where options would begin is unknown
 }
 
-std::optional<std::size_t> normalise_decryption_secrets(std::span<std::uint8_t> body, ByteOrder order) noexcept {
+std::optional<std::size_t> normalise_decryption_secrets(std::span<std::uint8_t> body,
+                                                        ByteOrder order) noexcept {
   if (body.size() < kSecretsFixedBytes) return std::nullopt;
   const auto type = load<std::uint32_t>(body.data(), order);
   const auto length = load<std::uint32_t>(body.data() + 4, order);
   if (body.size() - kSecretsFixedBytes < align_up(length, 4)) return std::nullopt;
   store_le(body.data(), type);
   store_le(body.data() + 4, length);
-  return finish(body, kSecretsFixedBytes + align_up(length, 4), order, BlockType::DecryptionSecrets);
+  return finish(body, kSecretsFixedBytes + align_up(length, 4), order,
+                BlockType::DecryptionSecrets);
 }
 
-std::optional<std::size_t> normalise_custom(std::span<std::uint8_t> body, ByteOrder order) noexcept {
+std::optional<std::size_t> normalise_custom(std::span<std::uint8_t> body,
+                                            ByteOrder order) noexcept {
   if (body.size() < kCustomFixedBytes) return std::nullopt;
   store_le(body.data(), load<std::uint32_t>(body.data(), order));
   return body.size();

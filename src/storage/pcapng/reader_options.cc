@@ -77,7 +77,8 @@ void turn(std::uint8_t* at) noexcept {
   store_be<T>(at, unchecked_load<T>(at));
 }
 
-// Big-endian value to little-endian. A value of a length that its layout does not have stays as it is.
+// Big-endian value to little-endian. A value of a length that its layout does not have stays as it
+// is.
 void turn_value(std::span<std::uint8_t> value, Layout layout) noexcept {
   switch (layout) {
     case Layout::Opaque:
@@ -99,14 +100,16 @@ void turn_value(std::span<std::uint8_t> value, Layout layout) noexcept {
       break;
     case Layout::Verdict:
       // Types 1 and 2: the return value of an eBPF program at TC or XDP.
-      if (value.size() == 9 && (value[0] == 1 || value[0] == 2)) turn<std::uint64_t>(value.data() + 1);
+      if (value.size() == 9 && (value[0] == 1 || value[0] == 2))
+        turn<std::uint64_t>(value.data() + 1);
       break;
   }
 }
 
 }  // namespace
 
-NormalisedOptions normalise_options(std::span<std::uint8_t> area, ByteOrder order, BlockType block) noexcept {
+NormalisedOptions normalise_options(std::span<std::uint8_t> area, ByteOrder order,
+                                    BlockType block) noexcept {
   std::size_t at = 0;
   while (area.size() - at >= kOptionHeaderBytes) {
     std::uint8_t* const header = area.data() + at;
@@ -130,7 +133,8 @@ std::optional<Option> OptionCursor::next() noexcept {
   const std::size_t length = load_le16(rest_.data() + 2);
   const std::size_t whole = kOptionHeaderBytes + align_up(length, 4);
   if (rest_.size() < whole) return std::nullopt;
-  const Option found{load_le16(rest_.data()), rest_.subspan(kOptionHeaderBytes, length), rest_.first(whole)};
+  const Option found{load_le16(rest_.data()), rest_.subspan(kOptionHeaderBytes, length),
+                     rest_.first(whole)};
   rest_ = rest_.subspan(whole);
   return found;
 }

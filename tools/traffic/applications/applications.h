@@ -18,8 +18,9 @@ enum class Transport : std::uint8_t {
   AddressResolution,  // ARP, or neighbour discovery for IPv6
 };
 
-// Message number `index` of a flow: writes its head and describes the rest; nothing when the conversation is over. A pure
-// function of the flow's seed, addresses and the index, because a segment that is sent again asks again.
+// Message number `index` of a flow: writes its head and describes the rest; nothing when the
+// conversation is over. A pure function of the flow's seed, addresses and the index, because a
+// segment that is sent again asks again.
 using Script = std::optional<Message> (*)(const Flow& flow, std::uint32_t index, HeadBuffer& head);
 
 struct Application {

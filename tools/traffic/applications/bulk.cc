@@ -1,4 +1,5 @@
-// Elephants: one request line, then incompressible data from the server for as long as the draw says.
+// Elephants: one request line, then incompressible data from the server for as long as the draw
+// says.
 #include "applications/applications.h"
 #include "random_draws.h"
 

@@ -1,4 +1,5 @@
-// DHCP through a relay agent (RFC 2131): discover, offer, request, acknowledge, unicast between relay and server.
+// DHCP through a relay agent (RFC 2131): discover, offer, request, acknowledge, unicast between
+// relay and server.
 #include "applications/applications.h"
 #include "random_draws.h"
 

@@ -1,5 +1,5 @@
-// DNS over UDP (RFC 1035, EDNS RFC 6891): addresses, texts, names that do not exist, and now and then an answer so large
-// that IP fragments it.
+// DNS over UDP (RFC 1035, EDNS RFC 6891): addresses, texts, names that do not exist, and now and
+// then an answer so large that IP fragments it.
 #include <array>
 #include <string_view>
 
@@ -9,8 +9,8 @@
 namespace weir::traffic {
 namespace {
 
-constexpr std::array<std::string_view, 8> kLabels = {"www", "api", "mail", "cdn",
-                                                     "static", "login", "db", "metrics"};
+constexpr std::array<std::string_view, 8> kLabels = {"www",    "api",   "mail", "cdn",
+                                                     "static", "login", "db",   "metrics"};
 constexpr std::array<std::string_view, 3> kDomains = {"com", "net", "org"};
 
 struct Question {

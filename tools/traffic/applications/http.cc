@@ -1,4 +1,5 @@
-// HTTP/1.1 over one kept-alive connection (RFC 9112): requests with headers, responses with a compressed body.
+// HTTP/1.1 over one kept-alive connection (RFC 9112): requests with headers, responses with a
+// compressed body.
 #include <array>
 #include <string_view>
 
@@ -9,7 +10,7 @@ namespace weir::traffic {
 namespace {
 
 constexpr std::array<std::string_view, 8> kPaths = {
-    "/",          "/index.html",      "/static/app.js", "/api/v1/items?page=",
+    "/",          "/index.html",      "/static/app.js",  "/api/v1/items?page=",
     "/api/login", "/images/logo.png", "/style/main.css", "/search?q=capture&n="};
 constexpr std::array<std::string_view, 4> kHosts = {"www.example.com", "api.example.net",
                                                     "static.example.org", "shop.example.com"};

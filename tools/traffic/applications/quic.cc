@@ -1,4 +1,5 @@
-// QUIC version 1 on UDP 443 (RFC 9000): padded Initial packets, a handshake packet, then short headers; contents opaque.
+// QUIC version 1 on UDP 443 (RFC 9000): padded Initial packets, a handshake packet, then short
+// headers; contents opaque.
 #include "applications/applications.h"
 #include "random_draws.h"
 
@@ -39,9 +40,9 @@ std::optional<Message> quic_message(const Flow& flow, std::uint32_t index, HeadB
   Prng ids = choices(flow, 2);
   const std::uint64_t client_id = ids.next();
   head.u8(static_cast<std::uint8_t>(0x40 | prng.below(64))).u64(to_server ? ids.next() : client_id);
-  const std::uint32_t bytes = to_server             ? draw_between(prng, 22, 60)
+  const std::uint32_t bytes = to_server           ? draw_between(prng, 22, 60)
                               : prng.chance(1, 5) ? 1241
-                                                    : draw_between(prng, 22, 400);
+                                                  : draw_between(prng, 22, 400);
   return Message{to_server ? Direction::ToServer : Direction::ToClient, bytes,
                  draw_exponential(prng, 15'000'000)};
 }

@@ -1,4 +1,5 @@
-// The Redis protocol (RESP2): small requests and small answers at a high rate, as inside any data centre.
+// The Redis protocol (RESP2): small requests and small answers at a high rate, as inside any data
+// centre.
 #include "applications/applications.h"
 #include "random_draws.h"
 
@@ -19,7 +20,8 @@ std::optional<Message> redis_message(const Flow& flow, std::uint32_t index, Head
   }
   const std::uint32_t value = draw_heavy_tailed(prng, 16, 900);
   head.text("$").decimal(value).text("\r\n");
-  for (std::uint32_t i = 0; i < value; ++i) head.u8(static_cast<std::uint8_t>('a' + prng.below(26)));
+  for (std::uint32_t i = 0; i < value; ++i)
+    head.u8(static_cast<std::uint8_t>('a' + prng.below(26)));
   head.text("\r\n");
   return Message{Direction::ToClient, 0, think};
 }

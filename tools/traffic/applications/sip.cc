@@ -11,7 +11,8 @@ namespace {
 void write_common(const Flow& flow, HeadBuffer& head, std::uint32_t sequence,
                   std::string_view method) {
   head.text("Via: SIP/2.0/UDP ").dotted(flow.client).text(":5060;branch=z9hG4bK");
-  head.hex(flow.seed + sequence, 12).text("\r\nMax-Forwards: 70\r\nFrom: <sip:caller@example.com>;tag=");
+  head.hex(flow.seed + sequence, 12)
+      .text("\r\nMax-Forwards: 70\r\nFrom: <sip:caller@example.com>;tag=");
   head.hex(flow.seed >> 7, 8).text("\r\nTo: <sip:callee@example.net>\r\nCall-ID: ");
   head.hex(flow.seed, 16).text("@example.com\r\nCSeq: ").decimal(sequence).text(" ");
   head.text(method).text("\r\n");

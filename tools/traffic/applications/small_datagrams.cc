@@ -1,4 +1,5 @@
-// Protocols of one fixed datagram shape: NTP (RFC 5905), RTP with G.711 audio (RFC 3550, 3551), and echo data.
+// Protocols of one fixed datagram shape: NTP (RFC 5905), RTP with G.711 audio (RFC 3550, 3551), and
+// echo data.
 #include "applications/applications.h"
 #include "random_draws.h"
 
@@ -35,7 +36,9 @@ std::optional<Message> echo_message(const Flow& flow, std::uint32_t index, HeadB
   head.u64(flow.seed);  // where ping puts its time of sending
   for (std::uint8_t value = 0x10; value < 0x40; ++value) head.u8(value);
   return Message{reply ? Direction::ToClient : Direction::ToServer, 0,
-                 reply ? 50'000 : index == 0 ? 0 : 1'000'000'000};
+                 reply        ? 50'000
+                 : index == 0 ? 0
+                              : 1'000'000'000};
 }
 
 }  // namespace weir::traffic

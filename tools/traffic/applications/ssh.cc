@@ -1,4 +1,5 @@
-// SSH (RFC 4253): banners, key exchange in clear, then a terminal session of many small encrypted packets.
+// SSH (RFC 4253): banners, key exchange in clear, then a terminal session of many small encrypted
+// packets.
 #include <array>
 #include <string_view>
 
@@ -20,7 +21,8 @@ constexpr std::array<std::string_view, 10> kNameLists = {
     "",
     ""};
 
-// A binary packet in clear: length, padding length, payload written by `payload`, padding to a multiple of eight.
+// A binary packet in clear: length, padding length, payload written by `payload`, padding to a
+// multiple of eight.
 template <typename Payload>
 void clear_packet(HeadBuffer& head, Prng& prng, Payload payload) {
   const std::size_t begin = head.size();
@@ -52,10 +54,13 @@ std::optional<Message> ssh_message(const Flow& flow, std::uint32_t index, HeadBu
   Prng prng = choices(flow, 16 + index);
   const Direction turn = index % 2 == 0 ? Direction::ToServer : Direction::ToClient;
   switch (index) {
-    case 0: return head.text("SSH-2.0-OpenSSH_9.6\r\n"), Message{turn, 0, 0};
-    case 1: return head.text("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), Message{turn, 0, 3'000'000};
+    case 0:
+      return head.text("SSH-2.0-OpenSSH_9.6\r\n"), Message{turn, 0, 0};
+    case 1:
+      return head.text("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), Message{turn, 0, 3'000'000};
     case 2:
-    case 3: return key_exchange_init(head, prng), Message{turn, 0, 1'000'000};
+    case 3:
+      return key_exchange_init(head, prng), Message{turn, 0, 1'000'000};
     case 4:  // ECDH init
       clear_packet(head, prng, [&] { head.u8(30).u32(32).random(prng, 32); });
       return Message{turn, 0, 2'000'000};
@@ -69,7 +74,8 @@ std::optional<Message> ssh_message(const Flow& flow, std::uint32_t index, HeadBu
     case 6:
       clear_packet(head, prng, [&] { head.u8(21); });
       return Message{turn, 44, 1'000'000};
-    default: break;
+    default:
+      break;
   }
   if (index >= 7 + 2 * keystrokes) return std::nullopt;
   if (turn == Direction::ToServer) return Message{turn, 36, draw_exponential(prng, 180'000'000)};

@@ -10,10 +10,8 @@ namespace weir::traffic {
 std::optional<Message> syslog_message(const Flow& flow, std::uint32_t index, HeadBuffer& head) {
   static constexpr std::array<std::string_view, 5> kTexts = {
       "Accepted publickey for deploy from 192.0.2.14 port 50122 ssh2",
-      "connection closed by peer after 30 s idle",
-      "request served in 12 ms, status 200",
-      "cache refreshed, 4096 entries, 17 evicted",
-      "disk usage of /var is 71 per cent"};
+      "connection closed by peer after 30 s idle", "request served in 12 ms, status 200",
+      "cache refreshed, 4096 entries, 17 evicted", "disk usage of /var is 71 per cent"};
   Prng constant = choices(flow, 1);
   if (index >= draw_heavy_tailed(constant, 2, 60)) return std::nullopt;
   Prng prng = choices(flow, 16 + index);

@@ -8,9 +8,9 @@
 namespace weir::traffic {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {
-    "www.example.com", "api.example.net", "cdn.example.org",
-    "login.example.com", "telemetry.example.net", "mail.example.org"};
+constexpr std::array<std::string_view, 6> kNames = {"www.example.com",       "api.example.net",
+                                                    "cdn.example.org",       "login.example.com",
+                                                    "telemetry.example.net", "mail.example.org"};
 
 constexpr std::uint8_t kChangeCipherSpec = 20;
 constexpr std::uint8_t kHandshake = 22;
@@ -30,20 +30,20 @@ Message client_hello(const Flow& flow, HeadBuffer& head) {
   const std::string_view name = kNames[prng.below(kNames.size())];
   head.u8(kHandshake).u16(0x0301).u16(0);  // lengths are patched below
   head.u8(1).u8(0).u16(0).u16(0x0303).random(prng, 32);
-  head.u8(32).random(prng, 32);                                       // session
-  head.u16(8).u16(0x1301).u16(0x1302).u16(0x1303).u16(0xc02f);        // suites
-  head.u8(1).u8(0);                                                   // no compression
+  head.u8(32).random(prng, 32);                                 // session
+  head.u16(8).u16(0x1301).u16(0x1302).u16(0x1303).u16(0xc02f);  // suites
+  head.u8(1).u8(0);                                             // no compression
   const std::size_t extensions = head.size();
   head.u16(0);
   const auto name_bytes = static_cast<std::uint16_t>(name.size());
-  head.u16(0).u16(static_cast<std::uint16_t>(name_bytes + 5));        // server_name
+  head.u16(0).u16(static_cast<std::uint16_t>(name_bytes + 5));  // server_name
   head.u16(static_cast<std::uint16_t>(name_bytes + 3)).u8(0).u16(name_bytes).text(name);
-  head.u16(10).u16(6).u16(4).u16(29).u16(23);                         // groups
-  head.u16(13).u16(8).u16(6).u16(0x0403).u16(0x0804).u16(0x0401);     // signatures
+  head.u16(10).u16(6).u16(4).u16(29).u16(23);                      // groups
+  head.u16(13).u16(8).u16(6).u16(0x0403).u16(0x0804).u16(0x0401);  // signatures
   head.u16(16).u16(14).u16(12).u8(2).text("h2").u8(8).text("http/1.1");
-  head.u16(43).u16(3).u8(2).u16(0x0304);                              // versions
-  head.u16(51).u16(38).u16(36).u16(29).u16(32).random(prng, 32);      // key share
-  if (prng.chance(3, 4)) {                                            // padding, as browsers do
+  head.u16(43).u16(3).u8(2).u16(0x0304);                          // versions
+  head.u16(51).u16(38).u16(36).u16(29).u16(32).random(prng, 32);  // key share
+  if (prng.chance(3, 4)) {                                        // padding, as browsers do
     const auto padding = static_cast<std::uint16_t>(517 - head.size() - 4);
     head.u16(21).u16(padding).zeros(padding);
   }
@@ -64,7 +64,8 @@ Message server_hello(const Flow& flow, HeadBuffer& head) {
   head.patch_length16(7);
   record_header(head, kChangeCipherSpec, 1);
   head.u8(1);
-  // Encrypted extensions, certificate chain, finished: one record; short when the session is resumed.
+  // Encrypted extensions, certificate chain, finished: one record; short when the session is
+  // resumed.
   const std::uint32_t bytes = prng.chance(1, 2) ? 100 : draw_between(prng, 1800, 4200);
   return opaque(Direction::ToClient, bytes, draw_exponential(prng, 2'000'000), head);
 }

@@ -1,0 +1,26 @@
+// Opens the pcapng sink that fits a path: standard output, a regular file, or whatever else takes
+// bytes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "output/sink.h"
+#include "storage/pcapng/writer.h"
+
+namespace weir::output {
+
+struct PcapngOptions {
+  std::string path;  // "-" is standard output
+  storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
+  bool direct = true;    // O_DIRECT where the file system has it
+  bool io_uring = true;  // where the kernel has it, with O_DIRECT
+};
+
+// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-",
+// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: NotFound, Permission, Exists
+// (a directory), NoSpace, Resource, Io.
+Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
+
+}  // namespace weir::output

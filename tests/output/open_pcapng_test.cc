@@ -1,0 +1,83 @@
+// Which sink a path gets, and what is said when it gets none.
+#include "output/open_pcapng.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "output/pcapng_file.h"
+#include "output/pcapng_pipe.h"
+#include "output_fixture.h"
+#include "support/temp_dir.h"
+
+namespace weir::output {
+namespace {
+
+TEST(OpenPcapng, ARegularFileIsCreatedOrEmptied) {
+  const test::TempDir dir;
+  const std::string path = dir.file("out.pcapng");
+  std::ofstream(path) << std::string(100'000, 'x');
+  auto sink = open_pcapng({.path = path});
+  ASSERT_TRUE(sink);
+  EXPECT_NE(dynamic_cast<PcapngFile*>(sink->get()), nullptr);
+  EXPECT_EQ((*sink)->path(), path);
+  EXPECT_EQ((*sink)->kind(), "pcapng");
+  ASSERT_TRUE((*sink)->close());
+  EXPECT_EQ(test::walk_pcapng_file(path).error, "");
+  EXPECT_EQ(std::filesystem::file_size(path), (*sink)->statistics().written_bytes.value());
+}
+
+TEST(OpenPcapng, DevicesAndFifosAreWrittenAsPipes) {
+  auto null = open_pcapng({.path = "/dev/null"});
+  ASSERT_TRUE(null);
+  EXPECT_NE(dynamic_cast<PcapngPipe*>(null->get()), nullptr);
+  EXPECT_TRUE((*null)->close());
+
+  const test::TempDir dir;
+  const std::string path = dir.file("fifo");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  test::WalkedFile received;
+  std::thread reader([&] { received = test::walk_pcapng_file(path); });
+  auto fifo = open_pcapng({.path = path});
+  ASSERT_TRUE(fifo);
+  InterfaceTable interfaces;
+  interfaces.add({});
+  TestBatch batch;
+  batch.add("through a fifo", 1);
+  ASSERT_TRUE((*fifo)->reserve());
+  (*fifo)->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+  EXPECT_TRUE((*fifo)->close());
+  reader.join();
+  ASSERT_EQ(received.error, "");
+  EXPECT_EQ(received.packets.at(0).data, "through a fifo");
+}
+
+TEST(OpenPcapng, StandardOutputStaysOpenForTheProcess) {
+  auto sink = open_pcapng({.path = "-"});
+  ASSERT_TRUE(sink);
+  EXPECT_EQ((*sink)->path(), "-");
+  sink->reset();
+  EXPECT_GE(fcntl(STDOUT_FILENO, F_GETFD), 0);
+}
+
+TEST(OpenPcapng, SaysWhyAPathCannotBeWritten) {
+  const test::TempDir dir;
+  auto directory = open_pcapng({.path = dir.path().string()});
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::Exists);
+  EXPECT_NE(directory.error().context.find("name a file in it"), std::string::npos);
+  auto missing = open_pcapng({.path = dir.file("no/out.pcapng")});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::NotFound);
+  auto empty = open_pcapng({.path = ""});
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, ErrorCode::NotFound);
+}
+
+}  // namespace
+}  // namespace weir::output
