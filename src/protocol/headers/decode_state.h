@@ -7,7 +7,8 @@
 // follows. It knows no other decoder: decoder_table.cc does.
 //
 // Invariants: position <= limit <= declared; all three count bytes from the start of the frame;
-// nothing at or after `limit` is ever read.
+// nothing at or after `limit` is ever read. Sums don't overflow: a frame has at most 2^18 bytes,
+// and no length field says more.
 #pragma once
 
 #include <algorithm>
@@ -109,13 +110,17 @@ struct DecodeState {
 
   // What follows is at most `bytes` long; more readable bytes are padding.
   void end_after(std::uint32_t bytes) noexcept {
-    declared = std::min(declared, position + std::min(bytes, declared - position));
+    declared = std::min(declared, position + bytes);
     limit = std::min(limit, declared);
   }
   // The same for a length field that must not reach beyond the packet around it.
   void end_after(std::uint32_t bytes, MalformedReason when_beyond) noexcept {
-    if (bytes > declared - position && !in_fragment) note(when_beyond);
-    end_after(bytes);
+    if (position + bytes > declared) [[unlikely]] {
+      if (!in_fragment) note(when_beyond);
+      return;
+    }
+    declared = position + bytes;
+    limit = std::min(limit, declared);
   }
 
   // The frame or IP packet that begins at `start` has been taken: it is what a tunnel carries if a

@@ -80,8 +80,8 @@ constexpr Row kRows[] = {
     {Space::IpProtocol, 0, decode_ipv6_extension<LayerType::Ipv6HopByHop>},
     {Space::IpProtocol, 1, decode_icmp},
     {Space::IpProtocol, 4, decode_ipv4_in_ip},
-    {Space::IpProtocol, 6, decode_tcp},
-    {Space::IpProtocol, 17, decode_udp},
+    {Space::IpProtocol, kIpProtocolTcp, decode_tcp},
+    {Space::IpProtocol, kIpProtocolUdp, decode_udp},
     {Space::IpProtocol, 41, decode_ipv6_in_ip},
     {Space::IpProtocol, 43, decode_ipv6_extension<LayerType::Ipv6Routing>},
     {Space::IpProtocol, 44, decode_ipv6_fragment},
@@ -95,12 +95,12 @@ constexpr Row kRows[] = {
     {Space::IpProtocol, 139, decode_ipv6_extension<LayerType::Ipv6Hip>},
     {Space::IpProtocol, 140, decode_ipv6_extension<LayerType::Ipv6Shim6>},
 
-    {Space::UdpDestination, 2152, decode_gtp_u},
-    {Space::UdpDestination, 3544, decode_teredo},
-    {Space::UdpDestination, 4789, decode_vxlan},
-    {Space::UdpDestination, 6081, decode_geneve},
-    {Space::UdpDestination, 8472, decode_vxlan},  // Linux before the port was assigned
-    {Space::UdpSource, 3544, decode_teredo},      // a server or relay answers from it
+    {Space::UdpDestination, kGtpUPort, decode_gtp_u},
+    {Space::UdpDestination, kTeredoPort, decode_teredo},
+    {Space::UdpDestination, kVxlanPort, decode_vxlan},
+    {Space::UdpDestination, kGenevePort, decode_geneve},
+    {Space::UdpDestination, kVxlanOldPort, decode_vxlan},
+    {Space::UdpSource, kTeredoPort, decode_teredo},  // a server or relay answers from it
 };
 
 static_assert(std::ranges::all_of(kRows, [](const Row& row) {

@@ -3,15 +3,16 @@
 #pragma once
 
 #include "protocol/headers/decode_state.h"
+#include "protocol/headers/udp_tunnels.h"
 
 namespace weir::protocol {
 
 // Whether a UDP port may have a row in the table: false for all but a few, and without a look into
 // it.
 [[nodiscard]] constexpr bool may_be_tunnel_port(std::uint16_t port) noexcept {
-  constexpr std::uint64_t kPortsModulo64 = 1ull << (2152 % 64) | 1ull << (3544 % 64) |
-                                           1ull << (4789 % 64) | 1ull << (6081 % 64) |
-                                           1ull << (8472 % 64);
+  constexpr std::uint64_t kPortsModulo64 = 1ull << (kGtpUPort % 64) | 1ull << (kTeredoPort % 64) |
+                                           1ull << (kVxlanPort % 64) | 1ull << (kGenevePort % 64) |
+                                           1ull << (kVxlanOldPort % 64);
   return ((kPortsModulo64 >> (port % 64)) & 1) != 0;
 }
 

@@ -30,6 +30,8 @@ constexpr std::uint64_t mix(std::uint64_t v) noexcept {
   return v ^ (v >> 31);
 }
 
+// Mixed to the end before the two are added: after one round less, pairs of neighbouring addresses
+// have equal sums.
 inline std::uint64_t hash_endpoint(const IpAddress& address, std::uint16_t port,
                                    std::uint64_t seed) noexcept {
   constexpr std::uint64_t kOdd1 = 0x9e3779b97f4a7c15;
@@ -41,12 +43,17 @@ inline std::uint64_t hash_endpoint(const IpAddress& address, std::uint16_t port,
   return mix((network ^ seed) * kOdd1 + port * kOdd2 + host);
 }
 
+// Most packets have no gateway load balancer, and then the branch is never taken.
 inline std::uint64_t hash_tenant(const TenantIdentity& tenant) noexcept {
   constexpr std::uint64_t kOdd3 = 0xa0761d6478bd642f;
   constexpr std::uint64_t kOdd4 = 0xe7037ed1a0b428db;
   const std::uint64_t labels =
       (std::uint64_t{tenant.vni} << 32) | (std::uint64_t{tenant.vlan} << 16) | tenant.inner_vlan;
-  return labels * kOdd3 + mix(tenant.gwlb_endpoint * kOdd4 + tenant.gwlb_attachment);
+  std::uint64_t hash = labels * kOdd3;
+  if ((tenant.gwlb_endpoint | tenant.gwlb_attachment) != 0) [[unlikely]] {
+    hash += mix(tenant.gwlb_endpoint * kOdd4 + tenant.gwlb_attachment);
+  }
+  return hash;
 }
 
 }  // namespace detail

@@ -6,26 +6,33 @@
 #include "protocol/headers/ipv4.h"
 #include "protocol/headers/ipv6.h"
 #include "protocol/headers/transport.h"
+#include "protocol/headers/udp_tunnels.h"
 #include "protocol/headers/vlan.h"
 
 namespace weir::protocol {
 namespace {
 
 // The way of most packets, through the same decoders as all others but without the table: Ethernet,
-// perhaps one tag, IP, TCP or UDP. Stops where it is another way.
+// perhaps one tag, IP, TCP or UDP, and the same again inside VXLAN, as mirrored traffic arrives.
+// Stops where it is another way.
 [[gnu::always_inline]] inline Next decode_usual_layers(DecodeState& state) noexcept {
-  Next next = decode_ethernet(state);
-  if (next.is(Space::EtherType, kEtherTypeVlan)) next = decode_vlan(state);
-  if (next.is(Space::EtherType, kEtherTypeIpv4)) {
-    next = decode_ipv4(state);
-  } else if (next.is(Space::EtherType, kEtherTypeIpv6)) {
-    next = decode_ipv6(state);
-  } else {
-    return next;
+  for (;;) {
+    Next next = decode_ethernet(state);
+    if (next.is(Space::EtherType, kEtherTypeVlan)) next = decode_vlan(state);
+    if (next.is(Space::EtherType, kEtherTypeIpv4)) {
+      next = decode_ipv4(state);
+    } else if (next.is(Space::EtherType, kEtherTypeIpv6)) {
+      next = decode_ipv6(state);
+    } else {
+      return next;
+    }
+    if (next.is(Space::IpProtocol, kIpProtocolTcp)) return decode_tcp(state);
+    if (!next.is(Space::IpProtocol, kIpProtocolUdp)) return next;
+    next = decode_udp(state);
+    if (!next.is(Space::UdpDestination, kVxlanPort)) return next;
+    next = decode_vxlan(state);
+    if (!next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) return next;
   }
-  if (next.is(Space::IpProtocol, 6)) return decode_tcp(state);
-  if (next.is(Space::IpProtocol, 17)) return decode_udp(state);
-  return next;
 }
 
 // Nothing follows, or a datagram to and from ports of no tunnel.
@@ -45,18 +52,33 @@ namespace {
   headers.flow_hash = flow_hash(*state.keys);
 }
 
-// Ends because every turn takes a layer or reads no further: at most kLayersMax turns.
-//
-// Out of line, and with a copy of the state that the decoders in the table take the address of: the
-// state of the usual way stays in registers.
-[[gnu::noinline]] void parse_remaining_layers(DecodeState state, Next next) noexcept {
-  for (;;) {
-    if (next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) {
-      next = decode_usual_layers(state);
-    }
-    const Decoder decoder = find_decoder(next);
-    if (decoder == nullptr) break;
+// A copy field by field: the compiler's own, in blocks, would wait for the fields to reach the
+// cache, and would keep `state` out of the registers.
+[[gnu::always_inline]] inline DecodeState copy_of(const DecodeState& state) noexcept {
+  return {.frame = state.frame,
+          .position = state.position,
+          .limit = state.limit,
+          .declared = state.declared,
+          .headers = state.headers,
+          .keys = state.keys,
+          .layer_count = state.layer_count,
+          .tunnel_depth = state.tunnel_depth,
+          .ip_version = state.ip_version,
+          .tunnel_opened = state.tunnel_opened,
+          .in_fragment = state.in_fragment};
+}
+
+// All other ways, by the table. Ends because every turn takes a layer or reads no further: at most
+// kLayersMax turns.
+void parse_remaining_layers(DecodeState& state, Next next) noexcept {
+  while (const Decoder decoder = find_decoder(next)) {
     next = decoder(state);
+    if (next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) {
+      DecodeState inner = copy_of(state);
+      next = decode_usual_layers(inner);
+      if (is_last(next)) return finish(inner);
+      state = copy_of(inner);
+    }
   }
   finish(state);
 }
@@ -83,7 +105,8 @@ namespace {
     if (is_last(next)) [[likely]] {
       finish(state);
     } else {
-      parse_remaining_layers(state, next);
+      DecodeState rest = copy_of(state);
+      parse_remaining_layers(rest, next);
     }
     return;
   }
@@ -92,18 +115,24 @@ namespace {
   parse_remaining_layers(state, first);
 }
 
+// The first two cache lines: few packets have headers beyond them.
+[[gnu::always_inline]] inline void prefetch_headers(const Packet& packet) noexcept {
+  constexpr std::uint32_t kCacheLineBytes = 64;
+  __builtin_prefetch(packet.data);
+  if (packet.captured_bytes > kCacheLineBytes) __builtin_prefetch(packet.data + kCacheLineBytes);
+}
+
 }  // namespace
 
 void parse_batch(const PacketBatch& batch, HeadersArray& headers, KeysArray& keys) noexcept {
   // Far enough that memory answers in time, near enough that the lines are still there.
-  constexpr std::uint32_t kPrefetchAhead = 8;
-  constexpr std::uint32_t kCacheLineBytes = 64;
-  for (std::uint32_t i = 0; i < batch.count; ++i) {
-    if (i + kPrefetchAhead < batch.count) {
-      const Packet& ahead = batch.packets[i + kPrefetchAhead];
-      __builtin_prefetch(ahead.data);
-      if (ahead.captured_bytes > kCacheLineBytes) __builtin_prefetch(ahead.data + kCacheLineBytes);
-    }
+  constexpr std::uint32_t kPrefetchAhead = 16;
+  const std::uint32_t count = batch.count;
+  for (std::uint32_t i = 0; i < std::min(count, kPrefetchAhead); ++i) {
+    prefetch_headers(batch.packets[i]);
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i + kPrefetchAhead < count) prefetch_headers(batch.packets[i + kPrefetchAhead]);
     parse_packet(batch.packets[i], headers[i], keys[i]);
   }
 }

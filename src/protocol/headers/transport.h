@@ -5,6 +5,9 @@
 
 namespace weir::protocol {
 
+inline constexpr std::uint8_t kIpProtocolTcp = 6;
+inline constexpr std::uint8_t kIpProtocolUdp = 17;
+
 namespace detail {
 
 [[gnu::always_inline]] inline void store_ports(const DecodeState& state) noexcept {

@@ -7,7 +7,13 @@
 
 namespace weir::protocol {
 
-inline Next decode_vxlan(DecodeState& state) noexcept {
+inline constexpr std::uint16_t kGtpUPort = 2152;
+inline constexpr std::uint16_t kTeredoPort = 3544;
+inline constexpr std::uint16_t kVxlanPort = 4789;
+inline constexpr std::uint16_t kGenevePort = 6081;
+inline constexpr std::uint16_t kVxlanOldPort = 8472;  // Linux before the port was assigned
+
+[[gnu::always_inline]] inline Next decode_vxlan(DecodeState& state) noexcept {
   constexpr std::uint32_t kBytes = 8;
   constexpr std::uint8_t kVniIsValid = 0x08;
   if (!state.has(1) || (*state.here() & kVniIsValid) == 0) return kNothing;
