@@ -153,7 +153,7 @@ TEST_F(Capture, SnaplenKeepsTheBeginningOfEachPacket) {
   for (std::size_t i = 0; i < sent.size(); ++i) {
     FrameBytes expected = sent[i];
     wire_bytes += expected.size();
-    truncated += expected.size() > 96 ? 1 : 0;
+    truncated += expected.size() > 96 ? 1u : 0u;
     expected.resize(std::min<std::size_t>(expected.size(), 96));
     EXPECT_EQ(stored[i], expected) << i;
   }

@@ -14,6 +14,7 @@
 #include "interface/capture_file.h"
 #include "output/pcapng_file.h"
 #include "protocol/headers/parse_batch.h"
+#include "support/capture_expectations.h"
 #include "support/command.h"
 #include "support/temp_dir.h"
 
@@ -105,6 +106,11 @@ TEST(DataSet, FiltersCountWhatTcpdumpCounts) {
       continue;
     }
     const Counts counts = Reader(expressions).read(**source);
+    // Where tcpdump gave up in the middle, its numbers cover less than the file has.
+    if (expected["errors"].contains(file) && expected["errors"][file].contains("0") &&
+        !(*source)->error()) {
+      continue;
+    }
     for (std::size_t i = 0; i < expressions.size(); ++i) {
       if (numbers[i].is_number()) {
         ++compared;
@@ -167,32 +173,29 @@ std::map<std::string, CapinfosRow> capinfos(const TempDir& dir,
 
 TEST(DataSet, ACopyHasThePacketsBytesAndTimesOfTheOriginal) {
   WEIR_SKIP_WITHOUT_DATA();
-  const json expected = load("expected/capinfos.json")["files"];
   TempDir dir;
   std::vector<std::string> names;
-  std::map<std::string, std::string> originals;
-  for (const auto& [file, facts] : expected.items()) {
-    if (!facts.contains("packets") || facts["packets"].is_null()) continue;
-    auto source = interface::CaptureFileSource::open({(data_set_dir() / file).string()});
+  std::vector<CaptureExpectation> originals;
+  for (const CaptureExpectation& expected : load_capture_expectations()) {
+    if (!expected.packets || !expected.packet_bytes || expected.may_fail) continue;
+    auto source = interface::CaptureFileSource::open({(data_set_dir() / expected.file).string()});
     if (!source) {
-      ADD_FAILURE() << file << ": " << source.error().context;
+      ADD_FAILURE() << expected.file << ": " << source.error().context;
       continue;
     }
     names.push_back(std::to_string(names.size()) + ".pcapng");
-    originals[names.back()] = file;
+    originals.push_back(expected);
     copy(**source, dir.file(names.back()));
   }
   const auto rows = capinfos(dir, names);
-  for (const std::string& name : names) {
-    const std::string& file = originals[name];
-    const json& facts = expected[file];
-    ASSERT_TRUE(rows.contains(name)) << file << " as " << name;
-    const CapinfosRow& row = rows.at(name);
-    EXPECT_EQ(row.packets, std::to_string(facts["packets"].get<std::uint64_t>())) << file;
-    EXPECT_EQ(row.bytes, std::to_string(facts["packet_bytes"].get<std::uint64_t>())) << file;
-    if (facts["first"] == "n/a" || facts["first"].is_null()) continue;
-    EXPECT_EQ(nanoseconds(row.first), nanoseconds(facts["first"])) << file;
-    EXPECT_EQ(nanoseconds(row.last), nanoseconds(facts["last"])) << file;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const CaptureExpectation& expected = originals[i];
+    ASSERT_TRUE(rows.contains(names[i])) << expected.file << " as " << names[i];
+    const CapinfosRow& row = rows.at(names[i]);
+    EXPECT_EQ(row.packets, std::to_string(*expected.packets)) << expected.file;
+    EXPECT_EQ(row.bytes, std::to_string(*expected.packet_bytes)) << expected.file;
+    if (expected.first_ns) EXPECT_EQ(nanoseconds(row.first), *expected.first_ns) << expected.file;
+    if (expected.last_ns) EXPECT_EQ(nanoseconds(row.last), *expected.last_ns) << expected.file;
   }
   EXPECT_GT(names.size(), 400u);
 }

@@ -10,11 +10,11 @@ namespace weir::test {
 
 struct CaptureExpectation {
   std::string file;  // below data_set_dir()
-  std::optional<std::uint64_t>
-      packets;  // capinfos; for damaged files those before the damage; else tcpdump's
+  // By capinfos; for damaged files those before the damage; else by tcpdump.
+  std::optional<std::uint64_t> packets;
   std::optional<std::uint64_t> packet_bytes;  // on the wire
-  std::optional<std::int64_t>
-      first_ns;  // earliest and latest timestamp; absent where packets have none
+  // Earliest and latest timestamp; absent where packets have none.
+  std::optional<std::int64_t> first_ns;
   std::optional<std::int64_t> last_ns;
   bool damaged = false;   // has to end in an error
   bool may_fail = false;  // an error and the packets are both right
