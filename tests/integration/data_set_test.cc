@@ -194,8 +194,12 @@ TEST(DataSet, ACopyHasThePacketsBytesAndTimesOfTheOriginal) {
     const CapinfosRow& row = rows.at(names[i]);
     EXPECT_EQ(row.packets, std::to_string(*expected.packets)) << expected.file;
     EXPECT_EQ(row.bytes, std::to_string(*expected.packet_bytes)) << expected.file;
-    if (expected.first_ns) EXPECT_EQ(nanoseconds(row.first), *expected.first_ns) << expected.file;
-    if (expected.last_ns) EXPECT_EQ(nanoseconds(row.last), *expected.last_ns) << expected.file;
+    if (expected.first_ns) {
+      EXPECT_EQ(nanoseconds(row.first), *expected.first_ns) << expected.file;
+    }
+    if (expected.last_ns) {
+      EXPECT_EQ(nanoseconds(row.last), *expected.last_ns) << expected.file;
+    }
   }
   EXPECT_GT(names.size(), 400u);
 }
