@@ -71,10 +71,11 @@ Process::Process(const std::vector<std::string>& words, const CommandOptions& op
     ::signal(SIGPIPE, SIG_DFL);
     if (!options.working_directory.empty() && ::chdir(options.working_directory.c_str()) != 0)
       ::_exit(126);
-    if (options.ready_fd) child_dup(ready.write.get(), kReadyFd);
     child_dup(input_.empty() ? null.get() : in.read.get(), STDIN_FILENO);
     child_dup(out_file ? out_file.get() : out.write.get(), STDOUT_FILENO);
     child_dup(err.write.get(), STDERR_FILENO);
+    // Last: the number may be that of one of the pipes above.
+    if (options.ready_fd) child_dup(ready.write.get(), kReadyFd);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
