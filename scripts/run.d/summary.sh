@@ -19,7 +19,7 @@ show_summary() {
   local output=$1 row counts packets bytes
   printf '\n%-10s %12s %16s\n' protocol packets bytes
   for row in "${protocols[@]}"; do
-    counts=$("$weir" read "$output/packets.pcapng" -f "${row#*|}" --stats-json -)
+    counts=$("$weir" read "$output/packets.pcapng" -f "${row#*|}" --stats-json - 2>>"$output/count.log")
     packets=$(number_of accepted "$counts")
     bytes=$(number_of accepted_bytes "$counts")
     [[ $packets == 0 ]] || printf '%-10s %12s %16s\n' "${row%%|*}" "$packets" "$bytes"
