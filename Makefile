@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 IFACE ?=
 
-.PHONY: help build run tests test check format fuzz-build fuzz-long bench clean FORCE
+.PHONY: help build run tests test check format fuzz-build fuzz-long bench bench-peers clean FORCE
 .DEFAULT_GOAL := help
 
 ## help: this list
@@ -65,6 +65,13 @@ bench:
 	@$(MAKE) --no-print-directory configure-bench
 	@cmake --build --preset bench -j $(JOBS)
 	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
+
+## bench-peers: reading files beside tcpdump, libpcap and a bare walk over the records
+bench-peers:
+	@scripts/install-deps --bench
+	@$(MAKE) --no-print-directory configure-bench
+	@cmake --build --preset bench -j $(JOBS)
+	@python3 -B bench/peers/read_bench.py --weir build/bench/bin/weir --json build/bench/read_bench.json
 
 ## clean: everything that was built
 clean:

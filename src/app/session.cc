@@ -57,7 +57,7 @@ class Attendant {
         signals_(signals),
         clock_(clock),
         sinks_(sinks),
-        line_(STDERR_FILENO, options.source_name, clock.monotonic()) {
+        line_(STDERR_FILENO, options.title, clock.monotonic()) {
     if (options.duration) deadline_ = clock.monotonic() + *options.duration;
   }
 

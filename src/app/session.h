@@ -31,7 +31,8 @@ class StatsFile {
 
 struct SessionOptions {
   std::string command;
-  std::string source_name;
+  std::string source_name;  // as the statistics say it
+  std::string title;        // the same, short, for the status line
   PipelineOptions pipeline;
   std::optional<Duration> duration;
   std::optional<int> ready_fd;  // live captures: told when the source sees every packet

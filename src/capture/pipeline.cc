@@ -60,6 +60,9 @@ Step Pipeline::run_batch(Duration timeout) {
   source_.release(batch_);
 
   WEIR_DEBUG_ASSERT(ledger().balanced());
+  WEIR_DEBUG_ASSERT(std::all_of(sinks_.begin(), sinks_.end(), [](const output::Sink* sink) {
+    return balanced(sink->statistics());
+  }));
   return accepted_max_ != 0 && counters_.accepted.value() >= accepted_max_ ? Step::LimitReached
                                                                            : Step::Packets;
 }

@@ -12,6 +12,7 @@ namespace weir::app {
 int capture(const CaptureOptions& options) {
   const SessionOptions session{.command = "capture",
                                .source_name = options.interface,
+                               .title = options.interface,
                                .pipeline = options.pipeline,
                                .duration = options.duration,
                                .ready_fd = options.ready_fd};

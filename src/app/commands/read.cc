@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
+#include "app/human.h"
 #include "app/session.h"
 #include "base/clock.h"
 #include "interface/capture_file.h"
@@ -32,11 +35,19 @@ std::string joined(const std::vector<std::string>& files) {
   return text;
 }
 
+std::string title_of(const std::vector<std::string>& files) {
+  if (files.size() > 1) return count_text(files.size()) + " files";
+  return files.front() == "-" ? "standard input"
+                              : std::filesystem::path(files.front()).filename().string();
+}
+
 }  // namespace
 
 int read(const ReadOptions& options) {
-  const SessionOptions session{
-      .command = "read", .source_name = joined(options.files), .pipeline = options.pipeline};
+  const SessionOptions session{.command = "read",
+                               .source_name = joined(options.files),
+                               .title = title_of(options.files),
+                               .pipeline = options.pipeline};
   auto stats = StatsFile::open(options.pipeline.stats_path);
   if (!stats) return report_error(stats.error());
   auto signals = Signals::open();
