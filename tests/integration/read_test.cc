@@ -143,10 +143,12 @@ TEST_F(Read, TheInputIsNeverOverwritten) {
   const std::string path = input();
   const std::string before = read_file(path);
   std::filesystem::create_hard_link(path, dir_.file("other-name.pcap"));
-  const auto result = run_weir({"read", path, "-w", dir_.file("other-name.pcap")});
-  EXPECT_EQ(result.status, 2);
-  EXPECT_NE(result.err.find("is also an input"), std::string::npos) << result.err;
-  EXPECT_EQ(read_file(path), before);
+  for (const char* option : {"-w", "--stats-json"}) {
+    const auto result = run_weir({"read", path, option, dir_.file("other-name.pcap")});
+    EXPECT_EQ(result.status, 2);
+    EXPECT_NE(result.err.find("is also an input"), std::string::npos) << result.err;
+    EXPECT_EQ(read_file(path), before);
+  }
 }
 
 TEST_F(Read, MissingAndForeignFilesAreNamed) {

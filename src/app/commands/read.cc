@@ -12,18 +12,19 @@
 namespace weir::app {
 namespace {
 
-// Opening the output truncates it: it must not be one of the inputs.
-Result<void> check_output(const ReadOptions& options) {
+// Opening an output empties it: it must not be one of the inputs.
+Result<void> check_output(const char* option, const std::string& path,
+                          const std::vector<std::string>& inputs) {
   struct stat output {};
-  const std::string& path = options.pipeline.write_path;
-  if (path.empty() || path == "-" || ::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode))
-    return ok();
-  for (const std::string& file : options.files) {
+  if (path.empty() || path == "-") return ok();
+  if (::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode)) return ok();
+  for (const std::string& file : inputs) {
     struct stat input {};
     if (::stat(file.c_str(), &input) == 0 && input.st_dev == output.st_dev &&
         input.st_ino == output.st_ino) {
-      return Error{.code = ErrorCode::Usage,
-                   .context = "-w " + path + ": is also an input (write to another file)"};
+      return Error{
+          .code = ErrorCode::Usage,
+          .context = std::string(option) + " " + path + ": is also an input (name another file)"};
     }
   }
   return ok();
@@ -48,13 +49,16 @@ int read(const ReadOptions& options) {
                                .source_name = joined(options.files),
                                .title = title_of(options.files),
                                .pipeline = options.pipeline};
+  for (const auto& [option, path] : {std::pair{"-w", options.pipeline.write_path},
+                                     std::pair{"--stats-json", options.pipeline.stats_path}}) {
+    if (auto checked = check_output(option, path, options.files); !checked) {
+      return report_error(checked.error());
+    }
+  }
   auto stats = StatsFile::open(options.pipeline.stats_path);
   if (!stats) return report_error(stats.error());
   auto signals = Signals::open();
   if (!signals) return fail_session(session, "file", std::move(signals).error(), *stats);
-  if (auto checked = check_output(options); !checked) {
-    return fail_session(session, "file", std::move(checked).error(), *stats);
-  }
 
   const SystemClock clock;
   auto source = interface::CaptureFileSource::open(options.files);
