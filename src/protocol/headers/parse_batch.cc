@@ -123,7 +123,8 @@ void parse_other_link(const Packet& packet, Headers& headers, PacketKeys& keys) 
                                                   PacketKeys& keys) noexcept {
   DecodeState state = begin(packet, headers, keys);
   const Next next = decode_usual_layers(state);
-  if (is_last(next)) [[likely]] return finish(state);
+  if (is_last(next)) [[likely]]
+    return finish(state);
   DecodeState rest = copy_of(state);
   parse_remaining_layers(rest, next);
 }
