@@ -81,7 +81,7 @@ struct alignas(32) Headers {
   LinkType inner_link_type;  // of that frame: Ethernet or Raw in tunnels, else the packet's own
   MalformedReason malformed;
   std::uint8_t layer_count;   // used entries of `layers`
-  std::uint8_t tunnel_depth;  // 0 = no tunnel
+  std::uint8_t tunnel_depth;  // tunnels whose inner frame or packet begins here; 0 = none
   std::uint8_t tcp_flags;     // of the innermost TCP header
   bool fragment;              // innermost IP packet is a fragment (offset or more-fragments)
   bool first_fragment;        // ... and carries the transport header

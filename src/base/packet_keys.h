@@ -33,8 +33,9 @@ static_assert(sizeof(TenantIdentity) == 24);
 struct alignas(64) PacketKeys {
   IpAddress source;
   IpAddress destination;
-  // Host byte order. ICMP and ICMPv6: type and code, as Community ID and Zeek place them. 0 without
-  // a transport header.
+  // Host byte order. ICMP and ICMPv6, as Community ID has them: the type and the type that answers
+  // it, so that request and reply are one flow; type and code where nothing answers. 0 in fragments
+  // without a transport header.
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   std::uint8_t ip_protocol = 0;

@@ -105,7 +105,7 @@ constexpr Row kRows[] = {
 
 static_assert(std::ranges::all_of(kRows, [](const Row& row) {
   const bool udp = row.space == Space::UdpDestination || row.space == Space::UdpSource;
-  return !udp || may_be_tunnel_port(row.number);
+  return !udp || is_tunnel_port(row.number);
 }));
 
 // The rows, hashed at compile time into slots with linear probing, at most a third of them full.

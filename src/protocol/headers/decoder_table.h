@@ -7,13 +7,18 @@
 
 namespace weir::protocol {
 
-// Whether a UDP port may have a row in the table: false for all but a few, and without a look into
-// it.
-[[nodiscard]] constexpr bool may_be_tunnel_port(std::uint16_t port) noexcept {
-  constexpr std::uint64_t kPortsModulo64 = 1ull << (kGtpUPort % 64) | 1ull << (kTeredoPort % 64) |
-                                           1ull << (kVxlanPort % 64) | 1ull << (kGenevePort % 64) |
-                                           1ull << (kVxlanOldPort % 64);
-  return ((kPortsModulo64 >> (port % 64)) & 1) != 0;
+// Whether a UDP port has a row in the table, without a look into it.
+[[nodiscard]] constexpr bool is_tunnel_port(std::uint16_t port) noexcept {
+  switch (port) {
+    case kGtpUPort:
+    case kTeredoPort:
+    case kVxlanPort:
+    case kGenevePort:
+    case kVxlanOldPort:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // The decoder of what follows, or null when weir follows no further.

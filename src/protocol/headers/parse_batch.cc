@@ -12,34 +12,45 @@
 namespace weir::protocol {
 namespace {
 
-// The way of most packets, through the same decoders as all others but without the table: Ethernet,
-// perhaps one tag, IP, TCP or UDP, and the same again inside VXLAN, as mirrored traffic arrives.
-// Stops where it is another way.
-[[gnu::always_inline]] inline Next decode_usual_layers(DecodeState& state) noexcept {
-  for (;;) {
-    Next next = decode_ethernet(state);
-    if (next.is(Space::EtherType, kEtherTypeVlan)) next = decode_vlan(state);
-    if (next.is(Space::EtherType, kEtherTypeIpv4)) {
-      next = decode_ipv4(state);
-    } else if (next.is(Space::EtherType, kEtherTypeIpv6)) {
-      next = decode_ipv6(state);
-    } else {
-      return next;
-    }
-    if (next.is(Space::IpProtocol, kIpProtocolTcp)) return decode_tcp(state);
-    if (!next.is(Space::IpProtocol, kIpProtocolUdp)) return next;
-    next = decode_udp(state);
-    if (!next.is(Space::UdpDestination, kVxlanPort)) return next;
-    next = decode_vxlan(state);
-    if (!next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) return next;
+// IP with TCP or UDP, from the number that announces IP on.
+[[gnu::always_inline]] inline Next decode_usual_ip(DecodeState& state, Next next) noexcept {
+  if (next.is(Space::EtherType, kEtherTypeIpv4)) {
+    next = decode_ipv4(state);
+  } else if (next.is(Space::EtherType, kEtherTypeIpv6)) {
+    next = decode_ipv6(state);
+  } else {
+    return next;
   }
+  if (next.is(Space::IpProtocol, kIpProtocolTcp)) return decode_tcp(state);
+  if (next.is(Space::IpProtocol, kIpProtocolUdp)) return decode_udp(state);
+  return next;
+}
+
+// Ethernet, perhaps one tag, IP, TCP or UDP. Each branch has its own copy of the code, in which the
+// compiler knows the count of layers and most offsets.
+[[gnu::always_inline]] inline Next decode_usual_frame(DecodeState& state) noexcept {
+  const Next next = decode_ethernet(state);
+  if (!next.is(Space::EtherType, kEtherTypeVlan)) return decode_usual_ip(state, next);
+  return decode_usual_ip(state, decode_vlan(state));
+}
+
+// The way of most packets, through the same decoders as all others but without the table: a usual
+// frame, and others inside it in VXLAN, as mirrored traffic arrives. Stops where it is another way.
+[[gnu::always_inline]] inline Next decode_usual_layers(DecodeState& state) noexcept {
+  Next next = decode_usual_frame(state);
+  while (next.is(Space::UdpDestination, kVxlanPort)) {
+    next = decode_vxlan(state);
+    if (!next.is(Space::Link, static_cast<std::uint16_t>(LinkType::Ethernet))) break;
+    next = decode_usual_frame(state);
+  }
+  return next;
 }
 
 // Nothing follows, or a datagram to and from ports of no tunnel.
 [[gnu::always_inline]] inline bool is_last(Next next) noexcept {
   if (next.space == Space::None) return true;
-  return next.space == Space::UdpDestination && !may_be_tunnel_port(next.number) &&
-         !may_be_tunnel_port(next.or_else_number);
+  return next.space == Space::UdpDestination && !is_tunnel_port(next.number) &&
+         !is_tunnel_port(next.or_else_number);
 }
 
 [[gnu::always_inline]] inline void finish(const DecodeState& state) noexcept {
@@ -83,7 +94,7 @@ void parse_remaining_layers(DecodeState& state, Next next) noexcept {
   finish(state);
 }
 
-[[gnu::always_inline]] inline void parse_packet(const Packet& packet, Headers& headers,
+[[gnu::always_inline]] inline DecodeState begin(const Packet& packet, Headers& headers,
                                                 PacketKeys& keys) noexcept {
   keys = PacketKeys{};
   headers.network_offset = kNoOffset;
@@ -93,26 +104,29 @@ void parse_remaining_layers(DecodeState& state, Next next) noexcept {
   headers.malformed = MalformedReason::None;
   headers.tcp_flags = 0;
   headers.fragment = false;
-  DecodeState state{.frame = packet.data,
-                    .position = 0,
-                    .limit = packet.captured_bytes,
-                    .declared = std::max(packet.captured_bytes, packet.wire_bytes),
-                    .headers = &headers,
-                    .keys = &keys};
+  return {.frame = packet.data,
+          .position = 0,
+          .limit = packet.captured_bytes,
+          .declared = std::max(packet.captured_bytes, packet.wire_bytes),
+          .headers = &headers,
+          .keys = &keys};
+}
 
-  if (packet.link_type == LinkType::Ethernet) [[likely]] {
-    const Next next = decode_usual_layers(state);
-    if (is_last(next)) [[likely]] {
-      finish(state);
-    } else {
-      DecodeState rest = copy_of(state);
-      parse_remaining_layers(rest, next);
-    }
-    return;
-  }
-  const Next first = link_frame(packet.link_type);
-  if (find_decoder(first) == nullptr) state.note(MalformedReason::UnknownLinkType);
-  parse_remaining_layers(state, first);
+void parse_other_link(const Packet& packet, Headers& headers, PacketKeys& keys) noexcept {
+  DecodeState state = begin(packet, headers, keys);
+  const Next frame = link_frame(packet.link_type);
+  if (find_decoder(frame) == nullptr) state.note(MalformedReason::UnknownLinkType);
+  parse_remaining_layers(state, frame);
+}
+
+[[gnu::always_inline]] inline void parse_ethernet(const Packet& packet, Headers& headers,
+                                                  PacketKeys& keys) noexcept {
+  DecodeState state = begin(packet, headers, keys);
+  const Next next = decode_usual_layers(state);
+  if (is_last(next)) [[likely]]
+    return finish(state);
+  DecodeState rest = copy_of(state);
+  parse_remaining_layers(rest, next);
 }
 
 // The first two cache lines: few packets have headers beyond them.
@@ -133,7 +147,12 @@ void parse_batch(const PacketBatch& batch, HeadersArray& headers, KeysArray& key
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) prefetch_headers(batch.packets[i + kPrefetchAhead]);
-    parse_packet(batch.packets[i], headers[i], keys[i]);
+    const Packet& packet = batch.packets[i];
+    if (packet.link_type == LinkType::Ethernet) [[likely]] {
+      parse_ethernet(packet, headers[i], keys[i]);
+    } else {
+      parse_other_link(packet, headers[i], keys[i]);
+    }
   }
 }
 
