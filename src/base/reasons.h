@@ -36,7 +36,7 @@ enum class MalformedReason : std::uint8_t {
   BadHeaderLength,  // a header says that it is shorter than its fixed part or longer than its
                     // packet
   BadTotalLength,   // IP total or payload length beyond the frame or below the header
-  TooDeep,          // more nested layers than weir follows
+  TooDeep,          // more nested layers than weir follows, or headers behind the first 64 KiB
   kCount,
 };
 
