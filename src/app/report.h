@@ -16,6 +16,7 @@ namespace weir::app {
 struct SinkReport {
   std::string kind;
   std::string path;
+  std::string mode = "";  // how it was written
   std::uint64_t offered = 0;
   std::uint64_t written = 0;
   std::uint64_t written_bytes = 0;

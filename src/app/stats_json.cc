@@ -44,6 +44,7 @@ void add_ledger(Json& out, const Report& report) {
   for (const SinkReport& sink : report.outputs) {
     out["outputs"].push_back({{"kind", sink.kind},
                               {"path", sink.path},
+                              {"mode", sink.mode},
                               {"offered", sink.offered},
                               {"written", sink.written},
                               {"written_bytes", sink.written_bytes},

@@ -60,8 +60,7 @@ class PcapngFile final : public Sink {
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return device_->path(); }
-  // How it is written now: BlockDevice::mode().
-  [[nodiscard]] std::string_view mode() const noexcept { return device_->mode(); }
+  [[nodiscard]] std::string_view mode() const noexcept override { return device_->mode(); }
 
  private:
   // What is known of a block when it is handed to the device.

@@ -41,6 +41,7 @@ class PcapngPipe final : public Sink {
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
 
  private:
   // How not to be caught in a write that cancel() could not end.

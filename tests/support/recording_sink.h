@@ -50,6 +50,7 @@ class RecordingSink final : public output::Sink {
   }
   [[nodiscard]] std::string_view kind() const noexcept override { return "recording"; }
   [[nodiscard]] std::string_view path() const noexcept override { return ""; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return "memory"; }
 
   [[nodiscard]] const std::vector<std::vector<std::uint8_t>>& frames() const noexcept {
     return frames_;
