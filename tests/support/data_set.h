@@ -4,8 +4,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
 
-#include <gtest/gtest.h>
+#include "support/skip.h"
 
 namespace weir::test {
 
@@ -16,9 +17,13 @@ inline std::filesystem::path data_set_dir() {
          "shared" / "data";
 }
 
+// Empty when the captures are there.
+inline std::string why_no_data() {
+  if (std::filesystem::exists(data_set_dir() / "manifest.json")) return "";
+  return "no captures at " + data_set_dir().string();
+}
+
 }  // namespace weir::test
 
-// The only way by which a test may skip.
-#define WEIR_SKIP_WITHOUT_DATA()                                                \
-  if (!std::filesystem::exists(::weir::test::data_set_dir() / "manifest.json")) \
-  GTEST_SKIP() << "no captures at " << ::weir::test::data_set_dir()
+#define WEIR_SKIP_WITHOUT_DATA() \
+  WEIR_SKIP_BECAUSE(::weir::test::why_no_data(), ::weir::test::UnderCi::Skip)

@@ -3,13 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "base/unique_fd.h"
+#include "support/skip.h"
 
 namespace weir::test {
 
@@ -66,15 +64,8 @@ class TunDevice {
 
 }  // namespace weir::test
 
-// Skips the test when `reason` is not empty: the only place that skips for want of rights. Where CI
-// promises them, the test fails instead.
-#define WEIR_SKIP_BECAUSE(reason)                              \
-  do {                                                         \
-    const std::string& weir_reason = (reason);                 \
-    if (!weir_reason.empty()) {                                \
-      if (std::getenv("CI") != nullptr) FAIL() << weir_reason; \
-      GTEST_SKIP() << weir_reason;                             \
-    }                                                          \
-  } while (false)
-#define WEIR_SKIP_WITHOUT_NAMESPACES() WEIR_SKIP_BECAUSE(::weir::test::why_no_namespaces())
-#define WEIR_SKIP_WITHOUT_TUN() WEIR_SKIP_BECAUSE(::weir::test::why_no_tun())
+// CI promises the rights for both.
+#define WEIR_SKIP_WITHOUT_NAMESPACES() \
+  WEIR_SKIP_BECAUSE(::weir::test::why_no_namespaces(), ::weir::test::UnderCi::Fail)
+#define WEIR_SKIP_WITHOUT_TUN() \
+  WEIR_SKIP_BECAUSE(::weir::test::why_no_tun(), ::weir::test::UnderCi::Fail)
