@@ -22,7 +22,6 @@ SinkReport report_of(const output::Sink& sink) {
   const output::SinkStatistics& statistics = sink.statistics();
   SinkReport report{.kind = std::string(sink.kind()),
                     .path = std::string(sink.path()),
-                    .mode = std::string(sink.mode()),
                     .offered = statistics.offered.value(),
                     .written = statistics.written.value(),
                     .written_bytes = statistics.written_bytes.value(),
@@ -48,7 +47,8 @@ std::string summary(const Report& report) {
   for (const SinkReport& sink : report.outputs) {
     text += "weir: wrote " + count_text(sink.written) + " packets, " +
             bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
-            (sink.path == "-" ? "standard output" : sink.path) + " (" + sink.mode + ")";
+            (sink.path == "-" ? "standard output" : sink.path);
+    if (!sink.mode.empty()) text += " (" + sink.mode + ")";
     if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
       text += ", lost" + lost;
     text += "\n";

@@ -16,13 +16,14 @@ namespace weir::app {
 struct SinkReport {
   std::string kind;
   std::string path;
-  std::string mode = "";  // how it was written
+  std::string mode = "";  // how it was written; known once the sink is closed
   std::uint64_t offered = 0;
   std::uint64_t written = 0;
   std::uint64_t written_bytes = 0;
   std::uint64_t pending = 0;
   std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
 };
+// Any thread, while the sink is in use: without the mode.
 SinkReport report_of(const output::Sink& sink);
 
 struct Report {

@@ -188,6 +188,7 @@ int run_session(const SessionOptions& options, interface::Source& source, Signal
   worker.join();
 
   Report report = report_of(options, source, worker, sinks);
+  for (std::size_t i = 0; i < sinks.size(); ++i) report.outputs[i].mode = sinks[i]->mode();
   report.times = worker.times();
   report.elapsed = worker.outcome().elapsed;
   report.reason = worker.outcome().reason;

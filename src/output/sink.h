@@ -56,7 +56,7 @@ class Sink {
   [[nodiscard]] virtual const SinkStatistics& statistics() const noexcept = 0;
   [[nodiscard]] virtual std::string_view kind() const noexcept = 0;  // "pcapng"
   [[nodiscard]] virtual std::string_view path() const noexcept = 0;  // "-" for standard output
-  // How bytes leave now: BlockDevice::mode() for files, "pipe".
+  // How bytes leave now: BlockDevice::mode() for files, "pipe". The owner, or anyone after close().
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
 };
 
