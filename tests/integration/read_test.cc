@@ -59,6 +59,7 @@ TEST_F(Read, FiltersAndWritesWhatOtherToolsRead) {
   EXPECT_EQ(stats["accepted"], 100);
   EXPECT_EQ(stats["rejected"]["filter"], 900);
   EXPECT_EQ(stats["outputs"][0]["written"], 100);
+  EXPECT_NE(stats["outputs"][0]["mode"], "") << "how it was written is reported";
   EXPECT_EQ(stats["outputs"][0]["written_bytes"], std::filesystem::file_size(output));
   EXPECT_TRUE(law_holds(stats)) << stats;
   EXPECT_EQ(count_of_tcpdump(output), "100 packets\n");
