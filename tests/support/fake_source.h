@@ -25,7 +25,7 @@ struct FakeSourceOptions {
 
 class FakeSource final : public interface::Source {
  public:
-  FakeSource(std::vector<std::vector<std::uint8_t>> frames, FakeSourceOptions options = {})
+  explicit FakeSource(std::vector<std::vector<std::uint8_t>> frames, FakeSourceOptions options = {})
       : frames_(std::move(frames)), options_(options) {
     interfaces_.add({.link_type = LinkType::Ethernet,
                      .snaplen = 65535,
