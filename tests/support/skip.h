@@ -20,7 +20,7 @@ inline bool missing_is_failure(UnderCi under_ci) {
 // Skips the test when `reason`, a string, is not empty.
 #define WEIR_SKIP_BECAUSE(reason, under_ci)                                  \
   do {                                                                       \
-    const std::string weir_reason = (reason);                                \
+    const std::string& weir_reason = (reason);                               \
     if (!weir_reason.empty()) {                                              \
       if (::weir::test::missing_is_failure(under_ci)) FAIL() << weir_reason; \
       GTEST_SKIP() << weir_reason;                                           \
