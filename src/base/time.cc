@@ -2,7 +2,6 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <ctime>
 
 namespace weir {
 
@@ -15,15 +14,6 @@ std::string epoch_seconds(Timestamp t) {
   char text[40];
   std::snprintf(text, sizeof text, "%s%" PRIu64 ".%09" PRIu64, negative ? "-" : "",
                 magnitude / kSecond, magnitude % kSecond);
-  return text;
-}
-
-std::string compact_utc(Timestamp t) {
-  const std::time_t seconds = static_cast<std::time_t>(t.ns / 1'000'000'000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
   return text;
 }
 

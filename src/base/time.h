@@ -33,7 +33,5 @@ constexpr Duration operator-(MonotonicTime a, MonotonicTime b) noexcept {
 
 // "1700000000.000000000": epoch seconds with nine decimals, as in --stats-json.
 std::string epoch_seconds(Timestamp t);
-// "20261121T200000Z", as in the names of rotated files.
-std::string compact_utc(Timestamp t);
 
 }  // namespace weir

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
 
 #include "state/machine.h"
 
@@ -70,7 +69,5 @@ class Lifecycle : public Machine<LifecycleState, LifecycleEvent> {
  public:
   Lifecycle() noexcept : Machine(kLifecycleTable, LifecycleState::Created) {}
 };
-
-std::string_view name_of(LifecycleState state) noexcept;
 
 }  // namespace weir::state

@@ -14,9 +14,5 @@ TEST(Time, PrintsEpochSecondsWithNineDecimals) {
   EXPECT_EQ(epoch_seconds({std::numeric_limits<std::int64_t>::min()}), "-9223372036.854775808");
 }
 
-TEST(Time, PrintsCompactUtcForFileNames) {
-  EXPECT_EQ(compact_utc({1'795'291'200'000'000'000}), "20261121T200000Z");
-}
-
 }  // namespace
 }  // namespace weir
