@@ -55,12 +55,22 @@ struct SideBlock {
   Bytes body = {};
 };
 
+// Packets of one interface that were lost before packet `before` of a batch: a live source says at
+// the first packet after a loss how many are missing since the last time that it said so. The
+// place is as exact as the kernel tells it (within what its ring holds), the sum is exact.
+struct Gap {
+  InterfaceId interface = {};
+  std::uint32_t before = 0;   // below the batch's count
+  std::uint64_t packets = 0;  // 0 = no gap
+};
+
 // The batch itself is owned by the worker and filled again and again; nothing in it is allocated
 // per packet.
 struct PacketBatch {
   std::array<Packet, kBatchPacketsMax> packets;
   std::uint32_t count = 0;
   std::span<const SideBlock> side_blocks;  // storage of the source, valid until release
+  Gap gap;                                 // at most one a batch
 
   [[nodiscard]] std::span<const Packet> view() const noexcept { return {packets.data(), count}; }
 };

@@ -3,13 +3,14 @@
 namespace weir {
 namespace {
 
-constexpr std::array<std::string_view, kReasonCount<RejectReason>> kReject = {"filter", "limit"};
+constexpr std::array<std::string_view, kReasonCount<RejectReason>> kReject = {
+    "filter", "kernel_filter", "limit"};
 constexpr std::array<std::string_view, kReasonCount<DropReason>> kDrop = {"kernel", "stop"};
 constexpr std::array<std::string_view, kReasonCount<MalformedReason>> kMalformed = {
     "none",        "unknown_link_type", "truncated_header", "snapped_header",
     "bad_version", "bad_header_length", "bad_total_length", "too_deep"};
-constexpr std::array<std::string_view, kReasonCount<LostReason>> kLost = {"no_space", "closed",
-                                                                          "write_error"};
+constexpr std::array<std::string_view, kReasonCount<LostReason>> kLost = {
+    "no_space", "closed", "slow_reader", "write_error"};
 
 }  // namespace
 

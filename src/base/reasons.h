@@ -12,8 +12,9 @@ namespace weir {
 
 // Turned away by a decision. Laws: source, admission and filter rows of the ledger.
 enum class RejectReason : std::uint8_t {
-  Filter,  // the session's filter said no
-  Limit,   // arrived after the capture had all that it was asked for (-c, a signal, --duration)
+  Filter,        // the session's filter said no
+  KernelFilter,  // the session's filter, or a part of it that runs in the kernel, said no
+  Limit,  // arrived after the capture had all that it was asked for (-c, a signal, --duration)
   kCount,
 };
 
@@ -44,6 +45,7 @@ enum class MalformedReason : std::uint8_t {
 enum class LostReason : std::uint8_t {
   NoSpace,     // disk or quota full
   Closed,      // the reader of a pipe went away
+  SlowReader,  // the reader of a pipe was too slow, and another output must not wait for it
   WriteError,  // another write failure
   kCount,
 };

@@ -193,6 +193,7 @@ Pull AfPacketSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, D
   WEIR_ASSERT(!batch_lent_ && packets_max > 0);
   batch.count = 0;
   batch.side_blocks = {};
+  batch.gap = {};
   if (state_ == State::Ended) return Pull::End;
   if (state_ == State::Failed) return Pull::Failed;
   if (!have_packets()) {

@@ -42,6 +42,14 @@ struct Progress {
   std::uint64_t bytes_total = 0;  // 0 = unknown (a pipe)
 };
 
+// Where a filter expression is applied before packets reach the user-space filter, which always
+// decides: what runs below lets through at least everything that the expression accepts.
+enum class FilterPlace : std::uint8_t { User, Kernel };
+struct Prefilter {
+  FilterPlace place = FilterPlace::User;
+  bool counted = true;  // what is rejected below is in `received` and `rejected{kernel_filter}`
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -64,8 +72,19 @@ class Source {
   // for the last time, and what was received but never delivered counts as dropped{stop}. in_ring
   // is 0 afterwards.
   virtual void close() = 0;
-  // Makes a next_batch() that waits return Idle. The only member that another thread may call.
+  // Makes a next_batch() that waits return Idle. Any thread.
   virtual void wake() noexcept = 0;
+
+  // From now on the source may leave out packets that `expression` rejects (pcap-filter; empty:
+  // none). No packet that both the old and the new expression accept is lost in between. Says what
+  // became of it: a source that cannot, or an expression that it cannot run below, gives {User}.
+  // The thread that does set-up and control; may run beside the owner's calls.
+  virtual Prefilter set_prefilter(std::string_view expression) {
+    (void)expression;
+    return {};
+  }
+  // As set last. Any thread.
+  [[nodiscard]] virtual Prefilter prefilter() const noexcept { return {}; }
 
   // Reads the kernel's counters into statistics(); the owner calls it about ten times a second and
   // once at the end.

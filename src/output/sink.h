@@ -1,4 +1,5 @@
-// Where accepted packets go: a pcapng file, a pipe, nowhere. One worker owns a sink and calls it.
+// Where accepted packets go: a pcapng file, a pipe, nowhere. One thread at a time calls a sink;
+// workers that share one take turns (shared_sink.h).
 #pragma once
 
 #include <array>
@@ -32,13 +33,15 @@ class Sink {
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
 
-  // Waits until one whole batch (kBatchBytesMax and framing) finds room: the credit that the
-  // pipeline takes before it pulls from the source. An error is final: from then on write() counts
-  // packets as lost.
+  // Gives one credit: room for one whole batch (kBatchBytesMax and framing). The pipeline takes it
+  // before it pulls from the source, and keeps it while nothing comes; as many credits may be out
+  // as the sink was opened for. Waits for the room, except where the sink was opened to drop what
+  // finds none. An error is final: from then on write() counts packets as lost.
   virtual Result<void> reserve() = 0;
-  // Takes the packets of the batch whose verdict has a bit of `session`, and the side blocks;
-  // copies what it keeps. Needs a reserve() before each call. Never waits, never fails: trouble is
-  // reported by the next reserve() or close().
+  // Takes the packets of the batch whose verdict has a bit of `session`, its gap and its side
+  // blocks; copies what it keeps. Uses up one credit. Never waits, never fails: trouble is reported
+  // by the next reserve() or close(). The next packet that it stores of an interface carries what
+  // was lost before it (epb_dropcount and a comment), whoever lost it.
   virtual void write(const PacketBatch& batch, const InterfaceTable& interfaces,
                      const Verdicts& verdicts, SessionMask session) = 0;
   // Hands on what it holds (a live capture calls it when the line is quiet, so that readers see

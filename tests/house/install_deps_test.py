@@ -55,7 +55,7 @@ class InstallDepsTest(unittest.TestCase):
         update, install = self.calls()
         self.assertTrue(update.endswith("update"))
         words = install.split("\n")
-        missing = {"cmake", "git", "ccache", "zlib1g-dev", "netbase"}
+        missing = {"cmake", "git", "ccache", "zlib1g-dev", "netbase", "clang-16"}
         self.assertEqual(set(words[-len(missing) :]), missing)
         self.assertIn("--no-install-recommends", words)
 
