@@ -23,7 +23,8 @@ constexpr std::size_t kVerifierTextShown = 300;
 
 Error cannot(int sys_errno, std::string_view what) {
   Error error = system_error(sys_errno, what);
-  if (error.code == ErrorCode::Permission) error.context += " (needs CAP_BPF)";
+  // EACCES is a program that the verifier does not like.
+  if (sys_errno == EPERM) error.context += " (needs CAP_BPF)";
   return error;
 }
 
