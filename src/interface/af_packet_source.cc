@@ -356,6 +356,7 @@ void AfPacketSource::refresh_statistics() {
   if (state_ == State::Ended || state_ == State::Failed) return;  // final already
   read_kernel_counters();
   publish_counters();
+  statistics_.ring_fill.set(ring_.fill_permille());
 }
 
 void AfPacketSource::read_kernel_counters() noexcept {
