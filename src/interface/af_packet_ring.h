@@ -37,6 +37,8 @@ class AfPacketRing {
   AfPacketRing& operator=(AfPacketRing&&) = delete;
   ~AfPacketRing();
 
+  [[nodiscard]] std::size_t bytes() const noexcept { return geometry_.bytes(); }
+
   // Takes the next block if the kernel has handed it over; false when it has not. The block before
   // must have been given back.
   bool take(BlockCursor& cursor) noexcept;
