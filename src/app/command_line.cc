@@ -168,8 +168,7 @@ struct CaptureFlags {
                     "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
                     "quiet link")
         ->type_name("T");
-    command
-        .add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
+    command.add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
         ->type_name("N")
         ->check(at_least(1));
   }
