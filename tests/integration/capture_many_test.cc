@@ -175,7 +175,7 @@ TEST_F(CaptureMany, RotatesBySizeAndEveryPacketIsInOneFile) {
   EXPECT_GT(names.size(), 8u);
   std::vector<FrameBytes> stored;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    char number[16];
+    char number[32];
     std::snprintf(number, sizeof number, "tap_%05zu_", i + 1);
     EXPECT_EQ(names[i].rfind(number, 0), 0u) << names[i];
     EXPECT_EQ(names[i].size(), std::string("tap_00001_20261121T200000Z.pcapng").size()) << names[i];
