@@ -2,10 +2,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -48,16 +51,18 @@ Result<UniqueFd> InProcessPrivileges::load_socket_filter(
   static_assert(sizeof(bpf_insn) == sizeof(std::uint64_t));
   std::string text(kVerifierTextBytes, '\0');
   LIBBPF_OPTS(bpf_prog_load_opts, options);
-  const auto* program = reinterpret_cast<const bpf_insn*>(instructions.data());
-  UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program,
-                            instructions.size(), &options));
+  std::vector<bpf_insn> program;
+  program.reserve(instructions.size());
+  for (const std::uint64_t in : instructions) program.push_back(std::bit_cast<bpf_insn>(in));
+  UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program.data(),
+                            program.size(), &options));
   if (fd) return fd;
   // Once more for the reason: writing it down makes loading slower.
   options.log_buf = text.data();
   options.log_size = static_cast<std::uint32_t>(text.size());
   options.log_level = 1;
-  fd = UniqueFd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program,
-                              instructions.size(), &options));
+  fd = UniqueFd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program.data(),
+                              program.size(), &options));
   if (!fd) return refused(errno, text);
   return fd;
 }
@@ -81,8 +86,11 @@ Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::b
 
 Result<UniqueFd> InProcessPrivileges::create_counters(std::uint32_t count) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  // One value: only of such an array a program may have the address, without a look-up per packet.
+  constexpr std::uint32_t kValues = 1;
   UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_counters", sizeof(std::uint32_t),
-                             sizeof(std::uint64_t), count, &options));
+                             static_cast<std::uint32_t>(count * sizeof(std::uint64_t)), kValues,
+                             &options));
   if (!fd) return cannot(errno, "create counters for a socket program");
   return fd;
 }
