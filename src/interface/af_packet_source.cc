@@ -136,13 +136,21 @@ Result<RingGeometry> geometry_of(const AfPacketOptions& options) {
 // All that must be in place before bind() lets the first packet in.
 Result<void> prepare(AfPacketSocket& socket, const AfPacketOptions& options,
                      const NetworkInterface& facts, RingGeometry geometry) {
-  WEIR_CHECK(socket.accept_packets(options.snaplen, facts.loopback ? Loopback::Yes : Loopback::No));
   WEIR_CHECK(socket.stamp_on_arrival());
   WEIR_CHECK(socket.make_ring(geometry, options.block_timeout));
   if (options.promiscuous == Promiscuous::Yes && !facts.loopback) {
     WEIR_CHECK(socket.join_promiscuous(facts.index));
   }
   return ok();
+}
+
+filter::KernelFilterOptions kernel_filter_options(const AfPacketOptions& options,
+                                                  const NetworkInterface& facts,
+                                                  LinkType link_type) {
+  const Loopback loopback = facts.loopback ? Loopback::Yes : Loopback::No;
+  return {.link_type = link_type,
+          .passages = passages_of(options.direction, loopback),
+          .copied_bytes = options.snaplen};
 }
 
 timespec to_timespec(Duration duration) noexcept {
@@ -162,14 +170,17 @@ Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
     const Framing framing = framing_of(facts.hardware_type);
     WEIR_TRY(UniqueFd fd, privileges.open_packet_socket(framing.socket_kind));
     AfPacketSocket socket(std::move(fd));
+    AfPacketPrefilter prefilter(kernel_filter_options(options, facts, framing.link_type),
+                                privileges);
+    WEIR_TRY(const Prefilter prefilter_as_set, prefilter.replace(socket, options.prefilter));
     WEIR_CHECK(prepare(socket, options, facts, geometry));
     WEIR_TRY(AfPacketRing ring, AfPacketRing::map(socket.fd(), geometry));
     UniqueFd wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_fd) return system_error(errno, "make an event descriptor");
     WEIR_CHECK(socket.bind(facts.index));
-    return std::unique_ptr<AfPacketSource>(
-        new AfPacketSource(std::move(facts), framing.link_type, options.snaplen, std::move(socket),
-                           std::move(ring), std::move(wake_fd), clock));
+    return std::unique_ptr<AfPacketSource>(new AfPacketSource(
+        std::move(facts), framing.link_type, options.snaplen, std::move(socket),
+        std::move(prefilter), prefilter_as_set, std::move(ring), std::move(wake_fd), clock));
   };
   auto opened = attempt();
   if (!opened) return std::move(opened).error().with_context("capture on " + options.interface);
@@ -177,9 +188,12 @@ Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
 }
 
 AfPacketSource::AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                               AfPacketSocket socket, AfPacketRing ring, UniqueFd wake_fd,
+                               AfPacketSocket socket, AfPacketPrefilter prefilter,
+                               Prefilter prefilter_as_set, AfPacketRing ring, UniqueFd wake_fd,
                                const Clock& clock)
     : socket_(std::move(socket)),
+      prefilter_(std::move(prefilter)),
+      prefilter_as_set_(prefilter_as_set),
       ring_(std::move(ring)),
       wake_fd_(std::move(wake_fd)),
       clock_(clock),
@@ -313,7 +327,6 @@ void AfPacketSource::wake() noexcept {
 void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcept {
   const auto limit = std::min(packets_max, static_cast<std::uint32_t>(kBatchPacketsMax));
   std::uint32_t bytes = 0;
-  std::uint64_t wire_bytes = 0;
   while (batch.count < limit && cursor_.packets_left > 0) {
     const auto& header = *reinterpret_cast<const tpacket3_hdr*>(cursor_.next);
     // Before the frame is rebuilt, which must happen only once.
@@ -322,13 +335,12 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
     __builtin_prefetch(cursor_.next + header.tp_next_offset);
     Packet& packet = batch.packets[batch.count++];
     view(header, packet);
-    wire_bytes += packet.wire_bytes;
+    delivered_bytes_ += packet.wire_bytes;
     cursor_.next += header.tp_next_offset;
     --cursor_.packets_left;
   }
   batch_lent_ = true;
   statistics_.delivered.add(batch.count);
-  statistics_.received_bytes.add(wire_bytes);
   publish_counters();
 }
 
@@ -352,6 +364,15 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
                   .link_type = link_type_};
 }
 
+Prefilter AfPacketSource::set_prefilter(std::string_view expression) {
+  const auto replaced = prefilter_.replace(socket_, expression);
+  // The kernel has no memory for even the smallest program: the one before must not go on to reject
+  // what is wanted now.
+  if (!replaced) socket_.detach_filter();
+  prefilter_as_set_.store(replaced ? *replaced : Prefilter{}, std::memory_order_relaxed);
+  return prefilter();
+}
+
 void AfPacketSource::refresh_statistics() {
   if (state_ == State::Ended || state_ == State::Failed) return;  // final already
   read_kernel_counters();
@@ -362,15 +383,19 @@ void AfPacketSource::read_kernel_counters() noexcept {
   const KernelCounters since_last = socket_.read_counters();
   kernel_packets_ += since_last.packets;
   kernel_drops_ += since_last.drops;
+  kernel_rejects_ = prefilter_.rejected_packets();
+  kernel_reject_bytes_ = prefilter_.rejected_bytes();
 }
 
 // Between two readings of the kernel's counters we may deliver more than they knew of.
 void AfPacketSource::publish_counters() noexcept {
   const std::uint64_t accounted = statistics_.delivered.value() + kernel_drops_;
-  const std::uint64_t received = std::max(kernel_packets_, accounted);
-  statistics_.received.set(received);
+  const std::uint64_t passed = std::max(kernel_packets_, accounted);
+  statistics_.received.set(passed + kernel_rejects_);
+  statistics_.received_bytes.set(delivered_bytes_ + kernel_reject_bytes_);
+  statistics_.rejected[static_cast<std::size_t>(RejectReason::KernelFilter)].set(kernel_rejects_);
   statistics_.dropped[static_cast<std::size_t>(DropReason::Kernel)].set(kernel_drops_);
-  statistics_.in_ring.set(received - accounted);
+  statistics_.in_ring.set(passed - accounted);
 }
 
 }  // namespace weir::interface

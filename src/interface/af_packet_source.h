@@ -1,14 +1,17 @@
 // Packets of a live interface through AF_PACKET (TPACKET_V3): works on every interface, takes no
 // traffic away from the host, and sees both directions; on loopback each packet once, as tcpdump.
 //
-// Ledger. The kernel counts what passes our filter (`received`) and what of it found the ring full
-// (`dropped{kernel}`); what it has counted and we have not delivered is `in_ring`. The kernel's
-// counters move only in refresh_statistics(); between two refreshes `in_ring` is what was known to
-// wait at the last one, never negative, so that the law holds at every batch. After End, Failed or
-// close() the counters are final and exact. `received_bytes` are the wire bytes of delivered
-// packets: nobody knows the bytes of packets that the kernel dropped.
+// Ledger. The kernel counts what passes our filter and what of it found the ring full
+// (`dropped{kernel}`); what it has counted and we have not delivered is `in_ring`. What a
+// pre-filter rejects it counts itself, where it can (`rejected{kernel_filter}`); `received` is
+// both. The kernel's counters move only in refresh_statistics(); between two refreshes `in_ring` is
+// what was known to wait at the last one, never negative, so that the law holds at every batch.
+// After End, Failed or close() the counters are final and exact. `received_bytes` are the wire
+// bytes of delivered packets and of those that a pre-filter rejected and counted: nobody knows the
+// bytes of packets that the kernel dropped.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,8 +23,10 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "interface/af_packet_framing.h"
+#include "interface/af_packet_prefilter.h"
 #include "interface/af_packet_ring.h"
 #include "interface/af_packet_socket.h"
+#include "interface/direction.h"
 #include "interface/network_interfaces.h"
 #include "interface/source.h"
 #include "security/privileged_operations.h"
@@ -42,13 +47,17 @@ struct AfPacketOptions {
   // least one.
   Duration block_timeout = std::chrono::milliseconds(20);
   Promiscuous promiscuous = Promiscuous::Yes;
+  Direction direction = Direction::InOut;
+  // As for set_prefilter(); in place before the first packet.
+  std::string prefilter;
 };
 
-// Owned and called by one worker, except wake().
+// Owned and called by one worker, except wake(), set_prefilter() and prefilter().
 class AfPacketSource final : public Source {
  public:
   // When it returns, every packet from now on is seen. Errors: UnknownInterface (with the list of
   // interfaces), Permission (with the capability), Usage (sizes), Resource (ring memory).
+  // `privileges` and `clock` outlive the source.
   static Result<std::unique_ptr<AfPacketSource>> open(const AfPacketOptions& options,
                                                       security::PrivilegedOperations& privileges,
                                                       const Clock& clock);
@@ -58,6 +67,12 @@ class AfPacketSource final : public Source {
   void close_intake() override;
   void close() override;
   void wake() noexcept override;
+  // What packets met before stays counted, whatever comes after it. A capture that has given up its
+  // rights since it was opened gets pre-filters that do not count.
+  Prefilter set_prefilter(std::string_view expression) override;
+  [[nodiscard]] Prefilter prefilter() const noexcept override {
+    return prefilter_as_set_.load(std::memory_order_relaxed);
+  }
   void refresh_statistics() override;
 
   [[nodiscard]] const SourceStatistics& statistics() const noexcept override { return statistics_; }
@@ -77,7 +92,8 @@ class AfPacketSource final : public Source {
   enum class Wake : std::uint8_t { Packets, TimedOut, Called };
 
   AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                 AfPacketSocket socket, AfPacketRing ring, UniqueFd wake_fd, const Clock& clock);
+                 AfPacketSocket socket, AfPacketPrefilter prefilter, Prefilter prefilter_as_set,
+                 AfPacketRing ring, UniqueFd wake_fd, const Clock& clock);
 
   [[nodiscard]] bool have_packets() noexcept;
   Pull wait_for_packets(Duration timeout);
@@ -96,6 +112,8 @@ class AfPacketSource final : public Source {
   void publish_counters() noexcept;
 
   AfPacketSocket socket_;
+  AfPacketPrefilter prefilter_;
+  std::atomic<Prefilter> prefilter_as_set_;
   AfPacketRing ring_;
   UniqueFd wake_fd_;
   const Clock& clock_;
@@ -115,6 +133,9 @@ class AfPacketSource final : public Source {
 
   std::uint64_t kernel_packets_ = 0;  // sums of the kernel's counters
   std::uint64_t kernel_drops_ = 0;
+  std::uint64_t kernel_rejects_ = 0;  // by the pre-filter, as read last
+  std::uint64_t kernel_reject_bytes_ = 0;
+  std::uint64_t delivered_bytes_ = 0;  // on the wire
   SourceStatistics statistics_;
 };
 
