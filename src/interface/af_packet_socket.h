@@ -11,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "filter/cbpf.h"
 #include "interface/af_packet_ring.h"
+#include "interface/timestamping.h"
 
 namespace weir::interface {
 
@@ -34,8 +35,9 @@ class AfPacketSocket {
   // Ring of TPACKET_V3 blocks; a block with packets is handed over after `block_timeout` at the
   // latest.
   Result<void> make_ring(RingGeometry geometry, Duration block_timeout);
-  // Nanosecond timestamps taken when a packet enters the network stack, not when it is copied.
-  Result<void> stamp_on_arrival();
+  // Nanosecond timestamps taken by the card, or when a packet enters the network stack; not when it
+  // is copied.
+  Result<void> stamp_on_arrival(TimestampSource source);
   // What the program returns for a packet is how many of its bytes are copied into the ring (the
   // length on the wire stays known); zero rejects it. It takes the place of the program before in
   // one step: every packet meets the one or the other. After an error the one before stays. Any
@@ -51,9 +53,9 @@ class AfPacketSocket {
   // From here on packets are received.
   Result<void> bind(int interface_index);
 
-  // No packet that arrives from now on is received; returns when no receive path of the kernel is
-  // still busy with an earlier one. The counters are final then.
-  void stop_receiving(int interface_index) noexcept;
+  // No packet that arrives from now on is received, or counted. One that another processor is just
+  // receiving may still be: ReceiveBarrier waits for it. Any thread.
+  void reject_all() noexcept;
 
   // Counters since the last call: reading resets them in the kernel.
   KernelCounters read_counters() noexcept;

@@ -2,12 +2,10 @@
 
 #include <linux/if_packet.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -44,9 +42,6 @@ constexpr std::size_t kNetworkOffsetMin =
     align_up(kHeadroomOffset + 16, TPACKET_ALIGNMENT) + kFrameHeadroomBytes;
 static_assert(kNetworkOffsetMin - kRebuiltBytesMax >= kHeadroomOffset);
 static_assert(kFrameHeadroomBytes >= kVlanTagBytes);
-
-// Largest overhead of a frame in a block: block descriptor, packet header, headroom, link header.
-constexpr std::uint32_t kFrameOverheadBytes = 1024;
 
 bool has_tag(const tpacket3_hdr& header) noexcept {
   return (header.tp_status & TP_STATUS_VLAN_VALID) != 0;
@@ -105,54 +100,6 @@ void write_cooked_header(const tpacket3_hdr& header, Frame& frame) noexcept {
   std::memcpy(at + 14, &address.sll_protocol, sizeof address.sll_protocol);  // big-endian already
 }
 
-Error usage(std::string text) { return {.code = ErrorCode::Usage, .context = std::move(text)}; }
-
-Result<RingGeometry> geometry_of(const AfPacketOptions& options) {
-  const auto page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
-  constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
-  if (options.snaplen == 0 || options.snaplen > kPacketBytesMax) {
-    return usage("a snaplen of " + std::to_string(options.snaplen) + " is not possible (1 to " +
-                 std::to_string(kPacketBytesMax) + ")");
-  }
-  if (!std::has_single_bit(options.block_bytes) || options.block_bytes < page_bytes ||
-      options.block_bytes < options.snaplen + kFrameOverheadBytes) {
-    return usage("ring blocks of " + std::to_string(options.block_bytes) +
-                 " bytes are not possible (a power of two, at least a page and snaplen + " +
-                 std::to_string(kFrameOverheadBytes) + ")");
-  }
-  const std::uint64_t block_count = options.ring_bytes / options.block_bytes;
-  if (block_count < 2 || options.ring_bytes > kRingBytesMax) {
-    return usage("a ring of " + std::to_string(options.ring_bytes) +
-                 " bytes is not possible (at least two blocks of " +
-                 std::to_string(options.block_bytes) + " bytes, at most 64 GiB)");
-  }
-  if (options.block_timeout < milliseconds(1)) {
-    return usage("a block timeout below one millisecond is not possible");
-  }
-  return RingGeometry{.block_bytes = options.block_bytes,
-                      .block_count = static_cast<std::uint32_t>(block_count)};
-}
-
-// All that must be in place before bind() lets the first packet in.
-Result<void> prepare(AfPacketSocket& socket, const AfPacketOptions& options,
-                     const NetworkInterface& facts, RingGeometry geometry) {
-  WEIR_CHECK(socket.stamp_on_arrival());
-  WEIR_CHECK(socket.make_ring(geometry, options.block_timeout));
-  if (options.promiscuous == Promiscuous::Yes && !facts.loopback) {
-    WEIR_CHECK(socket.join_promiscuous(facts.index));
-  }
-  return ok();
-}
-
-filter::KernelFilterOptions kernel_filter_options(const AfPacketOptions& options,
-                                                  const NetworkInterface& facts,
-                                                  LinkType link_type) {
-  const Loopback loopback = facts.loopback ? Loopback::Yes : Loopback::No;
-  return {.link_type = link_type,
-          .passages = passages_of(options.direction, loopback),
-          .copied_bytes = options.snaplen};
-}
-
 timespec to_timespec(Duration duration) noexcept {
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t ns = std::max<std::int64_t>(duration.count(), 0);
@@ -161,47 +108,19 @@ timespec to_timespec(Duration duration) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
-    const AfPacketOptions& options, security::PrivilegedOperations& privileges,
-    const Clock& clock) {
-  const auto attempt = [&]() -> Result<std::unique_ptr<AfPacketSource>> {
-    WEIR_TRY(const RingGeometry geometry, geometry_of(options));
-    WEIR_TRY(NetworkInterface facts, find_network_interface(options.interface));
-    const Framing framing = framing_of(facts.hardware_type);
-    WEIR_TRY(UniqueFd fd, privileges.open_packet_socket(framing.socket_kind));
-    AfPacketSocket socket(std::move(fd));
-    AfPacketPrefilter prefilter(kernel_filter_options(options, facts, framing.link_type),
-                                privileges);
-    WEIR_TRY(const Prefilter prefilter_as_set, prefilter.replace(socket, options.prefilter));
-    WEIR_CHECK(prepare(socket, options, facts, geometry));
-    WEIR_TRY(AfPacketRing ring, AfPacketRing::map(socket.fd(), geometry));
-    UniqueFd wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wake_fd) return system_error(errno, "make an event descriptor");
-    WEIR_CHECK(socket.bind(facts.index));
-    return std::unique_ptr<AfPacketSource>(new AfPacketSource(
-        std::move(facts), framing.link_type, options.snaplen, std::move(socket),
-        std::move(prefilter), prefilter_as_set, std::move(ring), std::move(wake_fd), clock));
-  };
-  auto opened = attempt();
-  if (!opened) return std::move(opened).error().with_context("capture on " + options.interface);
-  return opened;
-}
-
-AfPacketSource::AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                               AfPacketSocket socket, AfPacketPrefilter prefilter,
-                               Prefilter prefilter_as_set, AfPacketRing ring, UniqueFd wake_fd,
-                               const Clock& clock)
-    : socket_(std::move(socket)),
-      prefilter_(std::move(prefilter)),
-      prefilter_as_set_(prefilter_as_set),
-      ring_(std::move(ring)),
-      wake_fd_(std::move(wake_fd)),
+AfPacketSource::AfPacketSource(AfPacketParts parts, const Clock& clock)
+    : socket_(std::move(parts.socket)),
+      prefilter_(std::move(parts.prefilter)),
+      prefilter_as_set_(parts.prefilter_as_set),
+      ring_(std::move(parts.ring)),
+      barrier_(std::move(parts.barrier)),
+      wake_fd_(std::move(parts.wake_fd)),
       clock_(clock),
-      facts_(std::move(facts)),
-      link_type_(link_type),
-      snaplen_(snaplen) {
-  interfaces_.add(describe(facts_, link_type_, snaplen_));
-}
+      facts_(std::move(parts.facts)),
+      link_type_(parts.link_type),
+      snaplen_(parts.snaplen),
+      interfaces_(std::move(parts.interfaces)),
+      interface_(parts.interface) {}
 
 Pull AfPacketSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
   WEIR_ASSERT(!batch_lent_ && packets_max > 0);
@@ -292,7 +211,9 @@ void AfPacketSource::close_intake() {
 }
 
 void AfPacketSource::start_draining() noexcept {
-  socket_.stop_receiving(facts_.index);
+  intake_closed_.store(true);
+  socket_.reject_all();
+  barrier_.wait();
   drain_until_ = clock_.monotonic() + kDrainWait;
   state_ = State::Draining;
 }
@@ -360,16 +281,19 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
                   .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
                   .captured_bytes = std::min(frame.captured_bytes, snaplen_),
                   .wire_bytes = frame.wire_bytes,
-                  .interface = {0},
+                  .interface = interface_,
                   .link_type = link_type_};
 }
 
 Prefilter AfPacketSource::set_prefilter(std::string_view expression) {
+  if (intake_closed_.load()) return prefilter();
   const auto replaced = prefilter_.replace(socket_, expression);
   // The kernel has no memory for even the smallest program: the one before must not go on to reject
   // what is wanted now.
   if (!replaced) socket_.detach_filter();
   prefilter_as_set_.store(replaced ? *replaced : Prefilter{}, std::memory_order_relaxed);
+  // The worker may have closed the intake meanwhile: whoever comes last closes it again.
+  if (intake_closed_.load()) socket_.reject_all();
   return prefilter();
 }
 
@@ -377,6 +301,7 @@ void AfPacketSource::refresh_statistics() {
   if (state_ == State::Ended || state_ == State::Failed) return;  // final already
   read_kernel_counters();
   publish_counters();
+  statistics_.ring_fill.set(ring_.fill_permille());
 }
 
 void AfPacketSource::read_kernel_counters() noexcept {

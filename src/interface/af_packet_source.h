@@ -28,6 +28,7 @@
 #include "interface/af_packet_socket.h"
 #include "interface/direction.h"
 #include "interface/network_interfaces.h"
+#include "interface/receive_barrier.h"
 #include "interface/source.h"
 #include "security/privileged_operations.h"
 
@@ -48,26 +49,42 @@ struct AfPacketOptions {
   Duration block_timeout = std::chrono::milliseconds(20);
   Promiscuous promiscuous = Promiscuous::Yes;
   Direction direction = Direction::InOut;
-  // As for set_prefilter(); in place before the first packet.
-  std::string prefilter;
+  std::string prefilter;  // set_prefilter(), in place before the first packet
+};
+
+// What a source is made of. The socket receives already, or will once its filter lets packets in.
+struct AfPacketParts {
+  NetworkInterface facts;
+  LinkType link_type;
+  std::uint32_t snaplen;
+  InterfaceTable interfaces;  // of the whole capture
+  InterfaceId interface;      // this source's place in it
+  AfPacketSocket socket;
+  AfPacketPrefilter prefilter;
+  Prefilter prefilter_as_set;
+  AfPacketRing ring;
+  ReceiveBarrier barrier;
+  UniqueFd wake_fd;
 };
 
 // Owned and called by one worker, except wake(), set_prefilter() and prefilter().
 class AfPacketSource final : public Source {
  public:
-  // When it returns, every packet from now on is seen. Errors: UnknownInterface (with the list of
-  // interfaces), Permission (with the capability), Usage (sizes), Resource (ring memory).
-  // `privileges` and `clock` outlive the source.
+  // One interface for one worker; open_af_packet_sources() opens several. When it returns, every
+  // packet from now on is seen. Errors: UnknownInterface (with the list of interfaces), Permission
+  // (with the capability), Usage (sizes), Resource (ring memory). `privileges` and `clock` outlive
+  // the source.
   static Result<std::unique_ptr<AfPacketSource>> open(const AfPacketOptions& options,
                                                       security::PrivilegedOperations& privileges,
                                                       const Clock& clock);
+  AfPacketSource(AfPacketParts parts, const Clock& clock);
 
   Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) override;
   void release(PacketBatch& batch) override;
   void close_intake() override;
   void close() override;
   void wake() noexcept override;
-  // What packets met before stays counted, whatever comes after it. A capture that has given up its
+  // What was rejected before stays counted, whatever follows. A capture that has given up its
   // rights since it was opened gets pre-filters that do not count.
   Prefilter set_prefilter(std::string_view expression) override;
   [[nodiscard]] Prefilter prefilter() const noexcept override {
@@ -91,10 +108,6 @@ class AfPacketSource final : public Source {
   };
   enum class Wake : std::uint8_t { Packets, TimedOut, Called };
 
-  AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                 AfPacketSocket socket, AfPacketPrefilter prefilter, Prefilter prefilter_as_set,
-                 AfPacketRing ring, UniqueFd wake_fd, const Clock& clock);
-
   [[nodiscard]] bool have_packets() noexcept;
   Pull wait_for_packets(Duration timeout);
   Wake wait(Duration timeout) noexcept;
@@ -114,13 +127,16 @@ class AfPacketSource final : public Source {
   AfPacketSocket socket_;
   AfPacketPrefilter prefilter_;
   std::atomic<Prefilter> prefilter_as_set_;
+  std::atomic<bool> intake_closed_{false};
   AfPacketRing ring_;
+  ReceiveBarrier barrier_;
   UniqueFd wake_fd_;
   const Clock& clock_;
   const NetworkInterface facts_;
   const LinkType link_type_;
   const std::uint32_t snaplen_;
-  InterfaceTable interfaces_;
+  const InterfaceTable interfaces_;
+  const InterfaceId interface_;
 
   State state_ = State::Running;
   BlockCursor cursor_;

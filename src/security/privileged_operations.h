@@ -28,9 +28,10 @@ class PrivilegedOperations {
   // ErrorCode::Permission says how to grant the right.
   virtual Result<UniqueFd> open_packet_socket(PacketSocketKind kind) = 0;
 
-  // The three below need CAP_BPF, or a kernel that lets everybody load socket filters; a caller can
-  // do without them. The kernel's verifier sees to it that such a program only looks at packets and
-  // at its own map.
+  // The three below need CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN), or a system that lets everybody
+  // load socket filters (kernel.unprivileged_bpf_disabled = 0); a caller can do without them. The
+  // kernel's verifier sees to it that such a program only looks at packets and at its own map.
+  // ErrorCode::Permission says how to grant the right, Unsupported what the kernel did not like.
 
   // An eBPF program of the type for sockets (BPF_PROG_TYPE_SOCKET_FILTER), one instruction a word
   // as in struct bpf_insn. It may use maps whose descriptors stand in its instructions.
