@@ -118,7 +118,6 @@ AfPacketSource::AfPacketSource(AfPacketParts parts, const Clock& clock)
       clock_(clock),
       facts_(std::move(parts.facts)),
       link_type_(parts.link_type),
-      snaplen_(parts.snaplen),
       interfaces_(std::move(parts.interfaces)),
       interface_(parts.interface) {}
 
@@ -279,7 +278,7 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
   constexpr std::int64_t kSecond = 1'000'000'000;
   packet = Packet{.data = frame.data,
                   .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
-                  .captured_bytes = std::min(frame.captured_bytes, snaplen_),
+                  .captured_bytes = std::min(frame.captured_bytes, kPacketBytesMax),
                   .wire_bytes = frame.wire_bytes,
                   .interface = interface_,
                   .link_type = link_type_};

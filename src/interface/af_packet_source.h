@@ -38,12 +38,18 @@ namespace weir::interface {
 
 enum class Promiscuous : std::uint8_t { No, Yes };
 
+// The headers of nearly every packet, tunnels included.
+inline constexpr std::uint32_t kDeliveredBytesMin = 512;
+
 struct AfPacketOptions {
   std::string interface;
-  std::uint32_t snaplen = kPacketBytesMax;  // of the frame with its VLAN tag; 1 to kPacketBytesMax
+  // What is to be stored of a packet, 1 to kPacketBytesMax: it stands in the interface's
+  // description. Filters judge the packet as it was on the wire, so more is delivered where there
+  // is more: at least kDeliveredBytesMin. Whoever stores a packet cuts it.
+  std::uint32_t snaplen = kPacketBytesMax;
   std::uint64_t ring_bytes = 64 * 1024 * 1024;  // rounded down to whole blocks; at least two
   std::uint32_t block_bytes =
-      1024 * 1024;  // a power of two of pages that holds a packet of `snaplen`
+      1024 * 1024;  // a power of two of pages that holds a packet as it is delivered
   // A quiet link's packets reach the reader after this time at the latest. Whole milliseconds, at
   // least one.
   Duration block_timeout = std::chrono::milliseconds(20);
@@ -56,7 +62,6 @@ struct AfPacketOptions {
 struct AfPacketParts {
   NetworkInterface facts;
   LinkType link_type;
-  std::uint32_t snaplen;
   InterfaceTable interfaces;  // of the whole capture
   InterfaceId interface;      // this source's place in it
   AfPacketSocket socket;
@@ -134,7 +139,6 @@ class AfPacketSource final : public Source {
   const Clock& clock_;
   const NetworkInterface facts_;
   const LinkType link_type_;
-  const std::uint32_t snaplen_;
   const InterfaceTable interfaces_;
   const InterfaceId interface_;
 
