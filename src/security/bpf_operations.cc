@@ -106,8 +106,11 @@ Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::b
 
 Result<UniqueFd> InProcessPrivileges::create_counters(std::uint32_t count) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  // One value: only of such an array a program may have the address, without a look-up per packet.
+  constexpr std::uint32_t kValues = 1;
   UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_counters", sizeof(std::uint32_t),
-                             sizeof(std::uint64_t), count, &options));
+                             static_cast<std::uint32_t>(count * sizeof(std::uint64_t)), kValues,
+                             &options));
   if (!fd) return cannot(errno, "create counters for a socket program");
   return fd;
 }

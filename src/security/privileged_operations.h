@@ -38,8 +38,9 @@ class PrivilegedOperations {
   virtual Result<UniqueFd> load_socket_filter(std::span<const std::uint64_t> instructions) = 0;
   // The one program of an object file that clang made, of the same type, without maps.
   virtual Result<UniqueFd> load_socket_program(std::span<const std::byte> object) = 0;
-  // Counters for programs: an array of 64-bit words that is zero and can be mapped into memory
-  // (BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE).
+  // Counters for programs: `count` 64-bit words that are zero and can be mapped into memory,
+  // together the one value of an array (BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE), so that programs can
+  // have their address (BPF_PSEUDO_MAP_VALUE).
   virtual Result<UniqueFd> create_counters(std::uint32_t count) = 0;
 };
 

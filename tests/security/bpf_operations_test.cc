@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -143,8 +144,8 @@ TEST_F(BpfOperations, CountersBeginAtZero) {
 }
 
 TEST_F(BpfOperations, WhatAProgramCountsIsReadWithoutASystemCall) {
-  const UniqueFd counter = taken(privileges_.create_counters(1));
-  const MappedCounters values(counter, 1);
+  const UniqueFd counter = taken(privileges_.create_counters(2));
+  const MappedCounters values(counter, 2);
   const UniqueFd program =
       taken(privileges_.load_socket_filter(program_that_counts(counter.get())));
   FilteredPair pair(program);
@@ -171,8 +172,10 @@ TEST_F(BpfOperations, WhatTheVerifierRefusesIsAnsweredWithItsReasonInOneLine) {
 
 // The kernel has an error number of its own for this, which no C library knows.
 TEST_F(BpfOperations, ReasonsOfTheKernelsOwnAreNamedToo) {
-  const UniqueFd counters = taken(privileges_.create_counters(2));
-  const auto refused = privileges_.load_socket_filter(program_that_counts(counters.get()));
+  // Of an array of two values no program may have the address.
+  const UniqueFd array(bpf_map_create(BPF_MAP_TYPE_ARRAY, "two_values", sizeof(std::uint32_t),
+                                      sizeof(std::uint64_t), 2, nullptr));
+  const auto refused = privileges_.load_socket_filter(program_that_counts(array.get()));
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().context, HasSubstr("Operation not supported: "));
 }
