@@ -12,6 +12,7 @@
 #include "app/sinks.h"
 #include "app/status_line.h"
 #include "filter/frame_filter.h"
+#include "security/rights.h"
 
 namespace weir::app {
 namespace {
@@ -175,6 +176,12 @@ int run_session(const SessionOptions& options, interface::Source& source, Signal
     sinks.push_back(std::move(*sink));
   }
 
+  // Everything is open, and no other thread exists yet: what packets may do to it from now on, it
+  // does without rights.
+  if (!source.lossless()) {
+    if (auto dropped = security::drop_capabilities(); !dropped)
+      return fail(std::move(dropped).error());
+  }
   capture::Worker worker(source, std::move(filter), borrowed, clock, options.pipeline.accepted_max);
   if (auto started = worker.start(); !started) return fail(std::move(started).error());
   std::optional<Error> not_announced;
