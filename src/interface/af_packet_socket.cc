@@ -76,13 +76,15 @@ Result<void> AfPacketSocket::make_ring(RingGeometry geometry, Duration block_tim
   return made;
 }
 
-Result<void> AfPacketSocket::stamp_on_arrival() {
+Result<void> AfPacketSocket::stamp_on_arrival(TimestampSource source) {
   // The socket-wide option makes the kernel stamp packets on arrival at all, the other one makes
-  // the ring use that stamp.
-  constexpr int kFlags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-  WEIR_CHECK(set_option(fd(), SOL_SOCKET, SO_TIMESTAMPING, kFlags, "ask for timestamps"));
-  constexpr int kRingStamp = SOF_TIMESTAMPING_SOFTWARE;
-  return set_option(fd(), SOL_PACKET, PACKET_TIMESTAMP, kRingStamp, "ask for timestamps");
+  // the ring use that stamp. A packet without the card's stamp (one that leaves) gets the kernel's.
+  const bool hardware = source == TimestampSource::Hardware;
+  const int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
+                    (hardware ? SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE : 0);
+  WEIR_CHECK(set_option(fd(), SOL_SOCKET, SO_TIMESTAMPING, flags, "ask for timestamps"));
+  const int ring_stamp = SOF_TIMESTAMPING_SOFTWARE | (hardware ? SOF_TIMESTAMPING_RAW_HARDWARE : 0);
+  return set_option(fd(), SOL_PACKET, PACKET_TIMESTAMP, ring_stamp, "ask for timestamps");
 }
 
 Result<void> AfPacketSocket::accept_packets(std::uint32_t snaplen, Loopback loopback) {
@@ -109,16 +111,10 @@ Result<void> AfPacketSocket::bind(int interface_index) {
   return ok();
 }
 
-void AfPacketSocket::stop_receiving(int interface_index) noexcept {
-  // Filter first: it takes effect at once. A packet that another processor is just receiving may
-  // still have met the old one, so the socket is then hooked to another protocol: for that the
-  // kernel waits until every receive path through the old hook has left (synchronize_net).
-  sock_filter reject_all = reject();
-  const sock_fprog filter{.len = 1, .filter = &reject_all};
+void AfPacketSocket::reject_all() noexcept {
+  sock_filter program = reject();
+  const sock_fprog filter{.len = 1, .filter = &program};
   (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
-  constexpr std::uint16_t kReservedEtherType = 0xffff;  // no frame has it; 0 would mean "as before"
-  // Fails only when the interface is gone, and then the kernel has unhooked the socket already.
-  (void)bind_to(fd(), address_of(interface_index, kReservedEtherType));
 }
 
 KernelCounters AfPacketSocket::read_counters() noexcept {

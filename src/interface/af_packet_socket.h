@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "interface/af_packet_ring.h"
+#include "interface/timestamping.h"
 
 namespace weir::interface {
 
@@ -33,8 +34,9 @@ class AfPacketSocket {
   // Ring of TPACKET_V3 blocks; a block with packets is handed over after `block_timeout` at the
   // latest.
   Result<void> make_ring(RingGeometry geometry, Duration block_timeout);
-  // Nanosecond timestamps taken when a packet enters the network stack, not when it is copied.
-  Result<void> stamp_on_arrival();
+  // Nanosecond timestamps taken by the card, or when a packet enters the network stack; not when it
+  // is copied.
+  Result<void> stamp_on_arrival(TimestampSource source);
   // The kernel copies only the first `snaplen` bytes of a packet into the ring (the length on the
   // wire stays known). On a loopback interface each packet passes twice, once on its way out and
   // once on its way in: the first passage is filtered out before it is counted, as tcpdump ignores
@@ -46,9 +48,9 @@ class AfPacketSocket {
   // From here on packets are received.
   Result<void> bind(int interface_index);
 
-  // No packet that arrives from now on is received; returns when no receive path of the kernel is
-  // still busy with an earlier one. The counters are final then.
-  void stop_receiving(int interface_index) noexcept;
+  // No packet that arrives from now on is received, or counted. One that another processor is just
+  // receiving may still be: ReceiveBarrier waits for it.
+  void reject_all() noexcept;
 
   // Counters since the last call: reading resets them in the kernel.
   KernelCounters read_counters() noexcept;

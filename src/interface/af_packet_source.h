@@ -23,6 +23,7 @@
 #include "interface/af_packet_ring.h"
 #include "interface/af_packet_socket.h"
 #include "interface/network_interfaces.h"
+#include "interface/receive_barrier.h"
 #include "interface/source.h"
 #include "security/privileged_operations.h"
 
@@ -44,14 +45,29 @@ struct AfPacketOptions {
   Promiscuous promiscuous = Promiscuous::Yes;
 };
 
+// What a source is made of. The socket receives already, or will once its filter lets packets in.
+struct AfPacketParts {
+  NetworkInterface facts;
+  LinkType link_type;
+  std::uint32_t snaplen;
+  InterfaceTable interfaces;  // of the whole capture
+  InterfaceId interface;      // this source's place in it
+  AfPacketSocket socket;
+  AfPacketRing ring;
+  ReceiveBarrier barrier;
+  UniqueFd wake_fd;
+};
+
 // Owned and called by one worker, except wake().
 class AfPacketSource final : public Source {
  public:
-  // When it returns, every packet from now on is seen. Errors: UnknownInterface (with the list of
-  // interfaces), Permission (with the capability), Usage (sizes), Resource (ring memory).
+  // One interface for one worker; open_af_packet_sources() opens several. When it returns, every
+  // packet from now on is seen. Errors: UnknownInterface (with the list of interfaces), Permission
+  // (with the capability), Usage (sizes), Resource (ring memory).
   static Result<std::unique_ptr<AfPacketSource>> open(const AfPacketOptions& options,
                                                       security::PrivilegedOperations& privileges,
                                                       const Clock& clock);
+  AfPacketSource(AfPacketParts parts, const Clock& clock);
 
   Pull next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) override;
   void release(PacketBatch& batch) override;
@@ -76,9 +92,6 @@ class AfPacketSource final : public Source {
   };
   enum class Wake : std::uint8_t { Packets, TimedOut, Called };
 
-  AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                 AfPacketSocket socket, AfPacketRing ring, UniqueFd wake_fd, const Clock& clock);
-
   [[nodiscard]] bool have_packets() noexcept;
   Pull wait_for_packets(Duration timeout);
   Wake wait(Duration timeout) noexcept;
@@ -97,12 +110,14 @@ class AfPacketSource final : public Source {
 
   AfPacketSocket socket_;
   AfPacketRing ring_;
+  ReceiveBarrier barrier_;
   UniqueFd wake_fd_;
   const Clock& clock_;
   const NetworkInterface facts_;
   const LinkType link_type_;
   const std::uint32_t snaplen_;
-  InterfaceTable interfaces_;
+  const InterfaceTable interfaces_;
+  const InterfaceId interface_;
 
   State state_ = State::Running;
   BlockCursor cursor_;

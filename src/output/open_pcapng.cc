@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/assert.h"
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
 
@@ -20,6 +21,7 @@ Result<std::unique_ptr<Sink>> open_pipe(UniqueFd fd, const PcapngOptions& option
 }  // namespace
 
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
+  WEIR_ASSERT(options.clock != nullptr || (options.counts == nullptr && !options.rotation.any()));
   if (options.path == "-") {
     // A copy, so that closing the sink leaves the process its descriptor 1.
     UniqueFd fd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));

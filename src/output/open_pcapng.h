@@ -5,7 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
+#include "output/full_policy.h"
+#include "output/interface_counts.h"
+#include "output/rotation_options.h"
 #include "output/sink.h"
 #include "storage/pcapng/writer.h"
 
@@ -16,6 +20,14 @@ struct PcapngOptions {
   storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
   bool direct = true;    // O_DIRECT where the file system has it
   bool io_uring = true;  // where the kernel has it, with O_DIRECT
+  // Credits that may be out at a time: one for each worker that shares the sink (SharedSink).
+  std::uint32_t credits_max = 1;
+  FullPolicy full_policy = FullPolicy::Block;  // of pipes; files wait for their disk
+  RotationOptions rotation = {};               // of regular files
+  // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
+  const InterfaceCountsReader* counts = nullptr;
+  // Needed with `counts` and with `rotation`. Borrowed, outlives the sink.
+  const Clock* clock = nullptr;
 };
 
 // A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-",
