@@ -58,6 +58,9 @@ struct LedgerSnapshot {
   // received = accepted + Σ rejected + Σ dropped + in_flight, with in_flight = in_ring between
   // batches.
   [[nodiscard]] bool balanced() const noexcept;
+
+  // The ledger of several workers together.
+  LedgerSnapshot& operator+=(const LedgerSnapshot& other) noexcept;
 };
 
 LedgerSnapshot snapshot(const interface::SourceStatistics& source,

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
+#include "filter/cbpf.h"
 #include "interface/af_packet_ring.h"
 #include "interface/timestamping.h"
 
@@ -16,15 +18,14 @@ namespace weir::interface {
 // Room in front of every frame in the ring, for what is put back there (a VLAN tag).
 inline constexpr std::uint32_t kFrameHeadroomBytes = 16;
 
-enum class Loopback : std::uint8_t { No, Yes };
-
 // What the kernel counted since the last time that it was asked.
 struct KernelCounters {
   std::uint64_t packets = 0;  // that passed the filter, dropped ones included
   std::uint64_t drops = 0;    // found the ring full
 };
 
-// Owned and used by one thread. Nothing here is called per packet.
+// Owned and used by one thread, except where something else is said. Nothing here is called per
+// packet.
 class AfPacketSocket {
  public:
   explicit AfPacketSocket(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
@@ -37,11 +38,15 @@ class AfPacketSocket {
   // Nanosecond timestamps taken by the card, or when a packet enters the network stack; not when it
   // is copied.
   Result<void> stamp_on_arrival(TimestampSource source);
-  // The kernel copies only the first `snaplen` bytes of a packet into the ring (the length on the
-  // wire stays known). On a loopback interface each packet passes twice, once on its way out and
-  // once on its way in: the first passage is filtered out before it is counted, as tcpdump ignores
-  // it.
-  Result<void> accept_packets(std::uint32_t snaplen, Loopback loopback);
+  // What the program returns for a packet is how many of its bytes are copied into the ring (the
+  // length on the wire stays known); zero rejects it. It takes the place of the program before in
+  // one step: every packet meets the one or the other. After an error the one before stays. Any
+  // thread.
+  Result<void> attach(std::span<const filter::CbpfInstruction> program);
+  // The same for an eBPF program, which the socket keeps: the caller may close it.
+  Result<void> attach_program(int program);
+  // Every packet is accepted whole. Any thread.
+  void detach_filter() noexcept;
   // The interface takes frames for other stations as long as this socket is open. A membership:
   // several captures share it, and the kernel ends it with the process.
   Result<void> join_promiscuous(int interface_index);
@@ -49,7 +54,7 @@ class AfPacketSocket {
   Result<void> bind(int interface_index);
 
   // No packet that arrives from now on is received, or counted. One that another processor is just
-  // receiving may still be: ReceiveBarrier waits for it.
+  // receiving may still be: ReceiveBarrier waits for it. Any thread.
   void reject_all() noexcept;
 
   // Counters since the last call: reading resets them in the kernel.

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kLongestWait = std::chrono::hours(1);  // keeps sums of times far from overflow
-// While the link is down nothing tells us that the interface is removed: look this often.
+// Once a link was down nothing need tell us that the interface is removed: look this often.
 constexpr Duration kLinkDownWait = milliseconds(100);
 // After the intake is closed the kernel hands over the last block within one block timeout.
 constexpr Duration kDrainWait = std::chrono::seconds(2);
@@ -110,13 +110,14 @@ timespec to_timespec(Duration duration) noexcept {
 
 AfPacketSource::AfPacketSource(AfPacketParts parts, const Clock& clock)
     : socket_(std::move(parts.socket)),
+      prefilter_(std::move(parts.prefilter)),
+      prefilter_as_set_(parts.prefilter_as_set),
       ring_(std::move(parts.ring)),
       barrier_(std::move(parts.barrier)),
       wake_fd_(std::move(parts.wake_fd)),
       clock_(clock),
       facts_(std::move(parts.facts)),
       link_type_(parts.link_type),
-      snaplen_(parts.snaplen),
       interfaces_(std::move(parts.interfaces)),
       interface_(parts.interface) {}
 
@@ -148,7 +149,6 @@ bool AfPacketSource::have_packets() noexcept {
     block_held_ = ring_.take(cursor_);
     if (!block_held_) return false;
   }
-  link_down_ = false;
   return true;
 }
 
@@ -191,7 +191,8 @@ AfPacketSource::Wake AfPacketSource::wait(Duration timeout) noexcept {
 }
 
 // ENETDOWN: the link was set down; the socket stays hooked to the interface and goes on when it is
-// set up again. Other errors of a packet socket concern sending.
+// set up again, which we need not notice (and packets do not show it: they may be from before).
+// Other errors of a packet socket concern sending.
 void AfPacketSource::look_at_socket_error() noexcept {
   if (socket_.take_error() == ENETDOWN) link_down_ = true;
 }
@@ -209,6 +210,7 @@ void AfPacketSource::close_intake() {
 }
 
 void AfPacketSource::start_draining() noexcept {
+  intake_closed_.store(true);
   socket_.reject_all();
   barrier_.wait();
   drain_until_ = clock_.monotonic() + kDrainWait;
@@ -245,7 +247,6 @@ void AfPacketSource::wake() noexcept {
 void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcept {
   const auto limit = std::min(packets_max, static_cast<std::uint32_t>(kBatchPacketsMax));
   std::uint32_t bytes = 0;
-  std::uint64_t wire_bytes = 0;
   while (batch.count < limit && cursor_.packets_left > 0) {
     const auto& header = *reinterpret_cast<const tpacket3_hdr*>(cursor_.next);
     // Before the frame is rebuilt, which must happen only once.
@@ -254,13 +255,12 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
     __builtin_prefetch(cursor_.next + header.tp_next_offset);
     Packet& packet = batch.packets[batch.count++];
     view(header, packet);
-    wire_bytes += packet.wire_bytes;
+    delivered_bytes_ += packet.wire_bytes;
     cursor_.next += header.tp_next_offset;
     --cursor_.packets_left;
   }
   batch_lent_ = true;
   statistics_.delivered.add(batch.count);
-  statistics_.received_bytes.add(wire_bytes);
   publish_counters();
 }
 
@@ -278,31 +278,48 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
   constexpr std::int64_t kSecond = 1'000'000'000;
   packet = Packet{.data = frame.data,
                   .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
-                  .captured_bytes = std::min(frame.captured_bytes, snaplen_),
+                  .captured_bytes = std::min(frame.captured_bytes, kPacketBytesMax),
                   .wire_bytes = frame.wire_bytes,
                   .interface = interface_,
                   .link_type = link_type_};
+}
+
+Prefilter AfPacketSource::set_prefilter(std::string_view expression) {
+  if (intake_closed_.load()) return prefilter();
+  const auto replaced = prefilter_.replace(socket_, expression);
+  // The kernel has no memory for even the smallest program: the one before must not go on to reject
+  // what is wanted now.
+  if (!replaced) socket_.detach_filter();
+  prefilter_as_set_.store(replaced ? *replaced : Prefilter{}, std::memory_order_relaxed);
+  // The worker may have closed the intake meanwhile: whoever comes last closes it again.
+  if (intake_closed_.load()) socket_.reject_all();
+  return prefilter();
 }
 
 void AfPacketSource::refresh_statistics() {
   if (state_ == State::Ended || state_ == State::Failed) return;  // final already
   read_kernel_counters();
   publish_counters();
+  statistics_.ring_fill.set(ring_.fill_permille());
 }
 
 void AfPacketSource::read_kernel_counters() noexcept {
   const KernelCounters since_last = socket_.read_counters();
   kernel_packets_ += since_last.packets;
   kernel_drops_ += since_last.drops;
+  kernel_rejects_ = prefilter_.rejected_packets();
+  kernel_reject_bytes_ = prefilter_.rejected_bytes();
 }
 
 // Between two readings of the kernel's counters we may deliver more than they knew of.
 void AfPacketSource::publish_counters() noexcept {
   const std::uint64_t accounted = statistics_.delivered.value() + kernel_drops_;
-  const std::uint64_t received = std::max(kernel_packets_, accounted);
-  statistics_.received.set(received);
+  const std::uint64_t passed = std::max(kernel_packets_, accounted);
+  statistics_.received.set(passed + kernel_rejects_);
+  statistics_.received_bytes.set(delivered_bytes_ + kernel_reject_bytes_);
+  statistics_.rejected[static_cast<std::size_t>(RejectReason::KernelFilter)].set(kernel_rejects_);
   statistics_.dropped[static_cast<std::size_t>(DropReason::Kernel)].set(kernel_drops_);
-  statistics_.in_ring.set(received - accounted);
+  statistics_.in_ring.set(passed - accounted);
 }
 
 }  // namespace weir::interface

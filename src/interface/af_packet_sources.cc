@@ -25,6 +25,11 @@ static_assert(kWorkersPerInterfaceMax == kFlowShards);
 
 Error usage(std::string text) { return {.code = ErrorCode::Usage, .context = std::move(text)}; }
 
+// Into the ring, of a packet as the kernel has it, before anything is put back in front of it.
+std::uint32_t copied_bytes(const AfPacketCapture& wanted) noexcept {
+  return std::max(wanted.snaplen, kDeliveredBytesMin);
+}
+
 Result<RingGeometry> geometry_of(const AfPacketCapture& wanted) {
   const auto page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
   if (wanted.snaplen == 0 || wanted.snaplen > kPacketBytesMax) {
@@ -32,7 +37,7 @@ Result<RingGeometry> geometry_of(const AfPacketCapture& wanted) {
                  std::to_string(kPacketBytesMax) + ")");
   }
   if (!std::has_single_bit(wanted.block_bytes) || wanted.block_bytes < page_bytes ||
-      wanted.block_bytes < wanted.snaplen + kFrameOverheadBytes) {
+      wanted.block_bytes < copied_bytes(wanted) + kFrameOverheadBytes) {
     return usage("ring blocks of " + std::to_string(wanted.block_bytes) +
                  " bytes are not possible (a power of two, at least a page and snaplen + " +
                  std::to_string(kFrameOverheadBytes) + ")");
@@ -153,6 +158,14 @@ Result<Group> open_group(const Target& target, RingGeometry geometry, const AfPa
   return group;
 }
 
+filter::KernelFilterOptions kernel_filter_options(const Target& target,
+                                                  const AfPacketCapture& wanted) {
+  const Loopback loopback = target.facts.loopback ? Loopback::Yes : Loopback::No;
+  return {.link_type = target.framing.link_type,
+          .passages = passages_of(wanted.direction, loopback),
+          .copied_bytes = copied_bytes(wanted)};
+}
+
 // From here on packets come.
 Result<std::unique_ptr<AfPacketSource>> start_source(Intake intake, const Target& target,
                                                      const AfPacketCapture& wanted,
@@ -162,14 +175,15 @@ Result<std::unique_ptr<AfPacketSource>> start_source(Intake intake, const Target
   WEIR_TRY(ReceiveBarrier barrier, ReceiveBarrier::open(privileges));
   UniqueFd wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_fd) return system_error(errno, "make an event descriptor");
-  WEIR_CHECK(intake.socket.accept_packets(wanted.snaplen,
-                                          target.facts.loopback ? Loopback::Yes : Loopback::No));
+  AfPacketPrefilter prefilter(kernel_filter_options(target, wanted), privileges);
+  WEIR_TRY(const Prefilter prefilter_as_set, prefilter.replace(intake.socket, wanted.prefilter));
   return std::make_unique<AfPacketSource>(AfPacketParts{.facts = target.facts,
                                                         .link_type = target.framing.link_type,
-                                                        .snaplen = wanted.snaplen,
                                                         .interfaces = table,
                                                         .interface = id,
                                                         .socket = std::move(intake.socket),
+                                                        .prefilter = std::move(prefilter),
+                                                        .prefilter_as_set = prefilter_as_set,
                                                         .ring = std::move(intake.ring),
                                                         .barrier = std::move(barrier),
                                                         .wake_fd = std::move(wake_fd)},
@@ -241,7 +255,9 @@ Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
                                                            .ring_bytes = options.ring_bytes,
                                                            .block_bytes = options.block_bytes,
                                                            .block_timeout = options.block_timeout,
-                                                           .promiscuous = options.promiscuous},
+                                                           .promiscuous = options.promiscuous,
+                                                           .direction = options.direction,
+                                                           .prefilter = options.prefilter},
                                                           privileges, clock));
   return std::move(opened.sources.front());
 }

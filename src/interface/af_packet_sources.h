@@ -23,11 +23,11 @@ inline constexpr std::uint32_t kWorkersPerInterfaceMax = 64;
 struct AfPacketCapture {
   std::vector<std::string> interfaces;      // in the order of their InterfaceIds; none twice
   std::uint32_t workers_per_interface = 1;  // 1 to kWorkersPerInterfaceMax
-  std::uint32_t snaplen = kPacketBytesMax;  // of the frame with its VLAN tag; 1 to kPacketBytesMax
+  std::uint32_t snaplen = kPacketBytesMax;  // AfPacketOptions::snaplen
   // For each worker; rounded down to whole blocks, at least two. Where the kernel has not so much
   // memory, the half, and so on: AfPacketQueue says what it became.
   std::uint64_t ring_bytes = 64 * 1024 * 1024;
-  // A power of two of pages that holds a packet of `snaplen`.
+  // A power of two of pages that holds a packet as it is delivered.
   std::uint32_t block_bytes = 1024 * 1024;
   // A quiet link's packets reach the reader after this time at the latest. Whole milliseconds, at
   // least one.

@@ -128,7 +128,11 @@ TEST_P(AfPacketBesideTcpdump, BothStoreTheSamePackets) {
   std::vector<StoredPacket> peer = read_pcap(directory.file("peer.pcap"));
   std::vector<StoredPacket> ours;
   for (const CapturedFrame& frame : capture.frames()) {
-    ours.push_back({.bytes = frame.bytes, .wire_bytes = frame.wire_bytes, .time = frame.time});
+    // As whoever stores it cuts it.
+    test::FrameBytes stored = frame.bytes;
+    stored.resize(std::min<std::size_t>(stored.size(), snaplen));
+    ours.push_back(
+        {.bytes = std::move(stored), .wire_bytes = frame.wire_bytes, .time = frame.time});
   }
   // Each worker's packets are in order; workers know nothing of each other. One alone is like
   // tcpdump.
