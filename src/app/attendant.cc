@@ -26,13 +26,10 @@ Attendant::Attendant(Attended attended, std::string title, std::optional<Duratio
 
 void Attendant::attend() {
   for (;;) {
-    std::array<pollfd, 3> waits = {
-        pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
-        pollfd{attended_.signals.fd(), POLLIN, 0},
-        pollfd{attended_.links != nullptr ? attended_.links->fd() : -1, POLLIN, 0}};
+    std::array<pollfd, 2> waits = {pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
+                                   pollfd{attended_.signals.fd(), POLLIN, 0}};
     ::poll(waits.data(), waits.size(), wait_ms());
     while (const auto number = attended_.signals.take()) handle(*number);
-    if (waits[2].revents != 0) tell_about_links();
     if (waits[0].revents != 0) {
       const bool all_ended = attended_.orchestrator.tend();
       tell_about_lost_lanes(!all_ended);
@@ -72,14 +69,6 @@ void Attendant::handle(int signal) {
   }
 }
 
-void Attendant::tell_about_links() {
-  std::string lines;
-  for (const interface::LinkEvent& event : attended_.links->take()) {
-    lines += "weir: " + interface::text_of(event) + "\n";
-  }
-  say(lines);
-}
-
 // The last one's fault is the whole capture's, and told at its end.
 void Attendant::tell_about_lost_lanes(bool others_go_on) {
   while (const auto fault = attended_.orchestrator.take_lane_fault()) {
@@ -93,10 +82,9 @@ void Attendant::tell_about_losses() {
   const InterfaceTable& interfaces = attended_.orchestrator.lane(0).source->interfaces();
   for (std::uint32_t i = 0; i < interfaces.count(); ++i) {
     const auto ledger = attended_.orchestrator.interface_ledger({i});
-    counters.push_back(
-        {.where = interfaces.at({i}).name,
-         .cause = "kernel: its ring was full",
-         .packets = ledger.dropped[static_cast<std::size_t>(DropReason::Kernel)]});
+    counters.push_back({.where = interfaces.at({i}).name,
+                        .cause = "kernel: its ring was full",
+                        .packets = ledger.dropped[static_cast<std::size_t>(DropReason::Kernel)]});
   }
   for (const output::Sink* sink : attended_.sinks) {
     const auto& lost = sink->statistics().lost;

@@ -65,8 +65,7 @@ struct PipelineFlags {
                     "write accepted packets as pcapng ('-': standard output); may be given several "
                     "times")
         ->type_name("FILE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->allow_extra_args(false);
     command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
         ->type_name("N")
         ->check(at_least(1));
@@ -121,8 +120,7 @@ struct CaptureFlags {
                     "interface to capture on; may be given several times")
         ->required()
         ->type_name("IF")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->allow_extra_args(false);
     pipeline.add_to(command);
     command.add_option("--duration", duration, "stop after this time (500ms, 10s, 5m, 2h)")
         ->type_name("T");
@@ -168,8 +166,7 @@ struct CaptureFlags {
                     "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
                     "quiet link")
         ->type_name("T");
-    command
-        .add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
+    command.add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
         ->type_name("N")
         ->check(at_least(1));
   }

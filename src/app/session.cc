@@ -19,23 +19,6 @@ void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), s
 
 bool is_live(const SessionSources& sources) { return !sources.lanes.front().source->lossless(); }
 
-// What the sources count, and what the network cards lost before them.
-class Counts final : public output::InterfaceCountsReader {
- public:
-  Counts(const capture::Orchestrator& orchestrator, const interface::NicStatistics* nic)
-      : orchestrator_(orchestrator), nic_(nic) {}
-
-  [[nodiscard]] output::InterfaceCounts counts(InterfaceId interface) const override {
-    output::InterfaceCounts counts = orchestrator_.counts(interface);
-    if (nic_ != nullptr) counts.upstream = nic_->lost(interface);
-    return counts;
-  }
-
- private:
-  const capture::Orchestrator& orchestrator_;
-  const interface::NicStatistics* nic_;
-};
-
 // The running session: what its reports are made of.
 struct Running {
   const SessionOptions& options;
@@ -43,14 +26,6 @@ struct Running {
   const capture::Orchestrator& orchestrator;
   const std::vector<std::unique_ptr<output::Sink>>& sinks;
 };
-
-std::vector<UpstreamReport> upstream_of(const interface::NicStatistics& nic) {
-  std::vector<UpstreamReport> rows;
-  for (const auto& row : nic.read()) {
-    rows.push_back({.name = row.name, .count = row.count, .exact = row.exact});
-  }
-  return rows;
-}
 
 WorkerReport worker_report(const Running& running, std::size_t index) {
   const capture::Lane& lane = running.orchestrator.lane(index);
@@ -73,7 +48,6 @@ Report report_of(const Running& running) {
   for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
     report.workers.push_back(worker_report(running, i));
   }
-  if (running.sources.nic != nullptr) report.upstream = upstream_of(*running.sources.nic);
   return report;
 }
 
@@ -172,14 +146,13 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (auto set = orchestrator.set_filter(options.pipeline.filter, options.pipeline.scope); !set) {
     return fail(std::move(set).error());
   }
-  const Counts counts(orchestrator, sources.nic);
   auto sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .workers = static_cast<std::uint32_t>(sources.lanes.size()),
                        .live = live,
                        .rotation = options.rotation,
-                       .counts = live ? &counts : nullptr,
+                       .counts = live ? &orchestrator : nullptr,
                        .clock = &clock});
   }();
   if (!sinks) return fail(std::move(sinks).error());
@@ -200,11 +173,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     }
   }
   const Running running{options, sources, orchestrator, *sinks};
-  Attendant({.orchestrator = orchestrator,
-             .sinks = borrowed,
-             .links = sources.links,
-             .signals = signals,
-             .clock = clock},
+  Attendant({.orchestrator = orchestrator, .sinks = borrowed, .signals = signals, .clock = clock},
             options.title, options.duration, [&] { return summary(report_of(running)); })
       .attend();
   orchestrator.join();

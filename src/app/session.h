@@ -12,8 +12,6 @@
 #include "app/signals.h"
 #include "base/clock.h"
 #include "capture/orchestrator.h"
-#include "interface/link_monitor.h"
-#include "interface/nic_statistics.h"
 #include "output/rotation_options.h"
 
 namespace weir::app {
@@ -46,9 +44,6 @@ struct SessionOptions {
 struct SessionSources {
   std::vector<capture::Lane> lanes;  // at least one
   std::string timestamps = {};       // as Report::timestamps
-  // Live captures:
-  interface::LinkMonitor* links = nullptr;
-  interface::NicStatistics* nic = nullptr;
 };
 
 // Prints "weir: WHAT: WHY (HINT)" and returns the exit status that belongs to it.

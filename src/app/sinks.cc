@@ -33,14 +33,14 @@ Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& pl
     }
     // Rotation is for the files among several outputs; alone, a pipe says that it cannot.
     const bool rotates = !is_pipe(path) || paths.size() == 1;
-    WEIR_TRY(auto sink, output::open_pcapng(
-                            {.path = path,
-                             .credits_max = plan.workers,
-                             .full_policy =
-                                 drop ? output::FullPolicy::Drop : output::FullPolicy::Block,
-                             .rotation = rotates ? plan.rotation : output::RotationOptions{},
-                             .counts = plan.counts,
-                             .clock = plan.clock}));
+    WEIR_TRY(auto sink,
+             output::open_pcapng(
+                 {.path = path,
+                  .credits_max = plan.workers,
+                  .full_policy = drop ? output::FullPolicy::Drop : output::FullPolicy::Block,
+                  .rotation = rotates ? plan.rotation : output::RotationOptions{},
+                  .counts = plan.counts,
+                  .clock = plan.clock}));
     sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink), plan.workers));
   }
   return sinks;

@@ -13,10 +13,10 @@ struct Unit {
   std::string_view suffix;
   double factor;
 };
-constexpr std::array kSizeUnits = {
-    Unit{"", 1},       Unit{"B", 1},      Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20},
-    Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40}, Unit{"kB", 1e3},   Unit{"KB", 1e3},
-    Unit{"MB", 1e6},   Unit{"GB", 1e9},   Unit{"TB", 1e12}};
+constexpr std::array kSizeUnits = {Unit{"", 1},         Unit{"B", 1},        Unit{"KiB", 0x1p10},
+                                   Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40},
+                                   Unit{"kB", 1e3},     Unit{"KB", 1e3},     Unit{"MB", 1e6},
+                                   Unit{"GB", 1e9},     Unit{"TB", 1e12}};
 constexpr double kSizeMax = 0x1p60;
 constexpr std::array kUnits = {Unit{"ms", 1e6}, Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"h", 3600e9},
                                Unit{"d", 86400e9}};

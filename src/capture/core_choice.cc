@@ -20,9 +20,8 @@ int CoreChoice::stay_on_one() noexcept {
   const std::lock_guard lock(mutex_);
   const int here = ::sched_getcpu();
   const auto free = [](const Core& core) { return !core.taken; };
-  auto chosen = std::find_if(cores_.begin(), cores_.end(), [&](const Core& core) {
-    return core.number == here && !core.taken;
-  });
+  auto chosen = std::find_if(cores_.begin(), cores_.end(),
+                             [&](const Core& core) { return core.number == here && !core.taken; });
   if (chosen == cores_.end()) chosen = std::find_if(cores_.begin(), cores_.end(), free);
   if (chosen == cores_.end()) return -1;
   cpu_set_t one;

@@ -7,8 +7,7 @@
 
 namespace weir::capture {
 
-Orchestrator::Orchestrator(std::vector<Lane> lanes, const Clock& clock,
-                           OrchestratorOptions options)
+Orchestrator::Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options)
     : lanes_(std::move(lanes)),
       clock_(clock),
       options_(options),
@@ -41,11 +40,11 @@ Result<void> Orchestrator::start(std::span<output::Sink* const> sinks) {
   if (!ended_) return system_error(errno, "create an event descriptor");
   for (const Lane& lane : lanes_) {
     WEIR_TRY(filter::FrameFilter filter, compile(expression_));
-    workers_.push_back(std::make_unique<Worker>(
-        *lane.source, std::move(filter), sinks, clock_, budget_,
-        WorkerOptions{.pipeline = {.snaplen = options_.snaplen},
-                      .cores = options_.stay_on_cores ? &cores_ : nullptr,
-                      .ended_fd = ended_.get()}));
+    workers_.push_back(
+        std::make_unique<Worker>(*lane.source, std::move(filter), sinks, clock_, budget_,
+                                 WorkerOptions{.pipeline = {.snaplen = options_.snaplen},
+                                               .cores = options_.stay_on_cores ? &cores_ : nullptr,
+                                               .ended_fd = ended_.get()}));
   }
   for (const auto& worker : workers_) WEIR_CHECK(worker->start());
   return ok();
@@ -126,7 +125,9 @@ int Orchestrator::lane_core(std::size_t index) const noexcept {
 }
 
 interface::Prefilter Orchestrator::prefilter() const noexcept {
-  interface::Prefilter common{.place = interface::FilterPlace::User, .counted = true};
+  interface::Prefilter common {
+    .place = interface::FilterPlace::User, .counted = true
+  };
   for (const Lane& lane : lanes_) {
     const interface::Prefilter one = lane.source->prefilter();
     if (one.place == interface::FilterPlace::Kernel) common.place = one.place;

@@ -102,8 +102,7 @@ void Pipeline::wait_for_filter() const noexcept {
 
 void Pipeline::take_offered_filter() noexcept {
   if (offered_filter_.load() == nullptr) return;
-  const std::unique_ptr<filter::FrameFilter> next(
-      offered_filter_.exchange(nullptr));
+  const std::unique_ptr<filter::FrameFilter> next(offered_filter_.exchange(nullptr));
   if (next == nullptr) return;
   filter_ = std::move(*next);
   offered_filter_.notify_all();
@@ -167,7 +166,7 @@ void Pipeline::count(std::uint32_t accepted, std::uint32_t over_limit) {
   counters_.accepted_bytes.add(accepted_bytes);
   counters_.truncated.add(truncated);
   counters_.rejected[static_cast<std::size_t>(RejectReason::Filter)].add(batch_.count - accepted -
-                                                                       over_limit);
+                                                                         over_limit);
   counters_.rejected[static_cast<std::size_t>(RejectReason::Limit)].add(over_limit);
   for (std::size_t i = 0; i < malformed.size(); ++i) {
     if (malformed[i] != 0) counters_.malformed[i].add(malformed[i]);

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kLongestWait = std::chrono::hours(1);  // keeps sums of times far from overflow
-// While the link is down nothing tells us that the interface is removed: look this often.
+// Once a link was down nothing need tell us that the interface is removed: look this often.
 constexpr Duration kLinkDownWait = milliseconds(100);
 // After the intake is closed the kernel hands over the last block within one block timeout.
 constexpr Duration kDrainWait = std::chrono::seconds(2);
@@ -149,7 +149,6 @@ bool AfPacketSource::have_packets() noexcept {
     block_held_ = ring_.take(cursor_);
     if (!block_held_) return false;
   }
-  link_down_ = false;
   return true;
 }
 
@@ -192,7 +191,8 @@ AfPacketSource::Wake AfPacketSource::wait(Duration timeout) noexcept {
 }
 
 // ENETDOWN: the link was set down; the socket stays hooked to the interface and goes on when it is
-// set up again. Other errors of a packet socket concern sending.
+// set up again, which we need not notice (and packets do not show it: they may be from before).
+// Other errors of a packet socket concern sending.
 void AfPacketSource::look_at_socket_error() noexcept {
   if (socket_.take_error() == ENETDOWN) link_down_ = true;
 }

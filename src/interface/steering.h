@@ -3,7 +3,7 @@
 // sockets.
 //
 // The program follows VLAN tags, MPLS, PPPoE, IPv4, IPv6 and its extension headers, IP in IP, GRE,
-// VXLAN, GENEVE and GTP-U, at most sixteen headers, and finds the same flow hash as the header
+// VXLAN, GENEVE and GTP-U, at most 24 headers, and finds the same flow hash as the header
 // parser (protocol/headers/flow_hash.h). Two exceptions: fragments hash without ports, so that all
 // fragments of a packet come together, and packets without IP by their two MAC addresses. What it
 // does not follow is hashed by the last IP header before it.

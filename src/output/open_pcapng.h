@@ -30,9 +30,10 @@ struct PcapngOptions {
   const Clock* clock = nullptr;
 };
 
-// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-",
-// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: NotFound, Permission, Exists
-// (a directory), NoSpace, Resource, Io.
+// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does), or for a rotated
+// series (new files only; `path` itself is not written); a PcapngPipe for "-", FIFOs, terminals and
+// devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or without a rule for
+// when), NotFound, Permission, Exists (a directory; a file of a series), NoSpace, Resource, Io.
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
 
 }  // namespace weir::output

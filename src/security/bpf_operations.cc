@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -67,11 +67,11 @@ struct ObjectCloser {
 
 Result<UniqueFd> InProcessPrivileges::load_socket_filter(
     std::span<const std::uint64_t> instructions) {
-  static_assert(sizeof(bpf_insn) == sizeof(std::uint64_t));
   std::string text(kVerifierTextBytes, '\0');
   LIBBPF_OPTS(bpf_prog_load_opts, options);
   std::vector<bpf_insn> program(instructions.size());
-  std::memcpy(program.data(), instructions.data(), instructions.size_bytes());
+  std::transform(instructions.begin(), instructions.end(), program.begin(),
+                 [](std::uint64_t word) { return std::bit_cast<bpf_insn>(word); });
   UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program.data(),
                             instructions.size(), &options));
   if (fd) return fd;

@@ -75,9 +75,9 @@ TEST(CommandLine, CaptureTakesSeveralInterfacesOutputsAndWorkers) {
 }
 
 TEST(CommandLine, CaptureTakesRotation) {
-  const auto options = expect<CaptureOptions>(
-      parse({"capture", "-i", "eth0", "-w", "x.pcapng", "--rotate-size", "64MiB",
-             "--rotate-interval", "1h", "--rotate-files", "24"}));
+  const auto options =
+      expect<CaptureOptions>(parse({"capture", "-i", "eth0", "-w", "x.pcapng", "--rotate-size",
+                                    "64MiB", "--rotate-interval", "1h", "--rotate-files", "24"}));
   EXPECT_EQ(options.rotation.size_bytes, 64u << 20);
   EXPECT_EQ(options.rotation.interval, std::chrono::hours(1));
   EXPECT_EQ(options.rotation.files_max, 24u);
@@ -86,8 +86,9 @@ TEST(CommandLine, CaptureTakesRotation) {
 TEST(CommandLine, RotationThatCannotBeIsRefused) {
   EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-files", "3"}).text.find("without"),
             std::string::npos);
-  EXPECT_NE(refused({"capture", "-i", "lo", "--rotate-size", "1MiB"}).text.find("without an output"),
-            std::string::npos);
+  EXPECT_NE(
+      refused({"capture", "-i", "lo", "--rotate-size", "1MiB"}).text.find("without an output"),
+      std::string::npos);
   EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-size", "big"}).text.find("a size"),
             std::string::npos);
   EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-interval", "10ms"})

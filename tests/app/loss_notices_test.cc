@@ -29,7 +29,7 @@ TEST(LossNotices, WhatFollowsIsSummedUpAndToldOnceAnInterval) {
   LossNotices notices;
   (void)notices.look(kernel(10), kStart);
   EXPECT_EQ(notices.look(kernel(20), kStart + milliseconds(250)), "");
-  EXPECT_EQ(notices.look(kernel(40), kStart + LossNotices::kInterval - milliseconds(1)), "");
+  EXPECT_EQ(notices.look(kernel(40), kStart + (LossNotices::kInterval - milliseconds(1))), "");
   EXPECT_EQ(notices.look(kernel(50), kStart + LossNotices::kInterval),
             "weir: eth0: lost 40 packets (kernel: its ring was full), 50 so far\n");
   EXPECT_EQ(notices.look(kernel(50), kStart + 3 * LossNotices::kInterval), "");

@@ -31,7 +31,8 @@ TEST(Allocation, NonePerPacketFromFileToFile) {
   ASSERT_TRUE(sink.ok()) << sink.error().context;
   std::array<output::Sink*, 1> sinks = {sink->get()};
   AcceptBudget budget(0);
-  Pipeline pipeline(**source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks, budget);
+  Pipeline pipeline(**source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
+                    budget);
   ASSERT_TRUE(pipeline.prepare().ok());
   for (int i = 0; i < 4; ++i) ASSERT_EQ(pipeline.run_batch(Duration(0)), Step::Packets);
 

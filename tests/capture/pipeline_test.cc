@@ -32,7 +32,8 @@ TEST(Pipeline, EveryPacketIsAcceptedOrRejectedAndTheLedgerBalances) {
   RecordingSink sink;
   std::array<output::Sink*, 1> sinks = {&sink};
   AcceptBudget budget(0);
-  Pipeline pipeline(source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks, budget);
+  Pipeline pipeline(source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
+                    budget);
   ASSERT_TRUE(pipeline.prepare().ok());
 
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
@@ -123,8 +124,9 @@ TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
       test::frames_with_dns(300, 1),
       {.batch_packets_max = 100, .interface_at = 100, .second_link_type = LinkType::Raw});
   AcceptBudget budget(0);
-  Pipeline pipeline(
-      source, filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {}, budget);
+  Pipeline pipeline(source,
+                    filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {},
+                    budget);
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::BadFilter);
   EXPECT_EQ(pipeline.ledger().accepted, 100u);

@@ -1,5 +1,5 @@
-// For tests of `weir capture`: interfaces in a network namespace of the test's own, the command, and
-// what it stored.
+// For tests of `weir capture`: interfaces in a network namespace of the test's own, the command,
+// and what it stored.
 #pragma once
 
 #include <memory>

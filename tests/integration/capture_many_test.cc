@@ -46,8 +46,8 @@ TEST_F(CaptureMany, FourWorkersStoreWhatTcpdumpBesideThemStores) {
   Process tcpdump(
       {"tcpdump", "-i", "tap", "-n", "-B", "65536", "-c", "4000", "-w", dir_.file("tcpdump.pcap")});
   ASSERT_TRUE(tcpdump.wait_for_stderr("listening on"));
-  auto weir = start({"--workers", "4", "-w", dir_.file("weir.pcapng"), "--stats-json",
-                     dir_.file("stats.json")});
+  auto weir = start(
+      {"--workers", "4", "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   const auto sent = mixed_frames(4000);
   TrafficSocket("tap").send(sent);
   weir->signal(SIGINT);
@@ -110,8 +110,8 @@ TEST_F(CaptureMany, AnInterfaceThatGoesAwayLeavesTheOthers) {
 }
 
 TEST_F(CaptureMany, TheLimitIsOneForAllWorkers) {
-  auto weir = start({"--workers", "4", "-c", "100", "-w", dir_.file("weir.pcapng"),
-                     "--stats-json", dir_.file("stats.json")});
+  auto weir = start({"--workers", "4", "-c", "100", "-w", dir_.file("weir.pcapng"), "--stats-json",
+                     dir_.file("stats.json")});
   TrafficSocket("tap").send(mixed_frames(2000));
   EXPECT_EQ(weir->wait().status, 0);
   EXPECT_EQ(stats()["accepted"], 100);
@@ -121,8 +121,8 @@ TEST_F(CaptureMany, TheLimitIsOneForAllWorkers) {
 }
 
 TEST_F(CaptureMany, WhatTheKernelFiltersIsCountedWhereItCanBe) {
-  auto weir = start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json"),
-                     "udp", "and", "less", "100"});
+  auto weir = start({"-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json"), "udp",
+                     "and", "less", "100"});
   TrafficSocket sender("tap");
   sender.send(plain_frames(400, 80));
   sender.send(plain_frames(600, 1000));
@@ -175,7 +175,7 @@ TEST_F(CaptureMany, RotatesBySizeAndEveryPacketIsInOneFile) {
   EXPECT_GT(names.size(), 8u);
   std::vector<FrameBytes> stored;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    char number[16];
+    char number[32];
     std::snprintf(number, sizeof number, "tap_%05zu_", i + 1);
     EXPECT_EQ(names[i].rfind(number, 0), 0u) << names[i];
     EXPECT_EQ(names[i].size(), std::string("tap_00001_20261121T200000Z.pcapng").size()) << names[i];
@@ -193,9 +193,8 @@ TEST_F(CaptureMany, RotatesByTheClockOnAQuietLinkAndKeepsTheNewestFiles) {
                      "--rotate-files", "2", "--stats-json", dir_.file("stats.json")});
   const auto third_file = [&] {
     const auto names = files_in(dir_.path() / "files");
-    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
-      return name.rfind("tap_00003_", 0) == 0;
-    });
+    return std::any_of(names.begin(), names.end(),
+                       [](const std::string& name) { return name.rfind("tap_00003_", 0) == 0; });
   };
   while (!third_file()) weir->wait_for_stderr_for("never printed", 50);
   weir->signal(SIGINT);
@@ -207,8 +206,8 @@ TEST_F(CaptureMany, ASlowPipeDoesNotStopTheFileBesideIt) {
   const std::string fifo = dir_.file("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   const UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  auto weir = start({"-w", fifo, "-w", dir_.file("weir.pcapng"), "--stats-json",
-                     dir_.file("stats.json")});
+  auto weir =
+      start({"-w", fifo, "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   // More than the pipe, and the buffer in front of it, can hold.
   TrafficSocket sender("tap");
   const auto frames = plain_frames(1000, 1500);
@@ -231,8 +230,8 @@ TEST_F(CaptureMany, AReaderThatGoesAwayDoesNotStopTheFileBesideIt) {
   const std::string fifo = dir_.file("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  auto weir = start({"-w", fifo, "-w", dir_.file("weir.pcapng"), "--stats-json",
-                     dir_.file("stats.json")});
+  auto weir =
+      start({"-w", fifo, "-w", dir_.file("weir.pcapng"), "--stats-json", dir_.file("stats.json")});
   reader.reset();
   TrafficSocket("tap").send(plain_frames(500, 100));
   weir->signal(SIGINT);
@@ -263,9 +262,9 @@ TEST_F(CaptureMany, LossesAreSaidWhenTheyHappenAndWrittenIntoTheFile) {
   EXPECT_GT(lost, 0u);
 
   std::uint64_t recorded = 0;
-  std::istringstream counts(tshark(dir_.file("weir.pcapng"), {"-Y", "frame.packet_id || frame.comment",
-                                                              "-T", "fields", "-e",
-                                                              "frame.comment"}));
+  std::istringstream counts(
+      tshark(dir_.file("weir.pcapng"),
+             {"-Y", "frame.packet_id || frame.comment", "-T", "fields", "-e", "frame.comment"}));
   for (std::string comment; std::getline(counts, comment);) {
     EXPECT_NE(comment.find("packets lost before this one"), std::string::npos) << comment;
     recorded += std::stoull(comment.substr(comment.find_first_of("0123456789")));
@@ -288,8 +287,7 @@ TEST_F(CaptureMany, TsharkReadsThePipeWhileTheCaptureRuns) {
 TEST_F(CaptureMany, ARunningCaptureHasNoRightsLeft) {
   auto weir = start({"-w", dir_.file("weir.pcapng")});
   std::map<std::string, std::string> status;
-  std::istringstream lines(
-      read_file("/proc/" + std::to_string(weir->pid()) + "/status"));
+  std::istringstream lines(read_file("/proc/" + std::to_string(weir->pid()) + "/status"));
   for (std::string line; std::getline(lines, line);) {
     const auto colon = line.find(':');
     if (colon != std::string::npos) status[line.substr(0, colon)] = line.substr(colon + 2);

@@ -34,7 +34,8 @@ Pull LiveCapture::pull(Duration timeout, std::uint32_t packets_max) {
     frames_.push_back({.bytes = {frame.begin(), frame.end()},
                        .wire_bytes = packet.wire_bytes,
                        .time = packet.time,
-                       .link_type = packet.link_type});
+                       .link_type = packet.link_type,
+                       .interface = packet.interface});
     batch_bytes += packet.captured_bytes;
   }
   largest_batch_bytes_ = std::max(largest_batch_bytes_, batch_bytes);

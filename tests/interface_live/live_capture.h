@@ -22,12 +22,14 @@ struct CapturedFrame {
   std::uint32_t wire_bytes;
   Timestamp time;
   LinkType link_type;
+  InterfaceId interface;
 };
 
 class LiveCapture {
  public:
   // Fails the test when the source does not open.
   explicit LiveCapture(const AfPacketOptions& options);
+  explicit LiveCapture(std::unique_ptr<AfPacketSource> source) : source_(std::move(source)) {}
   // The same with other rights, which outlive the capture.
   LiveCapture(const AfPacketOptions& options, security::PrivilegedOperations& privileges);
 

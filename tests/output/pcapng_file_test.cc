@@ -19,11 +19,12 @@ const storage::pcapng::SectionIdentity kIdentity{
 // A sink on a fake file.
 struct Bench {
   explicit Bench(const test::FaultPlan& plan = {})
-      : sink(std::make_unique<PcapngFile>(
-            buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes).value(),
-            std::make_unique<test::FaultBlockDevice>(
+      : sink(std::make_unique<PcapngFile>(PcapngFile::Parts{
+            .pool = buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                        .value(),
+            .device = std::make_unique<test::FaultBlockDevice>(
                 std::make_unique<test::FakeBlockDevice>(file, plan.seed), plan),
-            kIdentity)) {
+            .identity = kIdentity})) {
     interfaces.add({.name = "one"});
   }
   void write(TestBatch& batch) {

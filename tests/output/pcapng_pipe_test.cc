@@ -51,7 +51,7 @@ class PcapngPipeTest : public testing::Test {
     interfaces_.add({.name = "one"});
   }
   std::unique_ptr<PcapngPipe> open(UniqueFd fd) {
-    return PcapngPipe::open(std::move(fd), "-", kIdentity).value();
+    return PcapngPipe::open(std::move(fd), {.path = "-", .identity = kIdentity}).value();
   }
   // Offers one drawn batch.
   bool offer(Sink& sink, Prng& random) {

@@ -84,9 +84,11 @@ TEST(SharedSink, OnlyTheLastOfItsUsersCloses) {
   test::FakeFile file;
   auto pool =
       buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes).value();
-  SharedSink sink(std::make_unique<PcapngFile>(std::move(pool),
-                                               std::make_unique<test::FakeBlockDevice>(file, 1),
-                                               storage::pcapng::local_identity()),
+  SharedSink sink(std::make_unique<PcapngFile>(
+                      PcapngFile::Parts{.pool = std::move(pool),
+                                        .device = std::make_unique<test::FakeBlockDevice>(file, 1),
+                                        .identity = {},
+                                        .credits_max = 3}),
                   3);
   EXPECT_TRUE(sink.close());
   EXPECT_TRUE(sink.close());
@@ -109,7 +111,7 @@ TEST(SharedSink, CancelEndsTheWaitOfAllUsersOfASlowPipe) {
   const UniqueFd read_end(fds[0]);
   constexpr std::uint32_t kWorkers = 3;
   SharedSink sink(
-      PcapngPipe::open(UniqueFd(fds[1]), "-", storage::pcapng::local_identity()).value(), kWorkers);
+      PcapngPipe::open(UniqueFd(fds[1]), {.path = "-", .credits_max = kWorkers}).value(), kWorkers);
   std::atomic<std::uint64_t> offered{0};
   std::atomic<int> closed_with_error{0};
   std::vector<std::thread> workers;

@@ -7,10 +7,7 @@
 #include "app/human.h"
 #include "app/session.h"
 #include "base/clock.h"
-#include "buffer/memory_plan.h"
 #include "interface/af_packet_sources.h"
-#include "interface/link_monitor.h"
-#include "interface/nic_statistics.h"
 #include "security/privileged_operations.h"
 
 namespace weir::app {
@@ -23,17 +20,17 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 // What a user would want to know of how the sources were opened, and did not ask for.
-std::string notes_about(const interface::AfPacketSources& opened, std::uint64_t ring_bytes,
-                        const CaptureOptions& options) {
+std::string notes_about(const interface::AfPacketSources& opened, std::uint64_t ring_bytes) {
   std::string text;
   for (const interface::AfPacketInterface& one : opened.interfaces) {
     if (one.steering != interface::Steering::KernelHash) continue;
-    text += "weir: " + one.name + ": flows are shared between the workers by the kernel's hash of " +
+    text += "weir: " + one.name +
+            ": flows are shared between the workers by the kernel's hash of " +
             "the outer headers, not by the innermost flow: " + one.why_kernel_hash + "\n";
   }
   for (const interface::AfPacketQueue& queue : opened.queues) {
     if (queue.ring_bytes >= ring_bytes) continue;
-    text += "weir: " + options.interfaces[queue.interface.index] + ": a ring of " +
+    text += "weir: " + opened.interfaces[queue.interface.index].name + ": a ring of " +
             bytes_text(static_cast<double>(queue.ring_bytes)) + " instead of " +
             bytes_text(static_cast<double>(ring_bytes)) + ": the kernel has no more memory\n";
   }
@@ -41,10 +38,9 @@ std::string notes_about(const interface::AfPacketSources& opened, std::uint64_t 
 }
 
 std::string timestamps_of(const interface::AfPacketSources& opened) {
-  const bool hardware =
-      std::all_of(opened.interfaces.begin(), opened.interfaces.end(), [](const auto& one) {
-        return one.timestamps == interface::TimestampSource::Hardware;
-      });
+  const bool hardware = std::all_of(
+      opened.interfaces.begin(), opened.interfaces.end(),
+      [](const auto& one) { return one.timestamps == interface::TimestampSource::Hardware; });
   return hardware ? "hardware" : "kernel";
 }
 
@@ -70,13 +66,7 @@ int capture(const CaptureOptions& options) {
 
   const SystemClock clock;
   security::InProcessPrivileges privileges;
-  const auto rings = static_cast<std::uint32_t>(options.interfaces.size()) * options.workers;
-  const std::uint64_t ring_bytes = buffer::plan_memory(rings).ring_bytes;
-  // Watched before they are opened: nothing that happens to a link in between is missed.
-  auto links = interface::LinkMonitor::open(options.interfaces);
-  if (!links) return fail(std::move(links).error());
-  auto nic = interface::NicStatistics::open(options.interfaces);
-  if (!nic) return fail(std::move(nic).error());
+  constexpr std::uint64_t ring_bytes = 64 * 1024 * 1024;
   const bool whole_frame = options.pipeline.scope == filter::Scope::Frame;
   auto opened = interface::open_af_packet_sources(
       {.interfaces = options.interfaces,
@@ -87,13 +77,10 @@ int capture(const CaptureOptions& options) {
        .prefilter = whole_frame ? options.pipeline.filter : ""},
       privileges, clock);
   if (!opened) return fail(std::move(opened).error());
-  const std::string notes = notes_about(*opened, ring_bytes, options);
+  const std::string notes = notes_about(*opened, ring_bytes);
   std::fwrite(notes.data(), 1, notes.size(), stderr);
 
-  SessionSources sources{.lanes = {},
-                         .timestamps = timestamps_of(*opened),
-                         .links = &*links,
-                         .nic = &*nic};
+  SessionSources sources{.lanes = {}, .timestamps = timestamps_of(*opened)};
   for (std::size_t i = 0; i < opened->sources.size(); ++i) {
     sources.lanes.push_back({.source = opened->sources[i].get(),
                              .interface = opened->queues[i].interface,
