@@ -325,8 +325,7 @@ void AfPacketSource::refresh_statistics() {
 void AfPacketSource::read_kernel_counters() noexcept {
   const KernelCounters since_last = socket_.read_counters();
   kernel_packets_ += since_last.packets;
-  if (since_last.drops == 0) return;
-  if (drops_told_ == kernel_drops_) drops_read_at_ = clock_.wall();
+  if (since_last.drops != 0 && drops_told_ == kernel_drops_) drops_read_at_ = clock_.wall();
   kernel_drops_ += since_last.drops;
   kernel_rejects_ = prefilter_.rejected_packets();
   kernel_reject_bytes_ = prefilter_.rejected_bytes();
