@@ -86,9 +86,29 @@ bool Orchestrator::tend() {
     const Outcome& outcome = workers_[i]->outcome();
     if (outcome.reason == ExitReason::Count) request_stop(ExitReason::Count);
     if (outcome.fault == Fault::Outputs) request_stop(ExitReason::Error);
-    if (outcome.fault == Fault::Source) lane_faults_.push_back(*outcome.error);
+    if (outcome.fault == Fault::Source && is_first_loss(i) && others_go_on(lanes_[i].interface)) {
+      lane_faults_.push_back(*outcome.error);
+    }
   }
   return std::all_of(seen_ended_.begin(), seen_ended_.end(), [](bool ended) { return ended; });
+}
+
+// All lanes of an interface see it go.
+bool Orchestrator::is_first_loss(std::size_t index) const {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (i != index && seen_ended_[i] && lanes_[i].interface == lanes_[index].interface &&
+        workers_[i]->outcome().fault == Fault::Source) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Orchestrator::others_go_on(InterfaceId lost) const {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (lanes_[i].interface != lost && !workers_[i]->ended()) return true;
+  }
+  return false;
 }
 
 std::optional<Error> Orchestrator::take_lane_fault() {

@@ -60,7 +60,7 @@ class Orchestrator final : public output::InterfaceCountsReader {
   // Looks at who has ended: a limit that is reached and outputs that are broken end all, a lost
   // source only its own lane. True when all workers have ended.
   bool tend();
-  // The fault of a lane that ended while others go on; each once.
+  // The fault of an interface that was lost while the capture goes on with others; each once.
   std::optional<Error> take_lane_fault();
   void join();
 
@@ -83,6 +83,8 @@ class Orchestrator final : public output::InterfaceCountsReader {
 
  private:
   Result<filter::FrameFilter> compile(std::string_view expression) const;
+  [[nodiscard]] bool is_first_loss(std::size_t index) const;
+  [[nodiscard]] bool others_go_on(InterfaceId lost) const;
 
   const std::vector<Lane> lanes_;
   const Clock& clock_;

@@ -32,10 +32,12 @@ class OrchestratorTest : public testing::Test {
     sources_.push_back(std::make_unique<FakeSource>(test::frames_with_dns(packets, 2), options));
   }
 
-  Orchestrator& make(OrchestratorOptions options = {}) {
+  Orchestrator& make(OrchestratorOptions options = {}, std::uint32_t lanes_per_interface = 1) {
     std::vector<Lane> lanes;
     for (std::uint32_t i = 0; i < sources_.size(); ++i) {
-      lanes.push_back({.source = sources_[i].get(), .queue = i});
+      lanes.push_back({.source = sources_[i].get(),
+                       .interface = {i / lanes_per_interface},
+                       .queue = i % lanes_per_interface});
     }
     orchestrator_ = std::make_unique<Orchestrator>(std::move(lanes), clock_, options);
     return *orchestrator_;
@@ -115,6 +117,32 @@ TEST_F(OrchestratorTest, ALostSourceEndsItsLaneAndTheOthersGoOn) {
   EXPECT_EQ(orchestrator.outcome().reason, ExitReason::Signal);
   ASSERT_TRUE(orchestrator.outcome().error);
   EXPECT_EQ(orchestrator.outcome().error->context, "fake: broken");
+}
+
+TEST_F(OrchestratorTest, AnInterfaceOfSeveralLanesIsLostOnce) {
+  for (int i = 0; i < 2; ++i) add_source(1000, {.lossless = false, .endless = true});
+  for (int i = 0; i < 2; ++i) add_source(1000, {.fail_at = 100});
+  Orchestrator& orchestrator = make({}, 2);
+  start();
+  std::size_t faults = 0;
+  while (orchestrator.ledger().received < 2200 || faults == 0) {
+    orchestrator.tend();
+    if (orchestrator.take_lane_fault()) ++faults;
+  }
+  orchestrator.request_stop(ExitReason::Signal);
+  wait_for_end();
+  if (orchestrator.take_lane_fault()) ++faults;
+  EXPECT_EQ(faults, 1u);
+}
+
+TEST_F(OrchestratorTest, WithItsOnlyInterfaceTheWholeCaptureIsLost) {
+  for (int i = 0; i < 3; ++i) add_source(1000, {.fail_at = 100});
+  Orchestrator& orchestrator = make({}, 3);
+  start();
+  wait_for_end();
+  EXPECT_FALSE(orchestrator.take_lane_fault()) << "that is the outcome, and told there";
+  ASSERT_TRUE(orchestrator.outcome().error);
+  EXPECT_EQ(orchestrator.outcome().reason, ExitReason::Error);
 }
 
 TEST_F(OrchestratorTest, BrokenOutputsEndAllLanes) {
