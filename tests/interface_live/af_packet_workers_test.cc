@@ -1,5 +1,7 @@
 // Several workers share the packets of an interface: each packet goes to one of them, both
 // directions of a flow to the same, and the ledger stays exact.
+#include <linux/if_arp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -57,10 +59,11 @@ std::vector<std::uint32_t> numbers_of(const SharedCapture& capture) {
   return numbers;
 }
 
-std::uint32_t worker_by_the_parser(const FrameBytes& frame, std::uint32_t workers) {
+std::uint32_t worker_by_the_parser(const FrameBytes& frame, std::uint32_t workers,
+                                   LinkType link_type = LinkType::Ethernet) {
   const auto bytes = static_cast<std::uint32_t>(frame.size());
-  const test::Parsed parsed =
-      test::parse({.data = frame.data(), .captured_bytes = bytes, .wire_bytes = bytes});
+  const test::Parsed parsed = test::parse(
+      {.data = frame.data(), .captured_bytes = bytes, .wire_bytes = bytes, .link_type = link_type});
   return shard_of(parsed.headers.flow_hash) % workers;
 }
 
@@ -100,6 +103,41 @@ TEST_F(AfPacketWorkers, BothDirectionsOfEachInnerFlowComeToOneWorker) {
 
   for (std::uint32_t worker = 0; worker < kWorkers; ++worker) {
     EXPECT_GT(capture.worker(worker).frames().size(), 700u) << "worker " << worker;
+    for (const CapturedFrame& frame : capture.worker(worker).frames()) {
+      ASSERT_EQ(expected.at(frame.bytes), worker);
+    }
+  }
+}
+
+TEST_F(AfPacketWorkers, OnADeviceWithoutLinkLayerTooBothDirectionsComeToOneWorker) {
+  WEIR_SKIP_WITHOUT_TUN();
+  WEIR_SKIP_WITHOUT_PROGRAMS();
+  const NetworkNamespace network;
+  const InNamespace inside(network);
+  test::TunDevice tun("tun", ARPHRD_NONE);
+  SharedCapture capture({.interfaces = {"tun"}, .workers_per_interface = kWorkers});
+  ASSERT_EQ(capture.opened().interfaces[0].steering, Steering::InnerFlow);
+
+  TrafficSocket sender("tun");
+  std::map<FrameBytes, std::uint32_t> expected;
+  for (std::uint16_t port = 1; port <= 200; ++port) {
+    PacketBuilder there;
+    there.ipv4("192.0.2.1", "192.0.2.2").udp(port, 4789).vxlan(port).ethernet();
+    there.ipv6("2001:db8::1", "2001:db8::2").tcp(port, 443).payload(20);
+    PacketBuilder back;
+    back.ipv4("192.0.2.2", "192.0.2.1").udp(777, 4789).vxlan(port).ethernet();
+    back.ipv6("2001:db8::2", "2001:db8::1").tcp(443, port).payload(20);
+    const FrameBytes arriving = there.build();
+    const FrameBytes leaving = back.build();
+    expected[arriving] = worker_by_the_parser(arriving, kWorkers, LinkType::Raw);
+    expected[leaving] = expected[arriving];
+    tun.receive(arriving);
+    sender.send_one(leaving);
+  }
+  capture.take(400);
+
+  for (std::uint32_t worker = 0; worker < kWorkers; ++worker) {
+    EXPECT_GT(capture.worker(worker).frames().size(), 40u) << "worker " << worker;
     for (const CapturedFrame& frame : capture.worker(worker).frames()) {
       ASSERT_EQ(expected.at(frame.bytes), worker);
     }
