@@ -14,6 +14,26 @@ namespace {
 
 constexpr Duration kLookInterval = std::chrono::milliseconds(250);
 
+// A line for people. That an interface is gone its source tells, with what it means.
+std::string text_of(const interface::LinkChange& change) {
+  using Kind = interface::LinkChange::Kind;
+  const std::string name = "weir: " + change.name;
+  switch (change.kind) {
+    case Kind::Up:
+      return name + ": the link is up again\n";
+    case Kind::Down:
+      return name + ": the link is down (the capture goes on when it is back)\n";
+    case Kind::Renamed:
+      return name + ": renamed to " + change.new_name + " (the capture goes on)\n";
+    case Kind::MtuChanged:
+      return name + ": the MTU changed from " + std::to_string(change.mtu) + " to " +
+             std::to_string(change.new_mtu) + " (the capture goes on)\n";
+    case Kind::Gone:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
 
 Attendant::Attendant(Attended attended, std::string title, std::optional<Duration> duration,
@@ -26,10 +46,13 @@ Attendant::Attendant(Attended attended, std::string title, std::optional<Duratio
 
 void Attendant::attend() {
   for (;;) {
-    std::array<pollfd, 2> waits = {pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
-                                   pollfd{attended_.signals.fd(), POLLIN, 0}};
+    std::array<pollfd, 3> waits = {
+        pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
+        pollfd{attended_.signals.fd(), POLLIN, 0},
+        pollfd{attended_.links != nullptr ? attended_.links->fd() : -1, POLLIN, 0}};
     ::poll(waits.data(), waits.size(), wait_ms());
     while (const auto number = attended_.signals.take()) handle(*number);
+    if (waits[2].revents != 0) tell_about_links();
     if (waits[0].revents != 0) {
       const bool all_ended = attended_.orchestrator.tend();
       tell_about_lost_lanes(!all_ended);
@@ -67,6 +90,12 @@ void Attendant::handle(int signal) {
     stopping_ = true;
     attended_.orchestrator.request_stop(capture::ExitReason::Signal);
   }
+}
+
+void Attendant::tell_about_links() {
+  std::string lines;
+  for (const interface::LinkChange& change : attended_.links->take()) lines += text_of(change);
+  say(lines);
 }
 
 // The last one's fault is the whole capture's, and told at its end.
