@@ -255,6 +255,10 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
     __builtin_prefetch(cursor_.next + header.tp_next_offset);
     Packet& packet = batch.packets[batch.count++];
     view(header, packet);
+    if (((header.tp_status & TP_STATUS_LOSING) != 0 || drops_told_ != kernel_drops_) &&
+        batch.gap.packets == 0) [[unlikely]] {
+      tell_gap(batch, header, packet.time);
+    }
     delivered_bytes_ += packet.wire_bytes;
     cursor_.next += header.tp_next_offset;
     --cursor_.packets_left;
@@ -262,6 +266,21 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
   batch_lent_ = true;
   statistics_.delivered.add(batch.count);
   publish_counters();
+}
+
+// The kernel marks packets from a loss on, until somebody reads its counters. So a packet comes
+// after a loss that is not told yet when it is marked, or when it arrived after we read of the loss.
+void AfPacketSource::tell_gap(PacketBatch& batch, const tpacket3_hdr& header,
+                              Timestamp time) noexcept {
+  if ((header.tp_status & TP_STATUS_LOSING) != 0) {
+    read_kernel_counters();
+  } else if (time < drops_read_at_) {
+    return;
+  }
+  batch.gap = {.interface = interface_,
+               .before = batch.count - 1,
+               .packets = kernel_drops_ - drops_told_};
+  drops_told_ = kernel_drops_;
 }
 
 void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noexcept {
@@ -306,6 +325,7 @@ void AfPacketSource::refresh_statistics() {
 void AfPacketSource::read_kernel_counters() noexcept {
   const KernelCounters since_last = socket_.read_counters();
   kernel_packets_ += since_last.packets;
+  if (since_last.drops != 0 && drops_told_ == kernel_drops_) drops_read_at_ = clock_.wall();
   kernel_drops_ += since_last.drops;
   kernel_rejects_ = prefilter_.rejected_packets();
   kernel_reject_bytes_ = prefilter_.rejected_bytes();

@@ -229,13 +229,13 @@ Result<AfPacketSources> open_af_packet_sources(const AfPacketCapture& wanted,
     if (!geometry) return on(name, std::move(geometry).error());
     auto group = open_group(target, *geometry, wanted, privileges);
     if (!group) return on(name, std::move(group).error());
-    for (Intake& intake : group->intakes) {
-      const std::uint64_t ring_bytes = intake.ring.bytes();
+    for (std::uint32_t queue = 0; queue < group->intakes.size(); ++queue) {
+      Intake& intake = group->intakes[queue];
+      opened.queues.push_back(
+          {.interface = {index}, .queue = queue, .ring_bytes = intake.ring.bytes()});
       auto source =
           start_source(std::move(intake), target, wanted, table, {index}, privileges, clock);
       if (!source) return on(name, std::move(source).error());
-      const auto queue = static_cast<std::uint32_t>(&intake - group->intakes.data());
-      opened.queues.push_back({.interface = {index}, .queue = queue, .ring_bytes = ring_bytes});
       opened.sources.push_back(std::move(source).value());
     }
     opened.interfaces.push_back({.name = name,

@@ -3,13 +3,15 @@
 #include <cstddef>
 #include <span>
 
+// The object files of bpf/; cmake/WeirBpf.cmake gives them their names.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
-// The object files of bpf/, see cmake/WeirBpf.cmake.
 extern const std::byte weir_bpf_steer_ethernet[];
 extern const std::byte weir_bpf_steer_ethernet_end[];
 extern const std::byte weir_bpf_steer_network[];
 extern const std::byte weir_bpf_steer_network_end[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace weir::interface {
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "output/file_remover.h"
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
 #include "output/rotation.h"
@@ -42,15 +43,15 @@ class DiskFiles final : public FileStore {
                                        .queue_depth = pool_.count(),
                                        .buffers = pool_.memory()});
   }
-  Result<void> remove(const std::string& path) override {
-    if (unlink(path.c_str()) == 0 || errno == ENOENT) return ok();
-    return system_error(errno, "delete " + path + ", a file older than those to be kept");
-  }
+  void remove(std::string path) override { remover_.remove(std::move(path)); }
+  void finish() noexcept override { remover_.finish(); }
+  std::optional<Error> take_failure() override { return remover_.take_failure(); }
 
  private:
   bool direct_;
   bool io_uring_;
   const buffer::BlockPool& pool_;
+  FileRemover remover_;
 };
 
 Result<std::unique_ptr<Sink>> open_series(const PcapngOptions& options) {

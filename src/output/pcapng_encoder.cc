@@ -289,7 +289,8 @@ Fill PcapngEncoder::fill_packets(Window& window, std::uint32_t end) {
     plain_end = find_loss(end);
     if (plain_end == next_packet_) return encode_after_loss(window);
   }
-  if (limit_.any()) {
+  // Far from the end of a stream without an end in time, no packet needs to be looked at.
+  if (limit_.time != StreamLimit::kNoTime || room() < kBatchRoomBytes) {
     plain_end = find_limit(plain_end);
     if (plain_end == next_packet_) return Fill::Limit;
   }

@@ -68,8 +68,6 @@ struct StreamLimit {
   static constexpr Timestamp kNoTime = {std::numeric_limits<std::int64_t>::max()};
   std::uint64_t bytes = kNoBytes;
   Timestamp time = kNoTime;
-
-  [[nodiscard]] bool any() const noexcept { return bytes != kNoBytes || time != kNoTime; }
 };
 
 class PcapngEncoder {

@@ -247,6 +247,7 @@ Result<void> PcapngFile::close() {
   }
   closed_ = true;
   block_.release();
+  if (rotation_) rotation_->finish();
   auto closed = device_->close();
   if (!closed && !error_) error_ = std::move(closed).error();
   return state();

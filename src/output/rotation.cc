@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <string_view>
-#include <utility>
 
 #include "base/assert.h"
 
@@ -91,21 +90,12 @@ Result<std::unique_ptr<storage::BlockDevice>> Rotation::open(Timestamp begin) {
   files_.add(1);
   if (options_.files_max != 0) {
     kept_.push_back(std::move(path));
-    delete_old();
+    while (kept_.size() > options_.files_max) {
+      store_->remove(std::move(kept_.front()));
+      kept_.pop_front();
+    }
   }
   return device;
 }
-
-void Rotation::delete_old() {
-  while (kept_.size() > options_.files_max) {
-    auto removed = store_->remove(kept_.front());
-    kept_.pop_front();
-    if (removed || warned_) continue;
-    warned_ = true;
-    warning_ = std::move(removed).error();
-  }
-}
-
-std::optional<Error> Rotation::take_warning() { return std::exchange(warning_, std::nullopt); }
 
 }  // namespace weir::output

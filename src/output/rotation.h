@@ -35,8 +35,12 @@ class FileStore {
   virtual ~FileStore() = default;
   // A new file; one that exists is an error.
   virtual Result<std::unique_ptr<storage::BlockDevice>> create(const std::string& path) = 0;
-  // A file that is not there is no error.
-  virtual Result<void> remove(const std::string& path) = 0;
+  // At once or soon. A file that is not there is no error.
+  virtual void remove(std::string path) = 0;
+  // Waits until everything is removed; the last call but take_failure().
+  virtual void finish() noexcept = 0;
+  // The first removal that failed, once.
+  virtual std::optional<Error> take_failure() = 0;
 };
 
 // "STEM_00001_20261121T200000Z.pcapng" for the file `number` of `path`, which begins at `begin`
@@ -65,8 +69,10 @@ class Rotation {
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }  // as given
   [[nodiscard]] std::uint64_t files() const noexcept { return files_.value(); }
+  // No further file: waits for deletions that are not done.
+  void finish() noexcept { store_->finish(); }
   // The first deletion that failed, once.
-  std::optional<Error> take_warning();
+  std::optional<Error> take_warning() { return store_->take_failure(); }
 
  private:
   Result<std::unique_ptr<storage::BlockDevice>> open(Timestamp begin);
@@ -74,7 +80,6 @@ class Rotation {
     return packet.has_time && interval_end_ != StreamLimit::kNoTime && packet.time >= interval_end_;
   }
   void enter_interval(Timestamp time) noexcept;
-  void delete_old();
 
   std::string path_;
   RotationOptions options_;
@@ -87,8 +92,6 @@ class Rotation {
 
   telemetry::Counter files_;
   std::deque<std::string> kept_;  // oldest first; only with files_max
-  bool warned_ = false;
-  std::optional<Error> warning_;
 };
 
 }  // namespace weir::output

@@ -14,6 +14,7 @@
 #include "base/prng.h"
 #include "filter/pcap_compiler.h"
 #include "filter/program.h"
+#include "interface/af_packet_sources.h"
 #include "interface_live/live_capture.h"
 #include "support/command.h"
 #include "support/ebpf.h"
@@ -44,6 +45,8 @@ class NoEbpf final : public security::PrivilegedOperations {
   static Error refused() { return system_error(EPERM, "load eBPF"); }
   security::InProcessPrivileges real_;
 };
+
+constexpr std::uint64_t kSmallRing = 4 * 1024 * 1024;  // opens faster
 
 enum class Form { Classic, Ebpf };
 
@@ -104,8 +107,9 @@ TEST_P(AfPacketPrefilter, NeverCostsAPacketThatTheUserFilterWants) {
     std::vector<FrameBytes> sent;
     for (int i = 0; i < 250; ++i) sent.push_back(test::typical_frame(prng));
     // The first socket on an interface sees each packet last: what it has seen, the other has too.
-    LiveCapture all({.interface = "right"});
-    LiveCapture some({.interface = "right", .prefilter = expression}, *rights_);
+    LiveCapture all({.interface = "right", .ring_bytes = kSmallRing});
+    LiveCapture some({.interface = "right", .ring_bytes = kSmallRing, .prefilter = expression},
+                     *rights_);
     all.exchange(sender, sent);
     some.source().close_intake();
     EXPECT_EQ(some.drain(), Pull::End);
@@ -136,7 +140,8 @@ TEST_P(AfPacketPrefilter, IsThereBeforeTheFirstPacket) {
     while (!enough.load(std::memory_order_relaxed)) socket.send(burst);
   });
   for (int round = 0; round < 20; ++round) {
-    LiveCapture capture({.interface = "left", .prefilter = "tcp"}, *rights_);
+    LiveCapture capture({.interface = "left", .ring_bytes = kSmallRing, .prefilter = "tcp"},
+                        *rights_);
     capture.source().close_intake();
     EXPECT_EQ(capture.drain(), Pull::End);
     EXPECT_TRUE(capture.frames().empty());
@@ -260,6 +265,90 @@ TEST_P(AfPacketPrefilter, UnderLoadLeavesAnExactLedger) {
     EXPECT_EQ(ledger.delivered + ledger.dropped_kernel, sent.load() / 2);
     EXPECT_TRUE(ledger.law_holds()) << testing::PrintToString(ledger);
   }
+}
+
+TEST_P(AfPacketPrefilter, OpensNoIntakeThatIsClosed) {
+  const NetworkNamespace network;
+  const InNamespace inside(network);
+  test::add_veth_pair("left", "right");
+  TrafficSocket sender("left");
+  const std::vector<FrameBytes> frames(50, udp_frame(1));
+  LiveCapture capture({.interface = "left", .prefilter = "udp"}, *rights_);
+  sender.send(frames);
+  capture.source().close_intake();
+  capture.source().set_prefilter("");
+  sender.send(frames);
+  EXPECT_EQ(capture.drain(), Pull::End);
+  EXPECT_EQ(ledger_of(capture.source()).received, frames.size());
+  EXPECT_EQ(capture.source().prefilter().place, FilterPlace::Kernel) << "as set last";
+}
+
+TEST_P(AfPacketPrefilter, MayChangeWhileTheIntakeIsClosedUnderLoad) {
+  const NetworkNamespace network;
+  const InNamespace inside(network);
+  test::add_veth_pair("left", "right");
+  const std::vector<FrameBytes> burst(64, udp_frame(1));
+  for (int round = 0; round < 10; ++round) {
+    LiveCapture capture({.interface = "left"}, *rights_);
+    std::atomic<bool> enough{false};
+    TrafficSocket socket("left");
+    std::thread sender([&] {
+      while (!enough.load()) socket.send(burst);
+    });
+    std::thread control([&] {
+      while (!enough.load()) {
+        capture.source().set_prefilter("tcp");
+        capture.source().set_prefilter("");
+      }
+    });
+    capture.take(500);
+    capture.source().close_intake();
+    enough.store(true);
+    control.join();
+    EXPECT_EQ(capture.drain(), Pull::End);
+    sender.join();
+    const Ledger ledger = ledger_of(capture.source());
+    EXPECT_TRUE(ledger.law_holds()) << testing::PrintToString(ledger);
+    EXPECT_EQ(ledger.in_ring, 0u);
+    EXPECT_EQ(ledger.delivered, capture.frames().size());
+  }
+}
+
+TEST_P(AfPacketPrefilter, OfEachWorkerCountsWhatThatWorkerWouldHaveHad) {
+  const NetworkNamespace network;
+  const InNamespace inside(network);
+  test::add_veth_pair("left", "right");
+  const SystemClock clock;
+  auto opened = open_af_packet_sources(
+      {.interfaces = {"left"}, .workers_per_interface = 3, .prefilter = "udp"}, *rights_, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error().context;
+
+  constexpr std::uint16_t kFlows = 300;
+  std::vector<FrameBytes> sent;
+  for (std::uint16_t flow = 0; flow < kFlows; ++flow) {
+    test::PacketBuilder packet;
+    packet.ethernet().ipv4("10.0.0.1", "10.0.0.2");
+    flow % 3 == 0 ? packet.udp(flow, 53) : packet.tcp(flow, 443);
+    sent.push_back(packet.payload(20).build());
+  }
+  TrafficSocket("left").send(sent);
+  std::uint64_t received = 0;
+  std::uint64_t delivered = 0;
+  PacketBatch batch;
+  for (const auto& source : opened->sources) {
+    EXPECT_EQ(source->prefilter().counted, counts());
+    source->close_intake();
+    while (source->next_batch(batch, kBatchPacketsMax, std::chrono::seconds(5)) != Pull::End) {
+      source->release(batch);
+    }
+    const Ledger ledger = ledger_of(*source);
+    EXPECT_TRUE(ledger.law_holds()) << testing::PrintToString(ledger);
+    EXPECT_EQ(ledger.rejected > 0, counts()) << "each has had some of the flows";
+    received += ledger.received;
+    delivered += ledger.delivered;
+  }
+  EXPECT_EQ(delivered, kFlows / 3u);
+  EXPECT_EQ(received, counts() ? kFlows : kFlows / 3u);
 }
 
 TEST_P(AfPacketPrefilter, IsNotWhereTheKernelWouldSeeOtherFramesOrTheExpressionIsWrong) {

@@ -1,6 +1,9 @@
 #include "interface_live/shared_capture.h"
 
 #include <algorithm>
+#include <cerrno>
+
+#include "interface/steering.h"
 
 namespace weir::interface {
 namespace {
@@ -8,6 +11,15 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(20);
 
 }  // namespace
+
+const std::string& why_no_programs() {
+  static const std::string kReason = [] {
+    security::InProcessPrivileges privileges;
+    const auto loaded = load_steering_program(LinkType::Ethernet, privileges);
+    return loaded || loaded.error().sys_errno != EPERM ? std::string() : loaded.error().context;
+  }();
+  return kReason;
+}
 
 SharedCapture::SharedCapture(const AfPacketCapture& wanted) {
   adopt(open_af_packet_sources(wanted, privileges_, clock_));

@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "interface/af_packet_sources.h"
 #include "interface_live/live_capture.h"
+#include "support/skip.h"
 
 namespace weir::interface {
+
+// Empty when this process may load steering programs, else the reason why not.
+const std::string& why_no_programs();
 
 class SharedCapture {
  public:
@@ -44,3 +49,7 @@ class SharedCapture {
 };
 
 }  // namespace weir::interface
+
+// A user namespace has all rights over its networks, and none over programs.
+#define WEIR_SKIP_WITHOUT_PROGRAMS() \
+  WEIR_SKIP_BECAUSE(::weir::interface::why_no_programs(), ::weir::test::UnderCi::Fail)

@@ -9,10 +9,10 @@
 
 #include "base/prng.h"
 #include "interface/steering.h"
+#include "interface_live/shared_capture.h"
 #include "support/headers_of.h"
 #include "support/packet_builder.h"
 #include "support/random_flows.h"
-#include "support/skip.h"
 
 namespace weir::interface {
 namespace {
@@ -25,20 +25,10 @@ using FrameBytes = std::vector<std::uint8_t>;
 
 constexpr std::uint64_t kSeed = 20261122;
 
-// Empty when this process may load programs, else the reason why not.
-const std::string& why_no_programs() {
-  static const std::string kReason = [] {
-    security::InProcessPrivileges privileges;
-    const auto loaded = load_steering_program(LinkType::Ethernet, privileges);
-    return loaded || loaded.error().sys_errno != EPERM ? std::string() : loaded.error().context;
-  }();
-  return kReason;
-}
-
 class SteeringProgram : public testing::TestWithParam<LinkType> {
  protected:
   void SetUp() override {
-    WEIR_SKIP_BECAUSE(why_no_programs(), test::UnderCi::Fail);
+    WEIR_SKIP_WITHOUT_PROGRAMS();
     auto loaded = load_steering_program(GetParam(), privileges_);
     ASSERT_TRUE(loaded.ok()) << loaded.error().context;
     program_ = std::move(loaded).value();
@@ -81,8 +71,7 @@ TEST_P(SteeringProgram, FindsTheFlowThatTheParserFindsWhateverIsAroundItBothWays
     const BothWays flow = random_flow(random);
     ASSERT_EQ(shard(flow.there), shard_by_the_parser(flow.there))
         << "flow " << i << ": " << layers_of(flow.there);
-    ASSERT_EQ(shard(flow.there), shard(flow.back))
-        << "flow " << i << ": " << layers_of(flow.there);
+    ASSERT_EQ(shard(flow.there), shard(flow.back)) << "flow " << i << ": " << layers_of(flow.there);
   }
 }
 
@@ -156,7 +145,8 @@ TEST_P(SteeringProgram, GtpExtensionHeadersAreSkipped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(LinkType, SteeringProgram,
-                         testing::Values(LinkType::Ethernet, LinkType::Raw), [](const auto& instance) {
+                         testing::Values(LinkType::Ethernet, LinkType::Raw),
+                         [](const auto& instance) {
                            return instance.param == LinkType::Ethernet ? "Ethernet" : "OtherLinks";
                          });
 

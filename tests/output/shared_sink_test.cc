@@ -16,8 +16,8 @@
 #include "output/open_pcapng.h"
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
-#include "output_fixture.h"
-#include "support/fake_block_device.h"
+#include "series_fixture.h"
+#include "support/fake_clock.h"
 #include "support/temp_dir.h"
 
 namespace weir::output {
@@ -77,6 +77,72 @@ TEST(SharedSink, HoldsEveryPacketOfEveryWorkerOnce) {
     EXPECT_TRUE(
         std::equal(all.begin(), all.end(), stored.begin(),
                    [](const auto& a, const auto& b) { return !earlier(a, b) && !earlier(b, a); }));
+  }
+}
+
+// Users that take their turns in an order drawn from the seed, on a series of files some of which
+// cannot be opened or fill up: the ledger at every step, and every packet once.
+TEST(SharedSink, KeepsTheLedgerInAnyOrderOfTurns) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng random(seed);
+    FakeFiles files;
+    if (random.chance(1, 4)) files.files_max = 1 + random.below(5);
+    test::FakeClock clock;
+    const auto users = static_cast<std::uint32_t>(1 + random.below(4));
+    auto rotation =
+        std::make_unique<Rotation>("out",
+                                   RotationOptions{.size_bytes = 500 + random.below(30'000),
+                                                   .interval = std::chrono::seconds(10)},
+                                   clock, std::make_unique<FakeFileStore>(files, seed));
+    auto device = rotation->open_first().value();
+    SharedSink sink(std::make_unique<PcapngFile>(PcapngFile::Parts{
+                        .pool = buffer::BlockPool::create(
+                                    users + 1, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                                    .value(),
+                        .device = std::move(device),
+                        .identity = {},
+                        .credits_max = users,
+                        .rotation = std::move(rotation)}),
+                    users);
+    InterfaceTable interfaces;
+    interfaces.add({});
+    OfferedList all;
+    std::vector<bool> has_credit(users);
+    for (std::uint64_t step = 0; step < 40; ++step) {
+      const std::size_t user = random.below(users);
+      clock.advance(std::chrono::milliseconds(random.below(1500)));
+      if (!has_credit[user]) {
+        (void)sink.reserve();
+        has_credit[user] = true;
+      } else if (random.chance(1, 4)) {
+        (void)sink.flush();
+      } else {
+        TestBatch batch;
+        auto verdicts = TestBatch::all();
+        for (std::uint64_t n = random.below(20); n > 0; --n) {
+          all.push_back({std::string(random.below(400), 'x'),
+                         static_cast<std::uint64_t>(clock.wall().ns) - random.below(1000) + n});
+          batch.add(all.back().data, static_cast<std::int64_t>(all.back().time));
+        }
+        sink.write(batch.batch(), interfaces, *verdicts, kSession);
+        has_credit[user] = false;
+      }
+      expect_law(sink.statistics());
+      ASSERT_EQ(sink.statistics().offered.value(), all.size());
+    }
+    bool ok = true;
+    for (std::uint32_t user = 0; user < users; ++user) ok = sink.close().ok();
+    expect_law(sink.statistics());
+    ASSERT_EQ(sink.statistics().pending.value(), 0U);
+    ASSERT_EQ(total_lost(sink.statistics()), all.size() - sink.statistics().written.value());
+    ASSERT_TRUE(ok ? total_lost(sink.statistics()) == 0 : files.paths.size() == files.files_max);
+    test::WalkedFile stored;
+    for (auto& file : files.walk()) {
+      ASSERT_EQ(file.error, "");
+      stored.packets.insert(stored.packets.end(), file.packets.begin(), file.packets.end());
+    }
+    expect_prefix(stored, all, sink.statistics().written.value());
   }
 }
 

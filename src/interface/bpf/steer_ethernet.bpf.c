@@ -1,3 +1,3 @@
 // For interfaces whose frames begin with an Ethernet header.
 #define WEIR_ETHERNET 1
-#include "bpf/steer.inc"
+#include "interface/bpf/steer.inc"

@@ -1,3 +1,3 @@
 // For all other interfaces: what a packet is the kernel tells beside it.
 #define WEIR_ETHERNET 0
-#include "bpf/steer.inc"
+#include "interface/bpf/steer.inc"
