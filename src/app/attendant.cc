@@ -63,6 +63,7 @@ void Attendant::attend() {
       attended_.orchestrator.request_stop(capture::ExitReason::Duration);
     }
     tell_about_losses();
+    tell_warnings();
     show();
   }
   line_.clear();
@@ -123,6 +124,13 @@ void Attendant::tell_about_losses() {
          .packets = lost[static_cast<std::size_t>(LostReason::SlowReader)].value()});
   }
   say(losses_.look(counters, attended_.clock.monotonic()));
+}
+
+// What went wrong at an output and ended nothing.
+void Attendant::tell_warnings() {
+  for (output::Sink* sink : attended_.sinks) {
+    if (const auto warning = sink->take_warning()) say("weir: " + warning->context + "\n");
+  }
 }
 
 void Attendant::show() {

@@ -42,6 +42,7 @@ class Attendant {
   void tell_about_links();
   void tell_about_lost_lanes(bool others_go_on);
   void tell_about_losses();
+  void tell_warnings();
   void show();
   void say(const std::string& lines);
 
