@@ -3,13 +3,13 @@
 references, run in turns in one table.
 
 Method: weir-wire on one core sends into a veth pair at full rate, the capture is pinned to another.
-A capture is given 20,000 slow packets first, so that its memory is there; then its CPU time is read,
-the traffic runs, and its CPU time is read again when it has become idle: starting and stopping cost
-nothing here. Rounds are A, B, A, B..., the median counts. `offered` is what the capturing device
-received by its own counters, `captured` what the tool says (in the first round also what its file
-holds), `lost` the difference. CPU per packet is per captured packet, user and system time of all
-threads of the process; the kernel's own work on a veth pair (softirq) is done on the sender's core
-and is not in it, nor is the writeback of tools that write through the page cache.
+A capture is given 20,000 slow packets first, so that its memory is there; then its CPU time is
+read, the traffic runs, and its CPU time is read again when it has become idle: starting and
+stopping cost nothing here. Rounds are A, B, A, B..., the median counts. `offered` is what the
+capturing device received by its own counters, `captured` what the tool says (in the first round
+also what its file holds), `lost` the difference. CPU per packet is per captured packet, user and
+system time of all threads of the process; the kernel's own work on a veth pair (softirq) is done on
+the sender's core and is not in it, nor is the writeback of tools that write through the page cache.
 """
 
 import argparse
@@ -147,7 +147,8 @@ class Bench:
 
     def send(self, mix: str, **limits) -> dict:
         words = [*self.lab.enter(self.lab.sender), str(self.options.bin / "weir-wire")]
-        words += ["--interface", SENDER_LINK, "--size", mix, "--core", str(self.options.sender_core)]
+        words += ["--interface", SENDER_LINK, "--size", mix]
+        words += ["--core", str(self.options.sender_core)]
         for name, value in limits.items():
             words += [f"--{name}", str(value)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -417,7 +418,8 @@ def check_machine(options: argparse.Namespace) -> None:
         sys.exit("live_bench: not root (it makes network namespaces and loads BPF programs)")
     if options.core == options.sender_core:
         sys.exit("live_bench: captures and sender share a core (two are needed)")
-    missing = [n for n in ("weir-wire", "bare-count", "bare-write") if not (options.bin / n).exists()]
+    helpers = ("weir-wire", "bare-count", "bare-write")
+    missing = [name for name in helpers if not (options.bin / name).exists()]
     if missing:
         sys.exit(
             f"live_bench: {', '.join(missing)} not in {options.bin} "
@@ -429,7 +431,9 @@ def check_machine(options: argparse.Namespace) -> None:
         sys.exit(f"live_bench: {options.data} is no disk but {options.file_system} (--data FOLDER)")
     free = shutil.disk_usage(options.data).free
     if free < 3 * options.bytes_max:
-        sys.exit(f"live_bench: {free} bytes free in {options.data} (3 times --bytes-max are needed)")
+        sys.exit(
+            f"live_bench: {free} bytes free in {options.data} (3 times --bytes-max are needed)"
+        )
 
 
 def measure_all(bench: Bench, options: argparse.Namespace) -> dict:
