@@ -28,7 +28,8 @@ struct DriverCounter {
 std::vector<DriverCounter> read_driver_counters(const std::string& interface);
 
 // Of one interface. Used by one thread, in whose network namespace the interface is when it is
-// opened.
+// opened. Opened once the capture is: before somebody looks at all packets, those that nobody wants
+// count as dropped too.
 class NicStatistics {
  public:
   static Result<NicStatistics> open(int interface_index);

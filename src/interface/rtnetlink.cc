@@ -88,6 +88,12 @@ LinkFacts facts_of(std::uint16_t message_type, const ifinfomsg& about, Bytes att
   return facts;
 }
 
+// The errno of an answer that is one; else 0.
+int refusal_in(Bytes answer) noexcept {
+  const auto header = take<nlmsghdr>(answer);
+  return header.nlmsg_type == NLMSG_ERROR ? -take<nlmsgerr>(answer).error : 0;
+}
+
 }  // namespace
 
 std::optional<LinkFacts> LinkMessages::next() {
@@ -143,7 +149,11 @@ Result<LinkFacts> RtnetlinkSocket::ask(int interface_index) {
   }
   const ssize_t bytes = ::recv(fd(), buffer_.data(), buffer_.size(), 0);
   if (bytes < 0) return system_error(errno, "learn about a network interface");
-  auto facts = LinkMessages(Bytes(buffer_).first(static_cast<std::size_t>(bytes))).next();
+  const Bytes answer = Bytes(buffer_).first(static_cast<std::size_t>(bytes));
+  if (const int refusal = refusal_in(answer); refusal != 0 && refusal != ENODEV) {
+    return system_error(refusal, "learn about a network interface");
+  }
+  auto facts = LinkMessages(answer).next();
   if (!facts) {
     return Error{.code = ErrorCode::Unsupported,
                  .context = "learn about a network interface: the kernel's answer is not one"};

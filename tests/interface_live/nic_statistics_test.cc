@@ -106,12 +106,12 @@ TEST_P(UpstreamOfACapture, AtFullRateWhatWasSentWasReceivedOrLostUpstream) {
   const InNamespace inside(network);
   test::add_veth_pair("left", "right");
   switch_segmentation_off("left");
-  NicStatistics statistics = statistics_of("right");
   SharedCapture capture({.interfaces = {"right"},
                          .workers_per_interface = GetParam(),
                          .snaplen = 2048,
                          .ring_bytes = std::uint64_t{256} * 1024,
                          .block_bytes = 64 * 1024});
+  NicStatistics statistics = statistics_of("right");
   constexpr std::uint16_t kSegmentBytes = 40;
   constexpr std::size_t kSegments = 1600;
   constexpr std::uint16_t kFrames = 100;
