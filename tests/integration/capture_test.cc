@@ -104,10 +104,11 @@ TEST_F(Capture, SnaplenKeepsTheBeginningOfEachPacket) {
 TEST_F(Capture, StatisticsOnRequestAndRecentPacketsInTheFileWhileItRuns) {
   auto weir = start({"-w", dir_.file("weir.pcapng"), "udp"});
   TrafficSocket("tap").send(mixed_frames(50));
-  // mixed_frames: a fifth has one tag, a fifth two; plain `udp` sees neither.
+  // mixed_frames: a fifth has one tag, a fifth two; plain `udp` sees neither. Who rejects them, and
+  // whether that is counted, depends on what this process may load into the kernel.
   do {
     weir->signal(SIGUSR1);
-  } while (!weir->wait_for_stderr_for("received 50, accepted 30, rejected 20 (filter 20)", 50));
+  } while (!weir->wait_for_stderr_for(", accepted 30", 50));
   while (frames_of(dir_.file("weir.pcapng")).size() < 30)
     weir->wait_for_stderr_for("never printed", 20);
   weir->signal(SIGINT);
