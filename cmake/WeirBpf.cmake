@@ -10,9 +10,10 @@ function(weir_bpf_object target source)
   set(holder ${CMAKE_CURRENT_BINARY_DIR}/${name}_bpf.S)
   add_custom_command(OUTPUT ${object}
     COMMAND ${WEIR_BPF_CLANG} -O2 -Wall -Wextra -Werror -target bpf
-      -I${CMAKE_CURRENT_SOURCE_DIR} -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
-      -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
+      -I${PROJECT_SOURCE_DIR}/src -I${CMAKE_CURRENT_SOURCE_DIR} -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+      -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object} -MD -MF ${object}.d
     DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source}
+    DEPFILE ${object}.d
     VERBATIM)
   file(CONFIGURE OUTPUT ${holder} @ONLY CONTENT [[
 .section .rodata

@@ -3,6 +3,7 @@
 // WEIR_BENCH_DIR says where files go (the default is the working directory).
 #include "output/pcapng_file.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "base/clock.h"
+#include "output/open_pcapng.h"
 #include "output/pcapng_encoder.h"
 
 namespace weir::output {
@@ -68,7 +71,7 @@ void encode(benchmark::State& state) {
   Window window{block.data(), block.data() + PcapngFile::kBlockBytes};
   for (auto _ : state) {
     encoder.begin(input.next(), input.interfaces(), input.verdicts(), 1);
-    while (!encoder.fill(window)) window.at = block.data();
+    while (encoder.fill(window) != Fill::Done) window.at = block.data();
   }
   report(state, encoder.extent().bytes);
 }
@@ -121,6 +124,38 @@ BENCHMARK(store)
     ->Iterations(16'000)
     ->MeasureProcessCPUTime()
     ->UseRealTime();
+
+// A change of files, as the worker sees it: how long the write() takes in which one file of 64 MiB
+// is ended and the next begun.
+void change_files(benchmark::State& state) {
+  const char* const dir = std::getenv("WEIR_BENCH_DIR");
+  const auto place = std::filesystem::path(dir != nullptr ? dir : ".") / "weir-bench-series";
+  std::filesystem::create_directory(place);
+  Input input;
+  const SystemClock clock;
+  auto opened = open_pcapng({.path = (place / "out.pcapng").string(),
+                             .rotation = {.size_bytes = 64 << 20, .files_max = 3},
+                             .clock = &clock});
+  if (!opened) return state.SkipWithError(opened.error().context.c_str());
+  Sink& sink = **opened;
+  std::vector<double> stalls;
+  for (auto _ : state) {
+    if (!sink.reserve()) break;
+    const std::uint64_t files = sink.files();
+    const MonotonicTime begin = clock.monotonic();
+    sink.write(input.next(), input.interfaces(), input.verdicts(), 1);
+    if (sink.files() != files)
+      stalls.push_back(static_cast<double>((clock.monotonic() - begin).count()) / 1000);
+  }
+  if (auto closed = sink.close(); !closed) state.SkipWithError(closed.error().context.c_str());
+  std::filesystem::remove_all(place);
+  if (stalls.empty()) return;
+  std::sort(stalls.begin(), stalls.end());
+  state.counters["changes"] = static_cast<double>(stalls.size());
+  state.counters["median_us"] = stalls[stalls.size() / 2];
+  state.counters["max_us"] = stalls.back();
+}
+BENCHMARK(change_files)->Iterations(16'000)->UseRealTime();
 
 }  // namespace
 }  // namespace weir::output

@@ -10,6 +10,7 @@ start_clients() {
   repeat 0.5 log_in
   repeat 0.5 echo_requests
   repeat 0.1 transfer_in_bulk
+  [[ -z ${has_tunnel-} ]] || repeat 0.1 work_in_the_tunnel
 }
 
 # repeat SECONDS FUNCTION: the pause keeps a client that fails from spinning.
@@ -74,4 +75,11 @@ echo_requests() {
 transfer_in_bulk() {
   client iperf3 --client "$server_ipv4" --bitrate 100M --time 3
   client iperf3 --client "$server_ipv6" --bitrate 100M --time 3 --reverse
+}
+
+work_in_the_tunnel() {
+  fetch --resolve "web.example.test:80:$tunnel_server_ipv4" http://web.example.test/data.bin
+  fetch --resolve "web.example.test:80:[$tunnel_server_ipv6]" http://web.example.test/
+  client dig +time=2 +tries=1 "@$tunnel_server_ipv4" web.example.test A
+  client ping -c 2 -i 0.2 -W 1 "$tunnel_server_ipv4"
 }

@@ -1,8 +1,11 @@
-# shellcheck shell=bash
-# Two network namespaces joined by a virtual cable; their names carry the process id of the run that made them.
+# shellcheck shell=bash disable=SC2034 # variables for the other files
+# Two network namespaces joined by a virtual cable, and by a VXLAN tunnel in that cable; their names carry the process
+# id of the run that made them.
 
 client_ipv4=192.0.2.1 server_ipv4=192.0.2.2
 client_ipv6=2001:db8::1 server_ipv6=2001:db8::2
+tunnel_client_ipv4=198.51.100.1 tunnel_server_ipv4=198.51.100.2
+tunnel_client_ipv6=2001:db8:42::1 tunnel_server_ipv6=2001:db8:42::2
 
 in_client() { exec ip netns exec "$network-a" "$@"; }
 in_server() { exec ip netns exec "$network-b" "$@"; }
@@ -16,6 +19,23 @@ make_network() {
   ip link add client netns "$network-a" type veth peer name server netns "$network-b"
   set_up_end "$network-a" client "$client_ipv4" "$client_ipv6"
   set_up_end "$network-b" server "$server_ipv4" "$server_ipv6"
+  make_tunnel
+}
+
+make_tunnel() {
+  if ! add_tunnel_end "$network-a" client "$client_ipv4" "$server_ipv4"; then
+    say "this kernel has no VXLAN: the run goes without a tunnel"
+    return
+  fi
+  add_tunnel_end "$network-b" server "$server_ipv4" "$client_ipv4"
+  set_up_end "$network-a" tunnel "$tunnel_client_ipv4" "$tunnel_client_ipv6"
+  set_up_end "$network-b" tunnel "$tunnel_server_ipv4" "$tunnel_server_ipv6"
+  has_tunnel=yes
+}
+
+add_tunnel_end() {
+  local namespace=$1 interface=$2 own=$3 other=$4
+  ip -n "$namespace" link add tunnel type vxlan id 42 local "$own" remote "$other" dstport 4789 dev "$interface"
 }
 
 set_up_end() {

@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <limits>
@@ -13,6 +14,7 @@ namespace weir::app {
 namespace {
 
 constexpr std::uint32_t kSnaplenMax = kPacketBytesMax;
+constexpr std::uint32_t kWorkersMax = 64;
 
 // Checks of CLI11: the text of a problem, or nothing. A whole number within bounds.
 std::string check_number(const std::string& text, std::uint64_t min, std::uint64_t max) {
@@ -32,6 +34,10 @@ std::function<std::string(const std::string&)> at_least(std::uint64_t min) {
   return [min](const std::string& text) {
     return check_number(text, min, std::numeric_limits<std::uint64_t>::max());
   };
+}
+
+std::function<std::string(const std::string&)> between(std::uint64_t min, std::uint64_t max) {
+  return [min, max](const std::string& text) { return check_number(text, min, max); };
 }
 
 std::function<std::string(const std::string&)> at_most(std::uint64_t max) {
@@ -55,9 +61,11 @@ struct PipelineFlags {
     command.add_flag("--inner", inner,
                      "apply the filter to the innermost frame of a tunnel, not to the outer one");
     command
-        .add_option("-w,--write", options.write_path,
-                    "write accepted packets as pcapng ('-': standard output)")
-        ->type_name("FILE");
+        .add_option("-w,--write", options.write_paths,
+                    "write accepted packets as pcapng ('-': standard output); may be given several "
+                    "times")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
     command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
         ->type_name("N")
         ->check(at_least(1));
@@ -77,8 +85,13 @@ struct PipelineFlags {
       }
       options.filter = expression;
     }
-    if (options.write_path == "-" && options.stats_path == "-") {
-      return "-w - and --stats-json -: both want standard output (write one of them to a file)";
+    for (auto path = options.write_paths.begin(); path != options.write_paths.end(); ++path) {
+      if (std::find(options.write_paths.begin(), path, *path) != path) {
+        return "-w " + *path + ": given twice (write it once)";
+      }
+      if (*path == "-" && options.stats_path == "-") {
+        return "-w - and --stats-json -: both want standard output (write one of them to a file)";
+      }
     }
     return std::nullopt;
   }
@@ -89,6 +102,118 @@ std::string joined(const std::vector<std::string>& words) {
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
 }
+
+struct CaptureFlags {
+  CaptureOptions options;
+  PipelineFlags pipeline;
+  std::string direction = "inout";
+  std::string rotate_size;
+  std::string rotate_interval;
+  std::uint32_t rotate_files = 0;
+  std::string duration;
+  int ready_fd = -1;
+  std::vector<std::string> words;
+
+  void add_to(CLI::App& command) {
+    command
+        .add_option("-i,--interface", options.interfaces,
+                    "interface to capture on; may be given several times")
+        ->required()
+        ->type_name("IF")
+        ->allow_extra_args(false);
+    pipeline.add_to(command);
+    command.add_option("--duration", duration, "stop after this time (500ms, 10s, 5m, 2h)")
+        ->type_name("T");
+    command
+        .add_option("--snaplen", options.snaplen,
+                    "keep at most this many bytes of each packet (0: all)")
+        ->type_name("N")
+        ->check(at_most(kSnaplenMax));
+    command
+        .add_option("--direction", direction,
+                    "packets that the host receives (in), sends (out), or both (inout)")
+        ->type_name("in|out|inout")
+        ->check(CLI::IsMember({"in", "out", "inout"}));
+    command
+        .add_option("--workers", options.workers,
+                    "threads for each interface; both directions of a flow reach the same one")
+        ->type_name("N")
+        ->check(between(1, kWorkersMax));
+    add_rotation(command);
+    command
+        .add_option("--ready-fd", ready_fd,
+                    "write one byte to this descriptor once every packet is seen")
+        ->type_name("N")
+        ->check(at_least(0));
+    command.add_option("EXPRESSION", words, "pcap-filter expression, in place of -f")
+        ->type_name("");
+    command.footer(
+        "SIGINT and SIGTERM end the capture after what was received has been stored; a second one "
+        "ends it at once.\n"
+        "SIGUSR1 prints statistics. Rotated files: STEM_00001_20261121T200000Z.pcapng, ...\n"
+        "A pipe beside another output never delays it: what the pipe's reader is too slow for is "
+        "counted as lost.\n"
+        "Exit status: 0 done, 1 failed, 2 wrong usage, filter or interface.");
+  }
+
+  void add_rotation(CLI::App& command) {
+    command
+        .add_option("--rotate-size", rotate_size,
+                    "begin a new file before this size is passed (100MiB, 1GiB)")
+        ->type_name("B");
+    command
+        .add_option("--rotate-interval", rotate_interval,
+                    "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
+                    "quiet link")
+        ->type_name("T");
+    command.add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
+        ->type_name("N")
+        ->check(at_least(1));
+  }
+
+  // The text of an error, or nothing.
+  std::optional<std::string> finish() {
+    if (auto problem = pipeline.finish(joined(words))) return problem;
+    options.pipeline = std::move(pipeline.options);
+    options.direction = direction == "in"    ? interface::Direction::In
+                        : direction == "out" ? interface::Direction::Out
+                                             : interface::Direction::InOut;
+    if (ready_fd >= 0) options.ready_fd = ready_fd;
+    if (!duration.empty()) {
+      auto parsed = parse_duration(duration);
+      if (!parsed) return "--duration: " + parsed.error().context;
+      options.duration = *parsed;
+    }
+    return finish_rotation();
+  }
+
+  std::optional<std::string> finish_rotation() {
+    output::RotationOptions rotation{.files_max = rotate_files};
+    if (!rotate_size.empty()) {
+      auto parsed = parse_size(rotate_size);
+      if (!parsed) return "--rotate-size: " + parsed.error().context;
+      rotation.size_bytes = *parsed;
+    }
+    if (!rotate_interval.empty()) {
+      auto parsed = parse_duration(rotate_interval);
+      if (!parsed) return "--rotate-interval: " + parsed.error().context;
+      if (*parsed < std::chrono::seconds(1)) {
+        return "--rotate-interval " + rotate_interval + ": too short (at least 1s)";
+      }
+      rotation.interval = *parsed;
+    }
+    if (rotation.size_bytes == 0 && rotation.interval == Duration(0)) {
+      if (rotate_files == 0) return std::nullopt;
+      return "--rotate-files without --rotate-size or --rotate-interval (say when a new file "
+             "begins)";
+    }
+    if (options.pipeline.write_paths.empty()) {
+      return "rotation without an output (name it with -w FILE)";
+    }
+    options.rotation = rotation;
+    return std::nullopt;
+  }
+};
 
 }  // namespace
 
@@ -112,35 +237,9 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("");
   read->footer("Exit status: 0 done, 1 damaged input or failed write, 2 wrong usage or filter.");
 
-  CLI::App* capture = app.add_subcommand("capture", "capture from a network interface");
-  PipelineFlags capture_flags;
-  CaptureOptions capture_options;
-  std::string duration;
-  std::uint32_t snaplen = 0;
-  int ready_fd = -1;
-  std::vector<std::string> capture_words;
-  capture->add_option("-i,--interface", capture_options.interface, "interface to capture on")
-      ->required()
-      ->type_name("IF");
+  CLI::App* capture = app.add_subcommand("capture", "capture from network interfaces");
+  CaptureFlags capture_flags;
   capture_flags.add_to(*capture);
-  capture->add_option("--duration", duration, "stop after this time (500ms, 10s, 5m, 2h)")
-      ->type_name("T");
-  capture->add_option("--snaplen", snaplen, "keep at most this many bytes of each packet (0: all)")
-      ->type_name("N")
-      ->check(at_most(kSnaplenMax));
-  CLI::Option* ready =
-      capture
-          ->add_option("--ready-fd", ready_fd,
-                       "write one byte to this descriptor once every packet is seen")
-          ->type_name("N")
-          ->check(at_least(0));
-  capture->add_option("EXPRESSION", capture_words, "pcap-filter expression, in place of -f")
-      ->type_name("");
-  capture->footer(
-      "SIGINT and SIGTERM end the capture after what was received has been stored; a second one "
-      "ends it at once.\n"
-      "SIGUSR1 prints statistics. Exit status: 0 done, 1 failed, 2 wrong usage, filter or "
-      "interface.");
 
   try {
     app.parse(argc, argv);
@@ -162,16 +261,8 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = read_flags.finish(words.expression)) return usage_error(*problem);
     return ReadOptions{.pipeline = std::move(read_flags.options), .files = std::move(words.files)};
   }
-  if (auto problem = capture_flags.finish(joined(capture_words))) return usage_error(*problem);
-  capture_options.pipeline = std::move(capture_flags.options);
-  capture_options.snaplen = snaplen;
-  if (ready->count() > 0) capture_options.ready_fd = ready_fd;
-  if (!duration.empty()) {
-    auto parsed = parse_duration(duration);
-    if (!parsed) return usage_error("--duration: " + parsed.error().context);
-    capture_options.duration = *parsed;
-  }
-  return capture_options;
+  if (auto problem = capture_flags.finish()) return usage_error(*problem);
+  return std::move(capture_flags.options);
 }
 
 }  // namespace weir::app

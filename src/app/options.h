@@ -9,6 +9,8 @@
 
 #include "base/time.h"
 #include "filter/frame_filter.h"
+#include "interface/direction.h"
+#include "output/rotation_options.h"
 
 namespace weir::app {
 
@@ -16,9 +18,9 @@ namespace weir::app {
 struct PipelineOptions {
   std::string filter;  // pcap-filter expression; empty accepts everything
   filter::Scope scope = filter::Scope::Frame;
-  std::string write_path;          // pcapng; "-" = standard output; empty = count only
-  std::uint64_t accepted_max = 0;  // 0 = no limit
-  std::string stats_path;          // "-" = standard output; empty = none
+  std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
+  std::uint64_t accepted_max = 0;        // 0 = no limit
+  std::string stats_path;                // "-" = standard output; empty = none
 };
 
 struct ReadOptions {
@@ -28,8 +30,11 @@ struct ReadOptions {
 
 struct CaptureOptions {
   PipelineOptions pipeline;
-  std::string interface;
+  std::vector<std::string> interfaces;
+  std::uint32_t workers = 1;  // of each interface
   std::uint32_t snaplen = 0;  // bytes of each packet to keep; 0 = all
+  interface::Direction direction = interface::Direction::InOut;
+  output::RotationOptions rotation;
   std::optional<Duration> duration;
   std::optional<int> ready_fd;
 };

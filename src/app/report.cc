@@ -39,6 +39,11 @@ std::string summary(const Report& report) {
                      causes<DropReason>(ledger.dropped);
   if (ledger.in_ring != 0) text += ", in flight " + count_text(ledger.in_ring);
   text += "\n";
+  for (const UpstreamReport& row : report.upstream) {
+    if (row.count == 0) continue;
+    text += "weir: lost before the capture saw them: " + std::string(row.exact ? "" : "about ") +
+            count_text(row.count) + " (" + row.name + ")\n";
+  }
   auto malformed = ledger.malformed;
   malformed[static_cast<std::size_t>(MalformedReason::None)] = 0;
   if (const std::string reasons = causes<MalformedReason>(malformed); !reasons.empty()) {

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "capture/ledger.h"
 #include "capture/worker.h"
+#include "interface/source.h"
 #include "output/sink.h"
 
 namespace weir::app {
@@ -26,14 +26,33 @@ struct SinkReport {
 // Any thread, while the sink is in use: without the mode.
 SinkReport report_of(const output::Sink& sink);
 
+struct WorkerReport {
+  std::string interface;  // empty: files
+  std::uint32_t queue = 0;
+  int core = -1;  // -1: left to the scheduler
+  capture::LedgerSnapshot ledger;
+  capture::TimeRange times;
+};
+
+// Packets that were lost before the capture could see them; not in the ledger.
+struct UpstreamReport {
+  std::string name;  // "nic", "bw_in_allowance_exceeded"
+  std::uint64_t count = 0;
+  bool exact = true;
+};
+
 struct Report {
   std::string command;       // "read", "capture"
-  std::string source;        // interface, or files joined by ','
+  std::string source;        // interfaces or files joined by ','
   std::string capture_mode;  // "file", "afpacket"
+  std::string timestamps;    // "kernel", "hardware"; empty: those of the files
   std::string filter;
+  interface::Prefilter prefilter;
   capture::LedgerSnapshot ledger;
   capture::TimeRange times;
   std::vector<SinkReport> outputs;
+  std::vector<WorkerReport> workers;
+  std::vector<UpstreamReport> upstream;
   Duration elapsed{};
   capture::ExitReason reason = capture::ExitReason::Eof;
   std::optional<Error> error;
@@ -42,7 +61,8 @@ struct Report {
 // The object of contracts.md, on one line.
 std::string stats_json(const Report& report);
 
-// A few lines for a person: received, accepted, rejected and dropped by cause, written and lost.
+// A few lines for a person: received, accepted, rejected and dropped by cause, lost upstream,
+// written and lost.
 std::string summary(const Report& report);
 
 }  // namespace weir::app

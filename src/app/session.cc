@@ -1,41 +1,82 @@
 #include "app/session.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
+#include "app/attendant.h"
 #include "app/sinks.h"
-#include "app/status_line.h"
-#include "filter/frame_filter.h"
+#include "output/interface_counts.h"
+#include "security/rights.h"
 
 namespace weir::app {
 namespace {
 
-constexpr Duration kStatusInterval = std::chrono::milliseconds(250);
-
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
-Report report_of(const SessionOptions& options, const interface::Source& source,
-                 const capture::Worker& worker,
-                 std::span<const std::unique_ptr<output::Sink>> sinks) {
-  Report report{.command = options.command,
-                .source = options.source_name,
-                .capture_mode = std::string(source.mode()),
-                .filter = options.pipeline.filter,
-                .ledger = worker.ledger()};
-  for (const auto& sink : sinks) report.outputs.push_back(app::report_of(*sink));
+bool is_live(const SessionSources& sources) { return !sources.lanes.front().source->lossless(); }
+
+// The running session: what its reports are made of.
+struct Running {
+  const SessionOptions& options;
+  const SessionSources& sources;
+  const capture::Orchestrator& orchestrator;
+  const std::vector<std::unique_ptr<output::Sink>>& sinks;
+};
+
+WorkerReport worker_report(const Running& running, std::size_t index) {
+  const capture::Lane& lane = running.orchestrator.lane(index);
+  const bool live = !lane.source->lossless();
+  return {.interface = live ? lane.source->interfaces().at(lane.interface).name : "",
+          .queue = lane.queue,
+          .core = running.orchestrator.lane_core(index),
+          .ledger = running.orchestrator.lane_ledger(index)};
+}
+
+Report report_of(const Running& running) {
+  Report report{.command = running.options.command,
+                .source = running.options.source_name,
+                .capture_mode = std::string(running.sources.lanes.front().source->mode()),
+                .timestamps = running.sources.timestamps,
+                .filter = running.options.pipeline.filter,
+                .prefilter = running.orchestrator.prefilter(),
+                .ledger = running.orchestrator.ledger()};
+  for (const auto& sink : running.sinks) report.outputs.push_back(app::report_of(*sink));
+  for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
+    report.workers.push_back(worker_report(running, i));
+  }
+  if (running.sources.upstream != nullptr) report.upstream = running.sources.upstream->rows();
+  return report;
+}
+
+// When all workers have ended.
+Report final_report(const Running& running) {
+  Report report = report_of(running);
+  for (std::size_t i = 0; i < running.sinks.size(); ++i) {
+    report.outputs[i].mode = running.sinks[i]->mode();
+  }
+  for (std::size_t i = 0; i < report.workers.size(); ++i) {
+    report.workers[i].times = running.orchestrator.lane_times(i);
+  }
+  const capture::Outcome outcome = running.orchestrator.outcome();
+  report.times = running.orchestrator.times();
+  report.elapsed = outcome.elapsed;
+  report.reason = outcome.reason;
+  report.error = outcome.error;
   return report;
 }
 
 // Tells whoever waits that every packet from now on is seen: a line for people, a byte for
 // programs.
-Result<void> announce(const SessionOptions& options, const interface::Source& source) {
-  print("weir: capturing on " + options.source_name + " (" + std::string(source.mode()) + ")\n");
+Result<void> announce(const SessionOptions& options, const SessionSources& sources) {
+  const interface::Source& source = *sources.lanes.front().source;
+  for (std::uint32_t i = 0; i < source.interfaces().count(); ++i) {
+    print("weir: capturing on " + source.interfaces().at({i}).name + " (" +
+          std::string(source.mode()) + ")\n");
+  }
   if (!options.ready_fd) return ok();
   UniqueFd ready(*options.ready_fd);
   const char byte = '\n';
@@ -45,77 +86,17 @@ Result<void> announce(const SessionOptions& options, const interface::Source& so
   return ok();
 }
 
-// What the main thread does while the worker works: signals, the time limit, the status line.
-class Attendant {
- public:
-  Attendant(const SessionOptions& options, const interface::Source& source, capture::Worker& worker,
-            Signals& signals, const Clock& clock,
-            std::span<const std::unique_ptr<output::Sink>> sinks)
-      : options_(options),
-        source_(source),
-        worker_(worker),
-        signals_(signals),
-        clock_(clock),
-        sinks_(sinks),
-        line_(STDERR_FILENO, options.title, clock.monotonic()) {
-    if (options.duration) deadline_ = clock.monotonic() + *options.duration;
-  }
-
-  void attend() {
-    for (;;) {
-      pollfd waits[] = {{worker_.finished_fd(), POLLIN, 0}, {signals_.fd(), POLLIN, 0}};
-      const int timeout = wait_ms();
-      ::poll(waits, 2, timeout);
-      if (waits[0].revents != 0) return;
-      while (const auto number = signals_.take()) handle(*number);
-      if (deadline_ && clock_.monotonic() >= *deadline_) {
-        deadline_.reset();
-        worker_.request_stop(capture::ExitReason::Duration);
-      }
-      show();
+// The session may write new files later; for everything else no right is needed any more.
+Result<void> give_up_rights(const SessionOptions& options) {
+  std::vector<security::Capability> keep;
+  if (options.rotation.any()) {
+    for (const std::string& path : options.pipeline.write_paths) {
+      const auto needed = security::capabilities_to_write_beside(path);
+      keep.insert(keep.end(), needed.begin(), needed.end());
     }
   }
-
- private:
-  [[nodiscard]] int wait_ms() const {
-    Duration wait = line_.shown() ? kStatusInterval : Duration::max();
-    if (deadline_) wait = std::min(wait, std::max(Duration(0), *deadline_ - clock_.monotonic()));
-    if (wait == Duration::max()) return -1;
-    // Rounded up, so that the deadline has passed on return.
-    return static_cast<int>(std::min<std::int64_t>(wait.count() / 1'000'000 + 1, 60'000));
-  }
-
-  void handle(int number) {
-    if (number == SIGUSR1) {
-      line_.clear();
-      print(summary(report_of(options_, source_, worker_, sinks_)));
-    } else if (stopping_) {
-      worker_.request_abort();
-      for (const auto& sink : sinks_) sink->cancel();
-    } else {
-      stopping_ = true;
-      worker_.request_stop(capture::ExitReason::Signal);
-    }
-  }
-
-  void show() {
-    if (source_.lossless()) {
-      line_.show_progress(worker_.ledger(), source_.progress(), clock_.monotonic());
-    } else {
-      line_.show_live(worker_.ledger(), clock_.monotonic());
-    }
-  }
-
-  const SessionOptions& options_;
-  const interface::Source& source_;
-  capture::Worker& worker_;
-  Signals& signals_;
-  const Clock& clock_;
-  std::span<const std::unique_ptr<output::Sink>> sinks_;
-  StatusLine line_;
-  std::optional<MonotonicTime> deadline_;
-  bool stopping_ = false;
-};
+  return security::drop_capabilities(keep);
+}
 
 int finish(const Report& report, StatsFile& stats) {
   int status = report.error ? report_error(*report.error) : 0;
@@ -151,48 +132,56 @@ Result<void> StatsFile::write(const Report& report) {
   return ok();
 }
 
-int run_session(const SessionOptions& options, interface::Source& source, Signals& signals,
+int run_session(const SessionOptions& options, const SessionSources& sources, Signals& signals,
                 StatsFile& stats, const Clock& clock) {
+  const bool live = is_live(sources);
   const auto fail = [&](Error error) {
-    return fail_session(options, std::string(source.mode()).c_str(), std::move(error), stats);
+    return fail_session(options, std::string(sources.lanes.front().source->mode()).c_str(),
+                        std::move(error), stats);
   };
+  capture::Orchestrator orchestrator(sources.lanes, clock,
+                                     {.accepted_max = options.pipeline.accepted_max,
+                                      .snaplen = options.snaplen,
+                                      .stay_on_cores = live});
   // The filter is tried before the output is opened, so that a typing error destroys no file.
-  filter::FrameFilter filter(options.pipeline.filter, options.pipeline.scope);
-  for (std::uint32_t i = 0; i < source.interfaces().count(); ++i) {
-    if (auto prepared = filter.prepare(source.interfaces().at({i}).link_type); !prepared) {
-      return fail(std::move(prepared).error());
-    }
+  if (auto set = orchestrator.set_filter(options.pipeline.filter, options.pipeline.scope); !set) {
+    return fail(std::move(set).error());
   }
-  auto sink = [&] {
+  const CaptureCounts counts(orchestrator, sources.upstream);
+  auto sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
-    return open_sink(options.pipeline.write_path);
+    return open_sinks({.paths = options.pipeline.write_paths,
+                       .workers = static_cast<std::uint32_t>(sources.lanes.size()),
+                       .live = live,
+                       .rotation = options.rotation,
+                       .counts = live ? &counts : nullptr,
+                       .clock = &clock});
   }();
-  if (!sink) return fail(std::move(sink).error());
-  std::vector<std::unique_ptr<output::Sink>> sinks;
-  std::vector<output::Sink*> borrowed;
-  if (*sink != nullptr) {
-    borrowed.push_back(sink->get());
-    sinks.push_back(std::move(*sink));
+  if (!sinks) return fail(std::move(sinks).error());
+  if (live) {
+    if (auto given_up = give_up_rights(options); !given_up) return fail(given_up.error());
   }
+  std::vector<output::Sink*> borrowed;
+  for (const auto& sink : *sinks) borrowed.push_back(sink.get());
 
-  capture::Worker worker(source, std::move(filter), borrowed, clock, options.pipeline.accepted_max);
-  if (auto started = worker.start(); !started) return fail(std::move(started).error());
+  if (auto started = orchestrator.start(borrowed); !started) {
+    return fail(std::move(started).error());
+  }
   std::optional<Error> not_announced;
-  if (!source.lossless()) {
-    if (auto announced = announce(options, source); !announced) {
+  if (live) {
+    if (auto announced = announce(options, sources); !announced) {
       not_announced = std::move(announced).error();
-      worker.request_stop(capture::ExitReason::Error);
+      orchestrator.request_stop(capture::ExitReason::Error);
     }
   }
-  Attendant(options, source, worker, signals, clock, sinks).attend();
-  worker.join();
+  const Running running{options, sources, orchestrator, *sinks};
+  Attendant({.orchestrator = orchestrator, .sinks = borrowed, .signals = signals, .clock = clock},
+            options.title, options.duration, [&] { return summary(report_of(running)); })
+      .attend();
+  orchestrator.join();
 
-  Report report = report_of(options, source, worker, sinks);
-  for (std::size_t i = 0; i < sinks.size(); ++i) report.outputs[i].mode = sinks[i]->mode();
-  report.times = worker.times();
-  report.elapsed = worker.outcome().elapsed;
-  report.reason = worker.outcome().reason;
-  report.error = worker.outcome().error ? worker.outcome().error : not_announced;
+  Report report = final_report(running);
+  if (not_announced && !report.error) report.error = not_announced;
   print(summary(report));
   return finish(report, stats);
 }

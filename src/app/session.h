@@ -10,9 +10,11 @@
 #include "app/options.h"
 #include "app/report.h"
 #include "app/signals.h"
+#include "app/upstream.h"
 #include "base/clock.h"
-#include "interface/source.h"
-#include "output/sink.h"
+#include "capture/orchestrator.h"
+#include "interface/link_monitor.h"
+#include "output/rotation_options.h"
 
 namespace weir::app {
 
@@ -34,15 +36,27 @@ struct SessionOptions {
   std::string source_name;  // as the statistics say it
   std::string title;        // the same, short, for the status line
   PipelineOptions pipeline;
-  std::optional<Duration> duration;
-  std::optional<int> ready_fd;  // live captures: told when the source sees every packet
+  std::uint32_t snaplen = 0;  // 0 = all
+  output::RotationOptions rotation = {};
+  std::optional<Duration> duration = {};
+  std::optional<int> ready_fd = {};  // live captures: told when the source sees every packet
+};
+
+// What a session reads from, opened. All borrowed.
+struct SessionSources {
+  std::vector<capture::Lane> lanes;  // at least one
+  std::string timestamps = {};       // as Report::timestamps
+  // Live captures:
+  interface::LinkMonitor* links = nullptr;
+  Upstream* upstream = nullptr;
 };
 
 // Prints "weir: WHAT: WHY (HINT)" and returns the exit status that belongs to it.
 int report_error(const Error& error);
 
-// Runs to the end and returns the exit status. Prints errors and the summary on standard error.
-int run_session(const SessionOptions& options, interface::Source& source, Signals& signals,
+// Runs to the end and returns the exit status. Prints errors and the summary on standard error. A
+// live capture has no rights any more once it runs.
+int run_session(const SessionOptions& options, const SessionSources& sources, Signals& signals,
                 StatsFile& stats, const Clock& clock);
 
 // A session that ended before it began: prints the error, writes the statistics of nothing, returns

@@ -1,15 +1,30 @@
-// From what the user named to a sink: a pcapng file, or standard output.
+// From what the user named to sinks: pcapng files and pipes.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
+#include "output/interface_counts.h"
+#include "output/rotation_options.h"
 #include "output/sink.h"
 
 namespace weir::app {
 
-// Null when `write_path` is empty.
-Result<std::unique_ptr<output::Sink>> open_sink(const std::string& write_path);
+struct SinkPlan {
+  std::vector<std::string> paths;  // "-" = standard output
+  std::uint32_t workers = 1;       // that share each sink
+  bool live = false;               // a reader that is slow must not stop the packets of others
+  output::RotationOptions rotation = {};
+  const output::InterfaceCountsReader* counts = nullptr;  // borrowed; live captures
+  const Clock* clock = nullptr;                           // borrowed
+};
+
+// Opens them all, in the order in which they are to be closed: files first, so that they do not
+// wait for the reader of a pipe.
+Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& plan);
 
 }  // namespace weir::app

@@ -27,8 +27,7 @@ Json malformed_of(const capture::LedgerSnapshot& ledger) {
 }
 
 // The fields that the whole, every session and every worker have in common.
-void add_ledger(Json& out, const Report& report) {
-  const capture::LedgerSnapshot& ledger = report.ledger;
+void add_ledger(Json& out, const Report& report, const capture::LedgerSnapshot& ledger) {
   out["received"] = ledger.received;
   out["received_bytes"] = ledger.received_bytes;
   out["accepted"] = ledger.accepted;
@@ -39,24 +38,60 @@ void add_ledger(Json& out, const Report& report) {
   out["truncated"] = ledger.truncated;
   out["malformed"] = malformed_of(ledger);
   out["records"] = Json::object();
-  out["filter"] = {{"text", report.filter}, {"where", "user"}, {"below_counted", true}};
-  out["outputs"] = Json::array();
+  const bool below = report.prefilter.place == interface::FilterPlace::Kernel;
+  out["filter"] = {{"text", report.filter},
+                   {"where", below ? "kernel" : "user"},
+                   {"below_counted", report.prefilter.counted}};
+}
+
+void add_times(Json& out, const capture::TimeRange& times) {
+  if (times.empty()) return;
+  out["first_ts"] = epoch_seconds(times.first);
+  out["last_ts"] = epoch_seconds(times.last);
+}
+
+Json outputs_of(const Report& report) {
+  Json outputs = Json::array();
   for (const SinkReport& sink : report.outputs) {
-    out["outputs"].push_back({{"kind", sink.kind},
-                              {"path", sink.path},
-                              {"mode", sink.mode},
-                              {"offered", sink.offered},
-                              {"written", sink.written},
-                              {"written_bytes", sink.written_bytes},
-                              {"lost", by_reason<LostReason>(sink.lost, {})},
-                              {"pending", sink.pending}});
+    outputs.push_back({{"kind", sink.kind},
+                       {"path", sink.path},
+                       {"mode", sink.mode},
+                       {"offered", sink.offered},
+                       {"written", sink.written},
+                       {"written_bytes", sink.written_bytes},
+                       {"lost", by_reason<LostReason>(sink.lost, {})},
+                       {"pending", sink.pending}});
   }
-  out["upstream"] = Json::object();
-  if (!report.times.empty()) {
-    out["first_ts"] = epoch_seconds(report.times.first);
-    out["last_ts"] = epoch_seconds(report.times.last);
+  return outputs;
+}
+
+Json upstream_of(const Report& report) {
+  Json upstream = Json::object();
+  for (const UpstreamReport& row : report.upstream) {
+    upstream[row.name] = {{"count", row.count}, {"exact", row.exact}};
   }
+  return upstream;
+}
+
+void add_whole(Json& out, const Report& report) {
+  add_ledger(out, report, report.ledger);
+  out["outputs"] = outputs_of(report);
+  out["upstream"] = upstream_of(report);
+  add_times(out, report.times);
   out["elapsed_s"] = static_cast<double>(report.elapsed.count()) / 1e9;
+}
+
+// Outputs and what was lost upstream belong to all workers together.
+Json worker_row(const Report& report, const WorkerReport& worker, std::size_t index) {
+  Json row = {{"worker", index}, {"queue", worker.queue}};
+  if (!worker.interface.empty()) row["interface"] = worker.interface;
+  if (worker.core >= 0) row["core"] = worker.core;
+  add_ledger(row, report, worker.ledger);
+  row["outputs"] = Json::array();
+  row["upstream"] = Json::object();
+  add_times(row, worker.times);
+  row["elapsed_s"] = static_cast<double>(report.elapsed.count()) / 1e9;
+  return row;
 }
 
 }  // namespace
@@ -68,13 +103,15 @@ std::string stats_json(const Report& report) {
   out["command"] = report.command;
   out["source"] = report.source;
   out["capture_mode"] = report.capture_mode;
-  add_ledger(out, report);
+  if (!report.timestamps.empty()) out["timestamps"] = report.timestamps;
+  add_whole(out, report);
   Json session = {{"name", "default"}};
-  add_ledger(session, report);
+  add_whole(session, report);
   out["sessions"] = Json::array({std::move(session)});
-  Json worker = {{"worker", 0}, {"queue", 0}};
-  add_ledger(worker, report);
-  out["per_worker"] = Json::array({std::move(worker)});
+  out["per_worker"] = Json::array();
+  for (std::size_t i = 0; i < report.workers.size(); ++i) {
+    out["per_worker"].push_back(worker_row(report, report.workers[i], i));
+  }
   out["exit_reason"] = std::string(capture::name_of(report.reason));
   if (report.error) {
     out["error"] = report.error->context;

@@ -53,7 +53,8 @@ void StatusLine::show_progress(const capture::LedgerSnapshot& ledger,
   draw(std::move(text));
 }
 
-void StatusLine::show_live(const capture::LedgerSnapshot& ledger, MonotonicTime now) {
+void StatusLine::show_live(const capture::LedgerSnapshot& ledger, std::uint64_t ring_fill,
+                           MonotonicTime now) {
   if (!shown_) return;
   const double interval = seconds(now - previous_);
   const auto packets = static_cast<double>(ledger.delivered - before_.delivered);
@@ -71,7 +72,9 @@ void StatusLine::show_live(const capture::LedgerSnapshot& ledger, MonotonicTime 
             count_text(ledger.dropped[i]);
     any = true;
   }
-  draw(any ? std::move(text) : text + " 0");
+  if (!any) text += " 0";
+  text += "  buffer " + std::to_string(ring_fill / 10) + " %";
+  draw(std::move(text));
 }
 
 void StatusLine::clear() {

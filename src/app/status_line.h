@@ -20,10 +20,11 @@ class StatusLine {
   StatusLine& operator=(const StatusLine&) = delete;
 
   [[nodiscard]] bool shown() const noexcept { return shown_; }
-  // Files: a bar with bytes, rate and time left. Live: time, rates, kept and dropped.
+  // Files: a bar with bytes, rate and time left. Live: time, rates, kept, dropped by cause, and how
+  // full the kernel's ring is (thousandths; the fullest of several).
   void show_progress(const capture::LedgerSnapshot& ledger, const interface::Progress& progress,
                      MonotonicTime now);
-  void show_live(const capture::LedgerSnapshot& ledger, MonotonicTime now);
+  void show_live(const capture::LedgerSnapshot& ledger, std::uint64_t ring_fill, MonotonicTime now);
   // Takes the line away, so that other text can be printed.
   void clear();
 

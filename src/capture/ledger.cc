@@ -16,6 +16,20 @@ bool LedgerSnapshot::balanced() const noexcept {
   return received == accepted + rejected_total() + dropped_total() + in_ring;
 }
 
+LedgerSnapshot& LedgerSnapshot::operator+=(const LedgerSnapshot& other) noexcept {
+  received += other.received;
+  received_bytes += other.received_bytes;
+  delivered += other.delivered;
+  accepted += other.accepted;
+  accepted_bytes += other.accepted_bytes;
+  truncated += other.truncated;
+  in_ring += other.in_ring;
+  for (std::size_t i = 0; i < rejected.size(); ++i) rejected[i] += other.rejected[i];
+  for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += other.dropped[i];
+  for (std::size_t i = 0; i < malformed.size(); ++i) malformed[i] += other.malformed[i];
+  return *this;
+}
+
 LedgerSnapshot snapshot(const interface::SourceStatistics& source,
                         const PipelineCounters& pipeline) noexcept {
   LedgerSnapshot now;
@@ -35,12 +49,6 @@ LedgerSnapshot snapshot(const interface::SourceStatistics& source,
   for (std::size_t i = 0; i < now.malformed.size(); ++i)
     now.malformed[i] = pipeline.malformed[i].value();
   return now;
-}
-
-bool balanced(const output::SinkStatistics& sink) noexcept {
-  std::uint64_t lost = 0;
-  for (const auto& counter : sink.lost) lost += counter.value();
-  return sink.offered.value() == sink.written.value() + lost + sink.pending.value();
 }
 
 }  // namespace weir::capture

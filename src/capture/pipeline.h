@@ -2,6 +2,7 @@
 // output → release.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,7 +12,9 @@
 #include "base/headers.h"
 #include "base/packet_batch.h"
 #include "base/verdicts.h"
+#include "capture/accept_budget.h"
 #include "capture/ledger.h"
+#include "capture/outlets.h"
 #include "filter/frame_filter.h"
 #include "interface/source.h"
 #include "output/sink.h"
@@ -22,18 +25,32 @@ namespace weir::capture {
 enum class Step : std::uint8_t {
   Packets,
   Idle,          // nothing came within the timeout
-  LimitReached,  // the last of the wanted packets has been accepted
+  LimitReached,  // the last of the wanted packets has been accepted, here or by another worker
   SourceEnded,
   Failed,  // error() says why
 };
 
-// Owned and called by one worker; the counters may be read by any thread. Allocates nothing after
+// Whose fault Step::Failed was.
+enum class Fault : std::uint8_t {
+  None,
+  Source,   // the files are damaged, the interface is gone: other workers can go on
+  Outputs,  // none is left that takes packets: the capture is over
+};
+
+struct PipelineOptions {
+  // Cut off after the filter, so that a filter sees what it would see without it; 0 = nothing.
+  std::uint32_t snaplen = 0;
+};
+
+// Owned and called by one worker, but for what says otherwise. Allocates nothing after
 // construction, except when the source shows a new interface.
 class Pipeline {
  public:
-  // `accepted_max` 0: no limit. Source and sinks are borrowed and outlive the pipeline.
+  // Source, sinks and budget are borrowed and outlive the pipeline.
   Pipeline(interface::Source& source, filter::FrameFilter filter,
-           std::span<output::Sink* const> sinks, std::uint64_t accepted_max);
+           std::span<output::Sink* const> sinks, AcceptBudget& budget,
+           PipelineOptions options = {});
+  ~Pipeline();
 
   // Compiles the filter for the interfaces that the source has already shown.
   Result<void> prepare();
@@ -43,6 +60,19 @@ class Pipeline {
   // One round after the limit: pulls what the source still holds and counts it as rejected.
   Step discard_batch(Duration timeout);
 
+  // Recent packets to readers while the line is quiet; a failure comes back from the next round.
+  void flush_outputs() { outlets_.flush(); }
+  // The first error of all outputs' lives. They are closed in the order in which they were given.
+  Result<void> close_outputs() { return outlets_.close(); }
+
+  // The filter of all packets that are pulled from some moment soon on: prepared for all link types
+  // of the source. Any thread; the caller wakes the source if it should not wait for a packet.
+  void offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept;
+  // Returns when the last filter that was offered decides. Any thread.
+  void wait_for_filter() const noexcept;
+  // Nothing is filtered any more: ends the wait of others. The worker.
+  void end_filtering() noexcept { take_offered_filter(); }
+
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] LedgerSnapshot ledger() const noexcept {
     return snapshot(source_.statistics(), counters_);
@@ -50,22 +80,29 @@ class Pipeline {
   // Worker only, or after it has finished.
   [[nodiscard]] const TimeRange& times() const noexcept { return times_; }
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
+  [[nodiscard]] Fault fault() const noexcept { return fault_; }
 
  private:
-  Result<void> reserve_credit();
+  void take_offered_filter() noexcept;
   Result<void> prepare_new_interfaces();
   void describe_interfaces();
-  void count(std::uint32_t accepted);
-  Step fail(Error error);
+  std::uint32_t keep_within_budget(std::uint32_t accepted) noexcept;
+  void cut_to_snaplen() noexcept;
+  void count(std::uint32_t accepted, std::uint32_t over_limit);
+  Step fail(Fault fault, Error error);
 
   interface::Source& source_;
   filter::FrameFilter filter_;
-  std::vector<output::Sink*> sinks_;
-  std::uint64_t accepted_max_;
+  Outlets outlets_;
+  AcceptBudget& budget_;
+  const PipelineOptions options_;
   std::uint32_t interfaces_prepared_ = 0;
   PipelineCounters counters_;
   TimeRange times_;
   std::optional<Error> error_;
+  Fault fault_ = Fault::None;
+
+  std::atomic<filter::FrameFilter*> offered_filter_ = nullptr;  // owned
 
   PacketBatch batch_;
   // Results of the stages, entry i for packet i; on the heap, because they are large.

@@ -30,11 +30,12 @@ std::string_view name_of(ExitReason reason) noexcept {
 }
 
 Worker::Worker(interface::Source& source, filter::FrameFilter filter,
-               std::span<output::Sink* const> sinks, const Clock& clock, std::uint64_t accepted_max)
+               std::span<output::Sink* const> sinks, const Clock& clock, AcceptBudget& budget,
+               WorkerOptions options)
     : source_(source),
-      sinks_(sinks.begin(), sinks.end()),
       clock_(clock),
-      pipeline_(source, std::move(filter), sinks, accepted_max),
+      options_(options),
+      pipeline_(source, std::move(filter), sinks, budget, options.pipeline),
       request_(kNoRequest),
       finished_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -70,16 +71,30 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Worker::offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept {
+  pipeline_.offer_filter(std::move(next));
+  source_.wake();
+}
+
+// The end of a worker takes an offered filter too, but only one that was there when it ended.
+void Worker::wait_for_filter() const noexcept {
+  if (!ended()) pipeline_.wait_for_filter();
+}
+
 LedgerSnapshot Worker::ledger() const noexcept { return pipeline_.ledger(); }
 
 void Worker::run() {
+  if (options_.cores != nullptr) core_ = options_.cores->stay_on_one();
   const MonotonicTime begin = clock_.monotonic();
   tended_ = begin;
   run_packets();
   drain();
   close();
   outcome_.elapsed = clock_.monotonic() - begin;
+  ended_ = true;
+  pipeline_.end_filtering();
   eventfd_write(finished_.get(), 1);
+  if (options_.ended_fd >= 0) eventfd_write(options_.ended_fd, 1);
 }
 
 void Worker::run_packets() {
@@ -101,7 +116,7 @@ void Worker::run_packets() {
         lifecycle_.handle(LifecycleEvent::SourceEnded);
         break;
       case Step::Failed:
-        fail(*pipeline_.error());
+        fail(pipeline_.fault(), *pipeline_.error());
         break;
     }
     tend(step == Step::Idle);
@@ -126,7 +141,7 @@ void Worker::drain() {
         lifecycle_.handle(LifecycleEvent::Drained);
         break;
       case Step::Failed:
-        fail(*pipeline_.error());
+        fail(pipeline_.fault(), *pipeline_.error());
         break;
     }
   }
@@ -134,8 +149,8 @@ void Worker::drain() {
 
 void Worker::close() {
   source_.close();
-  for (output::Sink* sink : sinks_) {
-    if (auto closed = sink->close(); !closed) fail(std::move(closed).error());
+  if (auto closed = pipeline_.close_outputs(); !closed) {
+    fail(Fault::Outputs, std::move(closed).error());
   }
   lifecycle_.handle(outcome_.error ? LifecycleEvent::Fault : LifecycleEvent::Closed);
 }
@@ -153,20 +168,20 @@ void Worker::handle_requests() {
   }
 }
 
-void Worker::fail(Error error) {
+void Worker::fail(Fault fault, Error error) {
   outcome_.reason = ExitReason::Error;
-  if (!outcome_.error) outcome_.error = std::move(error);
-  // In Closing the event waits until every sink has had its turn.
+  if (!outcome_.error) {
+    outcome_.error = std::move(error);
+    outcome_.fault = fault;
+  }
+  // In Closing the event waits until close() is through.
   if (lifecycle_.state() != LifecycleState::Closing) lifecycle_.handle(LifecycleEvent::Fault);
 }
 
 // Counters from the kernel about ten times a second, and recent packets to readers while the line
 // is quiet.
 void Worker::tend(bool idle) {
-  if (idle) {
-    for (output::Sink* sink : sinks_)
-      (void)sink->flush();  // a failure comes back from the next reserve()
-  }
+  if (idle) pipeline_.flush_outputs();
   const MonotonicTime now = clock_.monotonic();
   if (now - tended_ < kTendInterval) return;
   tended_ = now;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "capture/core_choice.h"
 #include "capture/pipeline.h"
 #include "state/lifecycle.h"
 
@@ -20,18 +21,28 @@ namespace weir::capture {
 enum class ExitReason : std::uint8_t { Eof, Count, Duration, Signal, Error };
 std::string_view name_of(ExitReason reason) noexcept;
 
-// Final results; valid after join().
+// Final results; valid when the worker has ended.
 struct Outcome {
   ExitReason reason = ExitReason::Eof;
+  Fault fault = Fault::None;
   std::optional<Error> error;  // the first of source, pipeline and sinks
   Duration elapsed{};
 };
 
+struct WorkerOptions {
+  PipelineOptions pipeline;
+  // Where workers that belong together choose a core to stay on; null: the scheduler decides.
+  CoreChoice* cores = nullptr;
+  // Written when the worker ends, besides finished_fd(); -1: nothing. Borrowed.
+  int ended_fd = -1;
+};
+
 class Worker {
  public:
-  // Source, sinks and clock are borrowed and outlive the worker. `accepted_max` 0: no limit.
+  // Source, sinks, clock and budget are borrowed and outlive the worker.
   Worker(interface::Source& source, filter::FrameFilter filter,
-         std::span<output::Sink* const> sinks, const Clock& clock, std::uint64_t accepted_max);
+         std::span<output::Sink* const> sinks, const Clock& clock, AcceptBudget& budget,
+         WorkerOptions options = {});
   ~Worker();  // aborts and joins when still running
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -47,11 +58,18 @@ class Worker {
   // Readable when the worker has ended; poll it, then join().
   [[nodiscard]] int finished_fd() const noexcept { return finished_.get(); }
   void join();
+  [[nodiscard]] bool ended() const noexcept { return ended_.load(); }
+
+  // As Pipeline's, with the source woken. Any thread.
+  void offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept;
+  void wait_for_filter() const noexcept;
 
   // Any thread while it runs; exact after join().
   [[nodiscard]] LedgerSnapshot ledger() const noexcept;
   [[nodiscard]] state::LifecycleState state() const noexcept { return lifecycle_.state(); }
-  // After join().
+  // The core that the worker stays on; -1: none. Any thread.
+  [[nodiscard]] int core() const noexcept { return core_.load(std::memory_order_relaxed); }
+  // When it has ended.
   [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
   [[nodiscard]] const TimeRange& times() const noexcept { return pipeline_.times(); }
 
@@ -61,18 +79,20 @@ class Worker {
   void drain();
   void close();
   void handle_requests();
-  void fail(Error error);
+  void fail(Fault fault, Error error);
   void tend(bool idle);
 
   interface::Source& source_;
-  std::vector<output::Sink*> sinks_;
   const Clock& clock_;
+  const WorkerOptions options_;
   Pipeline pipeline_;
   state::Lifecycle lifecycle_;
   std::atomic<std::uint8_t> request_;  // nothing, an ExitReason to stop with, or abort
   bool discard_ = false;               // drain without accepting: the limit is reached
   MonotonicTime tended_;
   Outcome outcome_;
+  std::atomic<int> core_ = -1;
+  std::atomic<bool> ended_ = false;
   UniqueFd finished_;
   std::thread thread_;
 };

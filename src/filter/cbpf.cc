@@ -109,6 +109,17 @@ std::string_view name_of(CbpfFault fault) noexcept {
   return kNames[static_cast<std::size_t>(fault)];
 }
 
+std::uint32_t bytes_loaded(const CbpfInstruction& load) noexcept {
+  switch (load.code & (kH | kB)) {
+    case kB:
+      return 1;
+    case kH:
+      return 2;
+    default:
+      return 4;
+  }
+}
+
 std::int64_t jump_target(const CbpfInstruction& jump, std::size_t at) noexcept {
   return static_cast<std::int64_t>(at) + 1 + static_cast<std::int32_t>(jump.k);
 }

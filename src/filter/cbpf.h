@@ -44,6 +44,12 @@ inline constexpr std::uint16_t kTax = 0x00, kTxa = 0x80;
 
 inline constexpr std::uint32_t kMemoryWords = 16;
 
+// Offsets of loads by which a program in the kernel asks for what is known beside the frame
+// (SKF_AD_OFF and its kin). User-space programs have none: there, they lie outside of any frame.
+inline constexpr std::uint32_t kKernelMetadata = 0xfffff000;
+inline constexpr std::uint32_t kKernelPacketType = 4, kKernelVlanTag = 44, kKernelVlanPresent = 48,
+                               kKernelVlanTpid = 60;
+
 }  // namespace cbpf
 
 // What makes a program unfit for evaluation.
@@ -67,6 +73,9 @@ struct CbpfCheck {
 // Finds the first fault. Backward jumps are allowed for `ja` only: libpcap compiles `protochain` to
 // them.
 CbpfCheck check(std::span<const CbpfInstruction> program) noexcept;
+
+// Bytes that a load from the frame reads.
+std::uint32_t bytes_loaded(const CbpfInstruction& load) noexcept;
 
 // Index that the unconditional jump at `at` leads to; may be outside the program.
 std::int64_t jump_target(const CbpfInstruction& jump, std::size_t at) noexcept;

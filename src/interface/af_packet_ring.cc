@@ -26,26 +26,37 @@ AfPacketRing::~AfPacketRing() {
   if (base_ != nullptr) ::munmap(base_, geometry_.bytes());
 }
 
-std::atomic_ref<std::uint32_t> AfPacketRing::owner() const noexcept {
-  auto* descriptor = reinterpret_cast<tpacket_block_desc*>(block());
+std::atomic_ref<std::uint32_t> AfPacketRing::owner(std::uint32_t index) const noexcept {
+  auto* descriptor = reinterpret_cast<tpacket_block_desc*>(block(index));
   return std::atomic_ref<std::uint32_t>(descriptor->hdr.bh1.block_status);
 }
 
 bool AfPacketRing::take(BlockCursor& cursor) noexcept {
   WEIR_ASSERT(!held_);
   // Acquire: what the kernel wrote into the block before it handed it over is seen from here on.
-  if ((owner().load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return false;
-  const auto* descriptor = reinterpret_cast<const tpacket_block_desc*>(block());
-  cursor.next = block() + descriptor->hdr.bh1.offset_to_first_pkt;
+  if ((owner(index_).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return false;
+  const auto* descriptor = reinterpret_cast<const tpacket_block_desc*>(block(index_));
+  cursor.next = block(index_) + descriptor->hdr.bh1.offset_to_first_pkt;
   cursor.packets_left = descriptor->hdr.bh1.num_pkts;
   held_ = true;
   return true;
 }
 
+std::uint32_t AfPacketRing::fill_permille() const noexcept {
+  // Blocks are handed over in order, and from index_ on: the first that is the kernel's ends them.
+  std::uint32_t waiting = 0;
+  while (waiting < geometry_.block_count) {
+    const std::uint32_t index = (index_ + waiting) % geometry_.block_count;
+    if ((owner(index).load(std::memory_order_relaxed) & TP_STATUS_USER) == 0) break;
+    ++waiting;
+  }
+  return static_cast<std::uint32_t>(std::uint64_t{waiting} * 1000 / geometry_.block_count);
+}
+
 void AfPacketRing::give_back() noexcept {
   WEIR_ASSERT(held_);
   // Release: our last read of the block happens before the kernel may fill it again.
-  owner().store(TP_STATUS_KERNEL, std::memory_order_release);
+  owner(index_).store(TP_STATUS_KERNEL, std::memory_order_release);
   index_ = index_ + 1 == geometry_.block_count ? 0 : index_ + 1;
   held_ = false;
 }

@@ -37,9 +37,14 @@ class AfPacketRing {
   AfPacketRing& operator=(AfPacketRing&&) = delete;
   ~AfPacketRing();
 
+  [[nodiscard]] std::size_t bytes() const noexcept { return geometry_.bytes(); }
+
   // Takes the next block if the kernel has handed it over; false when it has not. The block before
   // must have been given back.
   bool take(BlockCursor& cursor) noexcept;
+  // How many of the blocks wait for us, in thousandths: those that the kernel has handed over, and
+  // the one that we hold.
+  [[nodiscard]] std::uint32_t fill_permille() const noexcept;
   // Gives the block that was taken back to the kernel.
   void give_back() noexcept;
 
@@ -47,10 +52,10 @@ class AfPacketRing {
   AfPacketRing(std::uint8_t* base, RingGeometry geometry) noexcept
       : base_(base), geometry_(geometry) {}
 
-  // The word by which block `index_` changes hands.
-  [[nodiscard]] std::atomic_ref<std::uint32_t> owner() const noexcept;
-  [[nodiscard]] std::uint8_t* block() const noexcept {
-    return base_ + std::size_t{geometry_.block_bytes} * index_;
+  // The word by which a block changes hands.
+  [[nodiscard]] std::atomic_ref<std::uint32_t> owner(std::uint32_t index) const noexcept;
+  [[nodiscard]] std::uint8_t* block(std::uint32_t index) const noexcept {
+    return base_ + std::size_t{geometry_.block_bytes} * index;
   }
 
   std::uint8_t* base_;

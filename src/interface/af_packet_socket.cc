@@ -7,11 +7,11 @@
 #include <linux/net_tstamp.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <span>
+#include <vector>
 
 namespace weir::interface {
 namespace {
@@ -32,23 +32,6 @@ sockaddr_ll address_of(int interface_index, std::uint16_t protocol) noexcept {
 
 int bind_to(int fd, const sockaddr_ll& address) noexcept {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-}
-
-constexpr sock_filter load_packet_type() {
-  return BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
-                  static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE));
-}
-// Skips the next instruction unless the packet is on its way out.
-constexpr sock_filter unless_outgoing_skip_one() {
-  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1);
-}
-constexpr sock_filter accept_bytes(std::uint32_t bytes) { return BPF_STMT(BPF_RET | BPF_K, bytes); }
-constexpr sock_filter reject() { return accept_bytes(0); }
-
-Result<void> attach(int fd, std::span<sock_filter> program) {
-  const sock_fprog filter{.len = static_cast<unsigned short>(program.size()),
-                          .filter = program.data()};
-  return set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, "attach the packet filter");
 }
 
 }  // namespace
@@ -76,23 +59,32 @@ Result<void> AfPacketSocket::make_ring(RingGeometry geometry, Duration block_tim
   return made;
 }
 
-Result<void> AfPacketSocket::stamp_on_arrival() {
+Result<void> AfPacketSocket::stamp_on_arrival(TimestampSource source) {
   // The socket-wide option makes the kernel stamp packets on arrival at all, the other one makes
-  // the ring use that stamp.
-  constexpr int kFlags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-  WEIR_CHECK(set_option(fd(), SOL_SOCKET, SO_TIMESTAMPING, kFlags, "ask for timestamps"));
-  constexpr int kRingStamp = SOF_TIMESTAMPING_SOFTWARE;
-  return set_option(fd(), SOL_PACKET, PACKET_TIMESTAMP, kRingStamp, "ask for timestamps");
+  // the ring use that stamp. A packet without the card's stamp (one that leaves) gets the kernel's.
+  const bool hardware = source == TimestampSource::Hardware;
+  const int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
+                    (hardware ? SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE : 0);
+  WEIR_CHECK(set_option(fd(), SOL_SOCKET, SO_TIMESTAMPING, flags, "ask for timestamps"));
+  const int ring_stamp = SOF_TIMESTAMPING_SOFTWARE | (hardware ? SOF_TIMESTAMPING_RAW_HARDWARE : 0);
+  return set_option(fd(), SOL_PACKET, PACKET_TIMESTAMP, ring_stamp, "ask for timestamps");
 }
 
-Result<void> AfPacketSocket::accept_packets(std::uint32_t snaplen, Loopback loopback) {
-  if (loopback == Loopback::Yes) {
-    std::array program = {load_packet_type(), unless_outgoing_skip_one(), reject(),
-                          accept_bytes(snaplen)};
-    return attach(fd(), program);
-  }
-  std::array program = {accept_bytes(snaplen)};
-  return attach(fd(), program);
+Result<void> AfPacketSocket::attach(std::span<const filter::CbpfInstruction> program) {
+  std::vector<sock_filter> copy;
+  copy.reserve(program.size());
+  for (const filter::CbpfInstruction& in : program) copy.push_back({in.code, in.jt, in.jf, in.k});
+  const sock_fprog filter{.len = static_cast<unsigned short>(copy.size()), .filter = copy.data()};
+  return set_option(fd(), SOL_SOCKET, SO_ATTACH_FILTER, filter, "attach the packet filter");
+}
+
+Result<void> AfPacketSocket::attach_program(int program) {
+  return set_option(fd(), SOL_SOCKET, SO_ATTACH_BPF, program, "attach the packet filter");
+}
+
+void AfPacketSocket::detach_filter() noexcept {
+  constexpr int kUnused = 0;
+  (void)::setsockopt(fd(), SOL_SOCKET, SO_DETACH_FILTER, &kUnused, sizeof kUnused);
 }
 
 Result<void> AfPacketSocket::join_promiscuous(int interface_index) {
@@ -109,16 +101,10 @@ Result<void> AfPacketSocket::bind(int interface_index) {
   return ok();
 }
 
-void AfPacketSocket::stop_receiving(int interface_index) noexcept {
-  // Filter first: it takes effect at once. A packet that another processor is just receiving may
-  // still have met the old one, so the socket is then hooked to another protocol: for that the
-  // kernel waits until every receive path through the old hook has left (synchronize_net).
-  sock_filter reject_all = reject();
-  const sock_fprog filter{.len = 1, .filter = &reject_all};
+void AfPacketSocket::reject_all() noexcept {
+  sock_filter program = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog filter{.len = 1, .filter = &program};
   (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
-  constexpr std::uint16_t kReservedEtherType = 0xffff;  // no frame has it; 0 would mean "as before"
-  // Fails only when the interface is gone, and then the kernel has unhooked the socket already.
-  (void)bind_to(fd(), address_of(interface_index, kReservedEtherType));
 }
 
 KernelCounters AfPacketSocket::read_counters() noexcept {

@@ -2,12 +2,10 @@
 
 #include <linux/if_packet.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -22,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kLongestWait = std::chrono::hours(1);  // keeps sums of times far from overflow
-// While the link is down nothing tells us that the interface is removed: look this often.
+// Once a link was down nothing need tell us that the interface is removed: look this often.
 constexpr Duration kLinkDownWait = milliseconds(100);
 // After the intake is closed the kernel hands over the last block within one block timeout.
 constexpr Duration kDrainWait = std::chrono::seconds(2);
@@ -44,9 +42,6 @@ constexpr std::size_t kNetworkOffsetMin =
     align_up(kHeadroomOffset + 16, TPACKET_ALIGNMENT) + kFrameHeadroomBytes;
 static_assert(kNetworkOffsetMin - kRebuiltBytesMax >= kHeadroomOffset);
 static_assert(kFrameHeadroomBytes >= kVlanTagBytes);
-
-// Largest overhead of a frame in a block: block descriptor, packet header, headroom, link header.
-constexpr std::uint32_t kFrameOverheadBytes = 1024;
 
 bool has_tag(const tpacket3_hdr& header) noexcept {
   return (header.tp_status & TP_STATUS_VLAN_VALID) != 0;
@@ -105,46 +100,6 @@ void write_cooked_header(const tpacket3_hdr& header, Frame& frame) noexcept {
   std::memcpy(at + 14, &address.sll_protocol, sizeof address.sll_protocol);  // big-endian already
 }
 
-Error usage(std::string text) { return {.code = ErrorCode::Usage, .context = std::move(text)}; }
-
-Result<RingGeometry> geometry_of(const AfPacketOptions& options) {
-  const auto page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
-  constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
-  if (options.snaplen == 0 || options.snaplen > kPacketBytesMax) {
-    return usage("a snaplen of " + std::to_string(options.snaplen) + " is not possible (1 to " +
-                 std::to_string(kPacketBytesMax) + ")");
-  }
-  if (!std::has_single_bit(options.block_bytes) || options.block_bytes < page_bytes ||
-      options.block_bytes < options.snaplen + kFrameOverheadBytes) {
-    return usage("ring blocks of " + std::to_string(options.block_bytes) +
-                 " bytes are not possible (a power of two, at least a page and snaplen + " +
-                 std::to_string(kFrameOverheadBytes) + ")");
-  }
-  const std::uint64_t block_count = options.ring_bytes / options.block_bytes;
-  if (block_count < 2 || options.ring_bytes > kRingBytesMax) {
-    return usage("a ring of " + std::to_string(options.ring_bytes) +
-                 " bytes is not possible (at least two blocks of " +
-                 std::to_string(options.block_bytes) + " bytes, at most 64 GiB)");
-  }
-  if (options.block_timeout < milliseconds(1)) {
-    return usage("a block timeout below one millisecond is not possible");
-  }
-  return RingGeometry{.block_bytes = options.block_bytes,
-                      .block_count = static_cast<std::uint32_t>(block_count)};
-}
-
-// All that must be in place before bind() lets the first packet in.
-Result<void> prepare(AfPacketSocket& socket, const AfPacketOptions& options,
-                     const NetworkInterface& facts, RingGeometry geometry) {
-  WEIR_CHECK(socket.accept_packets(options.snaplen, facts.loopback ? Loopback::Yes : Loopback::No));
-  WEIR_CHECK(socket.stamp_on_arrival());
-  WEIR_CHECK(socket.make_ring(geometry, options.block_timeout));
-  if (options.promiscuous == Promiscuous::Yes && !facts.loopback) {
-    WEIR_CHECK(socket.join_promiscuous(facts.index));
-  }
-  return ok();
-}
-
 timespec to_timespec(Duration duration) noexcept {
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t ns = std::max<std::int64_t>(duration.count(), 0);
@@ -153,41 +108,18 @@ timespec to_timespec(Duration duration) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<AfPacketSource>> AfPacketSource::open(
-    const AfPacketOptions& options, security::PrivilegedOperations& privileges,
-    const Clock& clock) {
-  const auto attempt = [&]() -> Result<std::unique_ptr<AfPacketSource>> {
-    WEIR_TRY(const RingGeometry geometry, geometry_of(options));
-    WEIR_TRY(NetworkInterface facts, find_network_interface(options.interface));
-    const Framing framing = framing_of(facts.hardware_type);
-    WEIR_TRY(UniqueFd fd, privileges.open_packet_socket(framing.socket_kind));
-    AfPacketSocket socket(std::move(fd));
-    WEIR_CHECK(prepare(socket, options, facts, geometry));
-    WEIR_TRY(AfPacketRing ring, AfPacketRing::map(socket.fd(), geometry));
-    UniqueFd wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wake_fd) return system_error(errno, "make an event descriptor");
-    WEIR_CHECK(socket.bind(facts.index));
-    return std::unique_ptr<AfPacketSource>(
-        new AfPacketSource(std::move(facts), framing.link_type, options.snaplen, std::move(socket),
-                           std::move(ring), std::move(wake_fd), clock));
-  };
-  auto opened = attempt();
-  if (!opened) return std::move(opened).error().with_context("capture on " + options.interface);
-  return opened;
-}
-
-AfPacketSource::AfPacketSource(NetworkInterface facts, LinkType link_type, std::uint32_t snaplen,
-                               AfPacketSocket socket, AfPacketRing ring, UniqueFd wake_fd,
-                               const Clock& clock)
-    : socket_(std::move(socket)),
-      ring_(std::move(ring)),
-      wake_fd_(std::move(wake_fd)),
+AfPacketSource::AfPacketSource(AfPacketParts parts, const Clock& clock)
+    : socket_(std::move(parts.socket)),
+      prefilter_(std::move(parts.prefilter)),
+      prefilter_as_set_(parts.prefilter_as_set),
+      ring_(std::move(parts.ring)),
+      barrier_(std::move(parts.barrier)),
+      wake_fd_(std::move(parts.wake_fd)),
       clock_(clock),
-      facts_(std::move(facts)),
-      link_type_(link_type),
-      snaplen_(snaplen) {
-  interfaces_.add(describe(facts_, link_type_, snaplen_));
-}
+      facts_(std::move(parts.facts)),
+      link_type_(parts.link_type),
+      interfaces_(std::move(parts.interfaces)),
+      interface_(parts.interface) {}
 
 Pull AfPacketSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Duration timeout) {
   WEIR_ASSERT(!batch_lent_ && packets_max > 0);
@@ -217,7 +149,6 @@ bool AfPacketSource::have_packets() noexcept {
     block_held_ = ring_.take(cursor_);
     if (!block_held_) return false;
   }
-  link_down_ = false;
   return true;
 }
 
@@ -260,7 +191,8 @@ AfPacketSource::Wake AfPacketSource::wait(Duration timeout) noexcept {
 }
 
 // ENETDOWN: the link was set down; the socket stays hooked to the interface and goes on when it is
-// set up again. Other errors of a packet socket concern sending.
+// set up again, which we need not notice (and packets do not show it: they may be from before).
+// Other errors of a packet socket concern sending.
 void AfPacketSource::look_at_socket_error() noexcept {
   if (socket_.take_error() == ENETDOWN) link_down_ = true;
 }
@@ -278,7 +210,9 @@ void AfPacketSource::close_intake() {
 }
 
 void AfPacketSource::start_draining() noexcept {
-  socket_.stop_receiving(facts_.index);
+  intake_closed_.store(true);
+  socket_.reject_all();
+  barrier_.wait();
   drain_until_ = clock_.monotonic() + kDrainWait;
   state_ = State::Draining;
 }
@@ -313,7 +247,6 @@ void AfPacketSource::wake() noexcept {
 void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcept {
   const auto limit = std::min(packets_max, static_cast<std::uint32_t>(kBatchPacketsMax));
   std::uint32_t bytes = 0;
-  std::uint64_t wire_bytes = 0;
   while (batch.count < limit && cursor_.packets_left > 0) {
     const auto& header = *reinterpret_cast<const tpacket3_hdr*>(cursor_.next);
     // Before the frame is rebuilt, which must happen only once.
@@ -322,14 +255,32 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
     __builtin_prefetch(cursor_.next + header.tp_next_offset);
     Packet& packet = batch.packets[batch.count++];
     view(header, packet);
-    wire_bytes += packet.wire_bytes;
+    if (((header.tp_status & TP_STATUS_LOSING) != 0 || drops_told_ != kernel_drops_) &&
+        batch.gap.packets == 0) [[unlikely]] {
+      tell_gap(batch, header, packet.time);
+    }
+    delivered_bytes_ += packet.wire_bytes;
     cursor_.next += header.tp_next_offset;
     --cursor_.packets_left;
   }
   batch_lent_ = true;
   statistics_.delivered.add(batch.count);
-  statistics_.received_bytes.add(wire_bytes);
   publish_counters();
+}
+
+// The kernel marks packets from a loss on, until somebody reads its counters. So a packet comes
+// after a loss that is not told yet when it is marked, or when it arrived after we read of the
+// loss.
+void AfPacketSource::tell_gap(PacketBatch& batch, const tpacket3_hdr& header,
+                              Timestamp time) noexcept {
+  if ((header.tp_status & TP_STATUS_LOSING) != 0) {
+    read_kernel_counters();
+  } else if (time < drops_read_at_) {
+    return;
+  }
+  batch.gap = {
+      .interface = interface_, .before = batch.count - 1, .packets = kernel_drops_ - drops_told_};
+  drops_told_ = kernel_drops_;
 }
 
 void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noexcept {
@@ -346,31 +297,49 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
   constexpr std::int64_t kSecond = 1'000'000'000;
   packet = Packet{.data = frame.data,
                   .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
-                  .captured_bytes = std::min(frame.captured_bytes, snaplen_),
+                  .captured_bytes = std::min(frame.captured_bytes, kPacketBytesMax),
                   .wire_bytes = frame.wire_bytes,
-                  .interface = {0},
+                  .interface = interface_,
                   .link_type = link_type_};
+}
+
+Prefilter AfPacketSource::set_prefilter(std::string_view expression) {
+  if (intake_closed_.load()) return prefilter();
+  const auto replaced = prefilter_.replace(socket_, expression);
+  // The kernel has no memory for even the smallest program: the one before must not go on to reject
+  // what is wanted now.
+  if (!replaced) socket_.detach_filter();
+  prefilter_as_set_.store(replaced ? *replaced : Prefilter{}, std::memory_order_relaxed);
+  // The worker may have closed the intake meanwhile: whoever comes last closes it again.
+  if (intake_closed_.load()) socket_.reject_all();
+  return prefilter();
 }
 
 void AfPacketSource::refresh_statistics() {
   if (state_ == State::Ended || state_ == State::Failed) return;  // final already
   read_kernel_counters();
   publish_counters();
+  statistics_.ring_fill.set(ring_.fill_permille());
 }
 
 void AfPacketSource::read_kernel_counters() noexcept {
   const KernelCounters since_last = socket_.read_counters();
   kernel_packets_ += since_last.packets;
+  if (since_last.drops != 0 && drops_told_ == kernel_drops_) drops_read_at_ = clock_.wall();
   kernel_drops_ += since_last.drops;
+  kernel_rejects_ = prefilter_.rejected_packets();
+  kernel_reject_bytes_ = prefilter_.rejected_bytes();
 }
 
 // Between two readings of the kernel's counters we may deliver more than they knew of.
 void AfPacketSource::publish_counters() noexcept {
   const std::uint64_t accounted = statistics_.delivered.value() + kernel_drops_;
-  const std::uint64_t received = std::max(kernel_packets_, accounted);
-  statistics_.received.set(received);
+  const std::uint64_t passed = std::max(kernel_packets_, accounted);
+  statistics_.received.set(passed + kernel_rejects_);
+  statistics_.received_bytes.set(delivered_bytes_ + kernel_reject_bytes_);
+  statistics_.rejected[static_cast<std::size_t>(RejectReason::KernelFilter)].set(kernel_rejects_);
   statistics_.dropped[static_cast<std::size_t>(DropReason::Kernel)].set(kernel_drops_);
-  statistics_.in_ring.set(received - accounted);
+  statistics_.in_ring.set(passed - accounted);
 }
 
 }  // namespace weir::interface

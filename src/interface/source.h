@@ -32,6 +32,9 @@ struct SourceStatistics {
   telemetry::Counter received_bytes;
   telemetry::Counter delivered;
   telemetry::Counter in_ring;  // gauge
+  // How full the buffer in front of us is, in thousandths: gauge, as of the last refresh. Live
+  // sources; it is what a burst can still use that matters.
+  telemetry::Counter ring_fill;
   std::array<telemetry::Counter, kReasonCount<DropReason>> dropped;
   std::array<telemetry::Counter, kReasonCount<RejectReason>> rejected;
 };

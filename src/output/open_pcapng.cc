@@ -6,21 +6,88 @@
 
 #include <cerrno>
 
+#include "base/assert.h"
+#include "output/file_remover.h"
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
+#include "output/rotation.h"
 
 namespace weir::output {
 namespace {
 
+std::optional<SectionCounts> counts_of(const PcapngOptions& options) {
+  if (options.counts == nullptr) return std::nullopt;
+  return SectionCounts(*options.counts, *options.clock);
+}
+
 Result<std::unique_ptr<Sink>> open_pipe(UniqueFd fd, const PcapngOptions& options) {
-  WEIR_TRY(auto pipe, PcapngPipe::open(std::move(fd), options.path, options.identity));
+  WEIR_TRY(auto pipe, PcapngPipe::open(std::move(fd), {.path = options.path,
+                                                       .identity = options.identity,
+                                                       .credits_max = options.credits_max,
+                                                       .full_policy = options.full_policy,
+                                                       .counts = counts_of(options)}));
   return std::unique_ptr<Sink>(std::move(pipe));
+}
+
+// The files of a rotation, written from the blocks of one pool.
+class DiskFiles final : public FileStore {
+ public:
+  DiskFiles(const PcapngOptions& options, const buffer::BlockPool& pool)
+      : direct_(options.direct), io_uring_(options.io_uring), pool_(pool) {}
+
+  Result<std::unique_ptr<storage::BlockDevice>> create(const std::string& path) override {
+    return storage::open_block_device({.path = path,
+                                       .existing = storage::Existing::Refuse,
+                                       .direct = direct_,
+                                       .io_uring = io_uring_,
+                                       .queue_depth = pool_.count(),
+                                       .buffers = pool_.memory()});
+  }
+  void remove(std::string path) override { remover_.remove(std::move(path)); }
+  void finish() noexcept override { remover_.finish(); }
+  std::optional<Error> take_failure() override { return remover_.take_failure(); }
+
+ private:
+  bool direct_;
+  bool io_uring_;
+  const buffer::BlockPool& pool_;
+  FileRemover remover_;
+};
+
+Result<std::unique_ptr<Sink>> open_series(const PcapngOptions& options) {
+  if (options.rotation.size_bytes == 0 && options.rotation.interval.count() == 0) {
+    return Error{.code = ErrorCode::Usage,
+                 .context = "write " + options.path +
+                            ": a number of files to keep, but no rule for when the next one "
+                            "begins (add a size or an interval)"};
+  }
+  WEIR_TRY(auto pool, buffer::BlockPool::create(PcapngFile::blocks(options.credits_max),
+                                                PcapngFile::kBlockBytes + PcapngFile::kSlackBytes));
+  auto rotation = std::make_unique<Rotation>(options.path, options.rotation, *options.clock,
+                                             std::make_unique<DiskFiles>(options, *pool));
+  WEIR_TRY(auto device, rotation->open_first());
+  return std::unique_ptr<Sink>(
+      std::make_unique<PcapngFile>(PcapngFile::Parts{.pool = std::move(pool),
+                                                     .device = std::move(device),
+                                                     .identity = options.identity,
+                                                     .credits_max = options.credits_max,
+                                                     .counts = counts_of(options),
+                                                     .rotation = std::move(rotation)}));
+}
+
+Error no_rotation(const std::string& path) {
+  return {.code = ErrorCode::Usage,
+          .context = "write " + (path == "-" ? std::string("to standard output") : path) +
+                     ": a pipe cannot be rotated (name a file)"};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
+  const bool rotated = options.rotation.any();
+  WEIR_ASSERT(options.clock != nullptr || (options.counts == nullptr && !rotated));
   if (options.path == "-") {
+    if (rotated) return no_rotation(options.path);
     // A copy, so that closing the sink leaves the process its descriptor 1.
     UniqueFd fd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
     if (!fd) return system_error(errno, "write to standard output");
@@ -29,14 +96,18 @@ Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
   struct stat facts = {};
   const bool exists = stat(options.path.c_str(), &facts) == 0;
   if (exists && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+    if (rotated) return no_rotation(options.path);
     UniqueFd fd(open(options.path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd) return system_error(errno, "write " + options.path);
     return open_pipe(std::move(fd), options);
   }
+  if (rotated) return open_series(options);
   WEIR_TRY(auto file, PcapngFile::open({.path = options.path,
                                         .identity = options.identity,
                                         .direct = options.direct,
-                                        .io_uring = options.io_uring}));
+                                        .io_uring = options.io_uring,
+                                        .credits_max = options.credits_max,
+                                        .counts = counts_of(options)}));
   return std::unique_ptr<Sink>(std::move(file));
 }
 

@@ -5,7 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
+#include "output/full_policy.h"
+#include "output/interface_counts.h"
+#include "output/rotation_options.h"
 #include "output/sink.h"
 #include "storage/pcapng/writer.h"
 
@@ -16,11 +20,20 @@ struct PcapngOptions {
   storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
   bool direct = true;    // O_DIRECT where the file system has it
   bool io_uring = true;  // where the kernel has it, with O_DIRECT
+  // Credits that may be out at a time: one for each worker that shares the sink (SharedSink).
+  std::uint32_t credits_max = 1;
+  FullPolicy full_policy = FullPolicy::Block;  // of pipes; files wait for their disk
+  RotationOptions rotation = {};               // of regular files
+  // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
+  const InterfaceCountsReader* counts = nullptr;
+  // Needed with `counts` and with `rotation`. Borrowed, outlives the sink.
+  const Clock* clock = nullptr;
 };
 
-// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does); a PcapngPipe for "-",
-// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: NotFound, Permission, Exists
-// (a directory), NoSpace, Resource, Io.
+// A PcapngFile for a regular file (created, or emptied, as tcpdump -w does), or for a rotated
+// series (new files only; `path` itself is not written); a PcapngPipe for "-", FIFOs, terminals and
+// devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or without a rule for
+// when), NotFound, Permission, Exists (a directory; a file of a series), NoSpace, Resource, Io.
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
 
 }  // namespace weir::output

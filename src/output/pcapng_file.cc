@@ -1,5 +1,6 @@
 #include "output/pcapng_file.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
@@ -10,42 +11,57 @@ namespace weir::output {
 namespace pcapng = storage::pcapng;
 
 Result<std::unique_ptr<PcapngFile>> PcapngFile::open(const Options& options) {
-  WEIR_TRY(auto pool, buffer::BlockPool::create(kBlocks, kBlockBytes + kSlackBytes));
+  const std::uint32_t count = blocks(options.credits_max);
+  WEIR_TRY(auto pool, buffer::BlockPool::create(count, kBlockBytes + kSlackBytes));
   WEIR_TRY(auto device, storage::open_block_device({.path = options.path,
                                                     .direct = options.direct,
                                                     .io_uring = options.io_uring,
-                                                    .queue_depth = kBlocks,
+                                                    .queue_depth = count,
                                                     .buffers = pool->memory()}));
-  return std::make_unique<PcapngFile>(std::move(pool), std::move(device), options.identity);
+  return std::make_unique<PcapngFile>(Parts{.pool = std::move(pool),
+                                            .device = std::move(device),
+                                            .identity = options.identity,
+                                            .credits_max = options.credits_max,
+                                            .counts = options.counts});
 }
 
-PcapngFile::PcapngFile(std::unique_ptr<buffer::BlockPool> pool,
-                       std::unique_ptr<storage::BlockDevice> device,
-                       pcapng::SectionIdentity identity)
-    : pool_(std::move(pool)),
-      device_(std::move(device)),
+PcapngFile::PcapngFile(Parts parts)
+    : pool_(std::move(parts.pool)),
+      rotation_(std::move(parts.rotation)),
+      device_(std::move(parts.device)),
       writer_(*device_),
-      encoder_(std::move(identity)),
-      block_(pool_->try_acquire()) {
+      path_(rotation_ ? rotation_->path() : device_->path()),
+      encoder_(std::move(parts.identity), std::move(parts.counts)),
+      block_(pool_->try_acquire()),
+      submitted_(pool_->count()),
+      credits_max_(parts.credits_max) {
   WEIR_ASSERT(pool_->block_bytes() == kBlockBytes + kSlackBytes);
   // One block is always being filled; the others may all be in flight.
-  WEIR_ASSERT(pool_->count() >= 2 && pool_->count() <= kBlocks &&
-              pool_->count() <= writer_.depth() + 1);
+  WEIR_ASSERT(pool_->count() <= writer_->depth() + 1);
+  // Without anything in flight there is room for all credits.
+  WEIR_ASSERT(credits_max_ >= 1 && credits_max_ <= kCreditsMax);
+  WEIR_ASSERT(std::uint64_t{credits_max_} * kBatchRoomBytes <=
+              std::uint64_t{pool_->count() - 1} * kBlockBytes);
+  if (rotation_) encoder_.set_limit(rotation_->limit());
 }
 
 Result<void> PcapngFile::reserve() {
   if (error_ || closed_) return state();
-  commit(writer_.poll());
+  if (rotation_ && rotation_->due() && !end_interval()) return state();
+  credits_ = std::min(credits_ + 1, credits_max_);
+  commit(writer_->poll());
   const auto room = [this] {
     return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
   };
-  while (!writer_.failure() && room() < kBatchRoomBytes) commit(writer_.wait());
-  if (writer_.failure()) settle_failure();
+  const std::uint64_t wanted = std::uint64_t{credits_} * kBatchRoomBytes;
+  while (!writer_->failure() && room() < wanted) commit(writer_->wait());
+  if (writer_->failure()) settle_failure();
   return state();
 }
 
 void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interfaces,
                        const Verdicts& verdicts, SessionMask session) {
+  if (credits_ > 0) --credits_;
   const std::uint32_t wanted = count_wanted(batch, verdicts, session);
   statistics_.offered.add(wanted);
   if (error_ || closed_) {
@@ -54,41 +70,45 @@ void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interface
     return;
   }
   // After a failure that reserve() has not seen yet, packets stay pending until it counts them.
-  if (!writer_.failure()) {
+  if (!writer_->failure()) {
     encoder_.begin(batch, interfaces, verdicts, session);
-    fill();
+    while (fill() == Fill::Limit && next_file(encoder_.next_packet())) {
+    }
   }
   count_pending();
 }
 
-void PcapngFile::fill() {
+// WindowFull after a failed write.
+Fill PcapngFile::fill() {
   Window window{block_.data() + used_, block_.data() + kBlockBytes};
-  while (!encoder_.fill(window)) {
-    if (!next_block(window)) return;
+  Fill filled = Fill::Done;
+  while ((filled = encoder_.fill(window)) == Fill::WindowFull) {
+    if (!next_block(window)) return filled;
   }
   // The last record may have run over the end: used_ is then above kBlockBytes until the block is
   // handed on.
   used_ = static_cast<std::uint32_t>(window.at - block_.data());
-  if (used_ >= kBlockBytes) (void)next_block(window);
+  if (used_ >= kBlockBytes && !next_block(window)) return Fill::WindowFull;
+  return filled;
 }
 
 // Hands the full block to the device and goes on in a fresh one. False after a failed write.
 bool PcapngFile::next_block(Window& window) {
   buffer::Block next = pool_->try_acquire();
   while (!next) {
-    commit(writer_.wait());
-    if (writer_.failure()) return false;
+    commit(writer_->wait());
+    if (writer_->failure()) return false;
     next = pool_->try_acquire();
   }
   const std::uint64_t end = block_offset_ + kBlockBytes;
   const auto overrun = static_cast<std::uint32_t>(window.at - (block_.data() + kBlockBytes));
   std::memcpy(next.data(), block_.data() + kBlockBytes, overrun);
 
-  submitted_[(submitted_first_ + submitted_count_) % kBlocks] = {block_first_,
-                                                                 encoder_.extent_before(end)};
+  submitted_[(submitted_first_ + submitted_count_) % submitted_.size()] = {
+      block_first_, encoder_.extent_before(end)};
   ++submitted_count_;
   constexpr std::uint32_t kAligned = ~(storage::kDirectAlignment - 1);
-  writer_.submit(std::move(block_), block_offset_, flushed_ & kAligned, kBlockBytes);
+  writer_->submit(std::move(block_), block_offset_, flushed_ & kAligned, kBlockBytes);
 
   block_ = std::move(next);
   block_offset_ = end;
@@ -96,14 +116,14 @@ bool PcapngFile::next_block(Window& window) {
   used_ = overrun;
   flushed_ = 0;
   window = {block_.data() + used_, block_.data() + kBlockBytes};
-  commit(writer_.poll());
+  commit(writer_->poll());
   return true;
 }
 
 void PcapngFile::commit(std::uint32_t blocks) noexcept {
   for (; blocks > 0; --blocks) {
     commit(submitted_[submitted_first_].whole);
-    submitted_first_ = (submitted_first_ + 1) % kBlocks;
+    submitted_first_ = (submitted_first_ + 1) % submitted_.size();
     --submitted_count_;
   }
 }
@@ -111,8 +131,8 @@ void PcapngFile::commit(std::uint32_t blocks) noexcept {
 void PcapngFile::commit(const Extent& extent) noexcept {
   if (extent.bytes <= committed_.bytes) return;  // a record over several blocks, or already flushed
   committed_ = extent;
-  statistics_.written.set(committed_.packets);
-  statistics_.written_bytes.set(committed_.bytes);
+  statistics_.written.set(earlier_.packets + committed_.packets);
+  statistics_.written_bytes.set(earlier_.bytes + committed_.bytes);
   count_pending();
 }
 
@@ -124,25 +144,82 @@ void PcapngFile::count_pending() noexcept {
 
 Result<void> PcapngFile::flush() {
   if (error_ || closed_) return state();
-  if (!writer_.failure()) {
+  if (rotation_ && rotation_->due() && !end_interval()) return state();
+  if (!writer_->failure()) {
     encoder_.begin_empty();
-    fill();
+    (void)fill();
   }
-  commit(writer_.drain());
-  if (!writer_.failure() &&
-      writer_.write_tail(block_offset_ + flushed_, {block_.data() + flushed_, used_ - flushed_})) {
+  (void)write_out();
+  return state();
+}
+
+// Everything that is encoded into the file; false after a failure.
+bool PcapngFile::write_out() {
+  commit(writer_->drain());
+  if (!writer_->failure() &&
+      writer_->write_tail(block_offset_ + flushed_, {block_.data() + flushed_, used_ - flushed_})) {
     flushed_ = used_;
     commit(encoder_.extent());
   }
-  if (writer_.failure()) settle_failure();
-  return state();
+  if (writer_->failure()) settle_failure();
+  return !error_;
+}
+
+// The statistics that end the file, and everything into it.
+bool PcapngFile::finish_file() {
+  if (!writer_->failure()) {
+    encoder_.begin_end();
+    (void)fill();
+  }
+  return write_out();
+}
+
+bool PcapngFile::end_interval() {
+  encoder_.begin_empty();
+  if (!writer_->failure()) (void)fill();
+  return next_file(nullptr);
+}
+
+// Goes on in a new file, because of `packet` or, without one, for another reason.
+bool PcapngFile::next_file(const Packet* packet) {
+  if (!finish_file()) return false;
+  if (auto closed = device_->close(); !closed) return fail(std::move(closed).error());
+  auto next = rotation_->open_next(packet);
+  if (!next) return fail(std::move(next).error());
+  writer_.reset();
+  device_ = std::move(next).value();
+  writer_.emplace(*device_);
+  WEIR_ASSERT(writer_->depth() + 1 >= pool_->count());
+  earlier_.bytes += committed_.bytes;
+  earlier_.packets += committed_.packets;
+  committed_ = {};
+  block_offset_ = 0;
+  block_first_ = {};
+  used_ = 0;
+  flushed_ = 0;
+  encoder_.begin_stream();
+  encoder_.set_limit(rotation_->limit());
+  return true;
+}
+
+// The end of a series whose files are whole so far.
+bool PcapngFile::fail(Error error) {
+  error_ = std::move(error);
+  lose_pending(lost_reason(error_->sys_errno));
+  return false;
+}
+
+void PcapngFile::lose_pending(LostReason reason) noexcept {
+  count_pending();
+  statistics_.lost[static_cast<std::size_t>(reason)].add(statistics_.pending.value());
+  count_pending();
 }
 
 // Ends the file after the last record that is in it as a whole, and accounts for every packet
 // behind it.
 void PcapngFile::settle_failure() {
-  commit(writer_.drain());
-  const storage::WriteFailure failure = *writer_.failure();
+  commit(writer_->drain());
+  const storage::WriteFailure failure = *writer_->failure();
   // The block that failed is the oldest that is not committed, or else the one being filled (a
   // tail).
   const bool in_flight = submitted_count_ > 0;
@@ -158,17 +235,19 @@ void PcapngFile::settle_failure() {
   if (auto cut = device_->set_size(committed_.bytes); !cut) {
     error_->context += "; and cutting off its incomplete end failed: " + cut.error().context;
   }
-  count_pending();
-  statistics_.lost[static_cast<std::size_t>(lost_reason(failure.sys_errno))].add(
-      statistics_.pending.value());
-  count_pending();
+  lose_pending(lost_reason(failure.sys_errno));
 }
 
 Result<void> PcapngFile::close() {
   if (closed_) return state();
-  (void)flush();
+  if (!error_) {
+    encoder_.begin_empty();
+    if (!writer_->failure()) (void)fill();
+    (void)finish_file();
+  }
   closed_ = true;
   block_.release();
+  if (rotation_) rotation_->finish();
   auto closed = device_->close();
   if (!closed && !error_) error_ = std::move(closed).error();
   return state();

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
+#include "base/assert.h"
 #include "output/output_error.h"
 
 namespace weir::output {
@@ -18,33 +20,42 @@ namespace pcapng = storage::pcapng;
 
 namespace {
 
-// Behind the buffer: where the last record that begins in it may end.
-constexpr std::size_t kSlackBytes =
-    align_up(pcapng::kPacketRecordBytesMax, buffer::kBlockAlignment);
+// Behind the ring's memory: where a record that begins in it may end, to be copied to the front. As
+// much of the ring is free when a record begins.
+constexpr std::uint64_t kSlackBytes = kWindowSlackBytes;
 
 // Room that POLLOUT promises at least, in pipes (PIPE_BUF), sockets and terminals.
 constexpr std::size_t kPageBytes = 4096;
 
-}  // namespace
-
-Result<std::unique_ptr<PcapngPipe>> PcapngPipe::open(UniqueFd fd, std::string path,
-                                                     pcapng::SectionIdentity identity) {
-  UniqueFd cancel(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!cancel) return system_error(errno, "write " + path);
-  WEIR_TRY(auto pool, buffer::BlockPool::create(1, kBufferBytes + kSlackBytes));
-  return std::unique_ptr<PcapngPipe>(new PcapngPipe(
-      std::move(fd), std::move(cancel), std::move(path), std::move(pool), std::move(identity)));
+std::uint64_t capacity(const PcapngPipe::Options& options) noexcept {
+  const std::uint64_t credits = std::uint64_t{options.credits_max} * kBatchRoomBytes;
+  const std::uint64_t least =
+      options.full_policy == FullPolicy::Drop ? PcapngPipe::kDropBytes : credits;
+  return align_up(std::max(credits, least), buffer::kBlockAlignment) + kSlackBytes;
 }
 
-PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path,
-                       std::unique_ptr<buffer::BlockPool> pool, pcapng::SectionIdentity identity)
+}  // namespace
+
+Result<std::unique_ptr<PcapngPipe>> PcapngPipe::open(UniqueFd fd, const Options& options) {
+  UniqueFd cancel(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!cancel) return system_error(errno, "write " + options.path);
+  WEIR_TRY(auto pool, buffer::BlockPool::create(1, capacity(options) + kSlackBytes));
+  return std::unique_ptr<PcapngPipe>(
+      new PcapngPipe(std::move(fd), std::move(cancel), std::move(pool), options));
+}
+
+PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::unique_ptr<buffer::BlockPool> pool,
+                       const Options& options)
     : fd_(std::move(fd)),
       cancel_(std::move(cancel)),
       style_(Style::Pages),
-      path_(std::move(path)),
+      policy_(options.full_policy),
+      path_(options.path),
+      encoder_(options.identity, options.counts),
       pool_(std::move(pool)),
-      buffer_(pool_->try_acquire()),
-      encoder_(std::move(identity)) {
+      ring_(pool_->try_acquire()),
+      capacity_(capacity(options)) {
+  WEIR_ASSERT(options.credits_max >= 1 && options.credits_max <= kCreditsMax);
   struct stat facts = {};
   if (fstat(fd_.get(), &facts) != 0) return;
   if (S_ISFIFO(facts.st_mode)) style_ = Style::NoWait;
@@ -53,6 +64,10 @@ PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path,
     style_ = Style::Whole;
   }
 }
+
+// Credits need no counting: with Block the ring is empty after each reserve(), and as large as all
+// that may be out.
+Result<void> PcapngPipe::reserve() { return push(policy_); }
 
 void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interfaces,
                        const Verdicts& verdicts, SessionMask session) {
@@ -63,46 +78,72 @@ void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interface
     statistics_.lost[static_cast<std::size_t>(reason)].add(wanted);
     return;
   }
-  statistics_.pending.add(wanted);
+  statistics_.pending.set(statistics_.pending.value() + wanted);
   encoder_.begin(batch, interfaces, verdicts, session);
-  fill();
+  encode(policy_);
 }
 
-void PcapngPipe::fill() {
+// What the encoder holds goes into the ring; what finds no room there waits, or is dropped.
+void PcapngPipe::encode(FullPolicy policy) {
   for (;;) {
-    Window window{buffer_.data() + used_, buffer_.data() + kBufferBytes};
-    const bool done = encoder_.fill(window);
-    used_ = static_cast<std::uint32_t>(window.at - buffer_.data());
-    if (done) return;
-    if (auto pushed = push(); !pushed) return;
+    Window free = window();
+    const Fill filled = encoder_.fill(free);
+    take(free);
+    if (filled == Fill::Done) return;
+    if (has_room()) continue;  // the window ended with the ring's memory
+    if (!push(policy)) return;
+    if (has_room()) continue;
+    const std::uint32_t lost = encoder_.lose_rest();
+    statistics_.lost[static_cast<std::size_t>(LostReason::SlowReader)].add(lost);
+    statistics_.pending.set(statistics_.pending.value() - lost);
+    return;
   }
 }
 
-Result<void> PcapngPipe::push() {
-  if (error_ || closed_ || used_ == 0) return state();
-  std::size_t sent = 0;
-  const int error = send_all({buffer_.data(), used_}, sent);
-  offset_ += sent;
-  if (error == 0) {
-    used_ = 0;
-    commit(encoder_.extent_before(offset_));
-    first_ = encoder_.extent();
+bool PcapngPipe::has_room() const noexcept { return capacity_ - (end_ - sent_) > kSlackBytes; }
+
+Window PcapngPipe::window() const noexcept {
+  const std::uint64_t at = (end_ - base_) % capacity_;
+  const std::uint64_t room =
+      has_room() ? std::min(capacity_ - at, capacity_ - (end_ - sent_) - kSlackBytes) : 0;
+  return {ring_.data() + at, ring_.data() + at + room};
+}
+
+void PcapngPipe::take(const Window& window) noexcept {
+  const std::uint64_t at = (end_ - base_) % capacity_;
+  const auto reached = static_cast<std::uint64_t>(window.at - ring_.data());
+  if (reached > capacity_) std::memcpy(ring_.data(), ring_.data() + capacity_, reached - capacity_);
+  end_ += reached - at;
+}
+
+Result<void> PcapngPipe::push(FullPolicy policy) {
+  if (error_ || closed_ || sent_ == end_) return state();
+  const int error = send(policy);
+  count_sent();
+  if (error == 0 || error == EAGAIN) {
+    if (sent_ == end_) base_ = end_;  // again from the front, which is still in the cache
     return ok();
   }
-  const std::uint64_t begin = offset_ - sent;
-  if (first_.bytes <= offset_) {
-    const auto got =
-        pcapng::whole_records({buffer_.data() + (first_.bytes - begin), offset_ - first_.bytes});
-    commit(Extent{first_.bytes + got.bytes, first_.packets + got.packets});
-  }
-  error_ = output_error(error, path_, offset_, committed_.packets);
+  error_ = output_error(error, path_, sent_, statistics_.written.value());
   statistics_.lost[static_cast<std::size_t>(lost_reason(error))].add(statistics_.pending.value());
   statistics_.pending.set(0);
   return state();
 }
 
-// 0, or the errno that ended it after `sent` bytes.
-int PcapngPipe::send_all(Bytes bytes, std::size_t& sent) noexcept {
+// 0, or the errno that ended it; EAGAIN when the reader would have to be waited for.
+int PcapngPipe::send(FullPolicy policy) noexcept {
+  while (sent_ < end_) {
+    const std::uint64_t at = (sent_ - base_) % capacity_;
+    std::size_t sent = 0;
+    const int error =
+        send_some({ring_.data() + at, std::min(end_ - sent_, capacity_ - at)}, policy, sent);
+    sent_ += sent;
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+int PcapngPipe::send_some(Bytes bytes, FullPolicy policy, std::size_t& sent) noexcept {
   while (sent < bytes.size()) {
     Bytes rest = bytes.subspan(sent);
     ssize_t written = 0;
@@ -111,7 +152,7 @@ int PcapngPipe::send_all(Bytes bytes, std::size_t& sent) noexcept {
       written = pwritev2(fd_.get(), &piece, 1, -1, RWF_NOWAIT);
     } else {
       if (style_ == Style::Pages) {
-        if (const int error = wait_writable(); error != 0) return error;
+        if (const int error = wait_writable(policy); error != 0) return error;
         rest = rest.first(std::min(rest.size(), kPageBytes));
       }
       written = ::write(fd_.get(), rest.data(), rest.size());
@@ -123,7 +164,7 @@ int PcapngPipe::send_all(Bytes bytes, std::size_t& sent) noexcept {
     } else if (errno == EOPNOTSUPP && style_ == Style::NoWait) {
       style_ = Style::Pages;
     } else if (errno == EAGAIN) {
-      if (const int error = wait_writable(); error != 0) return error;
+      if (const int error = wait_writable(policy); error != 0) return error;
     } else if (errno != EINTR) {
       return errno;
     }
@@ -131,38 +172,60 @@ int PcapngPipe::send_all(Bytes bytes, std::size_t& sent) noexcept {
   return 0;
 }
 
-// 0 when a write will get on (or tell what is wrong); ECANCELED after cancel().
-int PcapngPipe::wait_writable() noexcept {
+// 0 when a write will get on (or tell what is wrong); EAGAIN instead of waiting; ECANCELED after
+// cancel().
+int PcapngPipe::wait_writable(FullPolicy policy) noexcept {
   std::array<pollfd, 2> wait = {pollfd{.fd = fd_.get(), .events = POLLOUT, .revents = 0},
                                 pollfd{.fd = cancel_.get(), .events = POLLIN, .revents = 0}};
+  const bool drop = policy == FullPolicy::Drop;
   while (wait[0].revents == 0) {
-    if (::poll(wait.data(), wait.size(), -1) < 0 && errno != EINTR) return errno;
-    if (wait[0].revents == 0 && wait[1].revents != 0) return ECANCELED;
+    if (::poll(wait.data(), wait.size(), drop ? 0 : -1) < 0 && errno != EINTR) return errno;
+    if (wait[0].revents != 0) break;
+    if (drop) return EAGAIN;
+    if (wait[1].revents != 0) return ECANCELED;
   }
   return 0;
 }
 
 void PcapngPipe::cancel() noexcept { (void)eventfd_write(cancel_.get(), 1); }
 
-void PcapngPipe::commit(const Extent& extent) noexcept {
-  if (extent.bytes <= committed_.bytes) return;
-  committed_ = extent;
-  statistics_.pending.set(statistics_.pending.value() -
-                          (extent.packets - statistics_.written.value()));
-  statistics_.written.set(extent.packets);
-  statistics_.written_bytes.set(extent.bytes);
+// Counts the packets that end at or before sent_. Comes after each sending, before the ring is
+// written over.
+void PcapngPipe::count_sent() noexcept {
+  std::uint64_t packets = 0;
+  for (;;) {
+    if (record_bytes_ == 0) {
+      if (record_ == end_) break;
+      const std::uint8_t* const head = ring_.data() + (record_ - base_) % capacity_;
+      record_is_packet_ = pcapng::is_packet(load_le32(head));
+      record_bytes_ = load_le32(head + 4);
+    }
+    if (record_ + record_bytes_ > sent_) break;
+    packets += record_is_packet_ ? 1 : 0;
+    record_ += record_bytes_;
+    record_bytes_ = 0;
+  }
+  statistics_.written.add(packets);
+  statistics_.written_bytes.set(record_);
+  statistics_.pending.set(statistics_.pending.value() - packets);
 }
 
 Result<void> PcapngPipe::flush() {
   if (error_ || closed_) return state();
   encoder_.begin_empty();
-  fill();
-  return push();
+  encode(policy_);
+  return push(policy_);
 }
 
 Result<void> PcapngPipe::close() {
   if (closed_) return state();
-  (void)flush();
+  if (!error_) {
+    encoder_.begin_empty();
+    encode(FullPolicy::Block);
+    encoder_.begin_end();
+    encode(FullPolicy::Block);
+    (void)push(FullPolicy::Block);
+  }
   closed_ = true;
   if (::close(fd_.release()) != 0 && !error_) error_ = system_error(errno, "close " + path_);
   return state();

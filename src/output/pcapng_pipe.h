@@ -1,10 +1,16 @@
 // A sink that writes pcapng to a descriptor that takes bytes in order: standard output, a FIFO, a
 // terminal, /dev/null.
 //
-// write() only encodes; reserve(), flush() and close() hand on everything that is encoded and wait
-// for the reader. So a pipeline that reserves before every batch and flushes when the line is quiet
-// keeps a reader (wireshark -k -i -) up to date with one system call a batch. Expects SIGPIPE to be
+// write() only encodes, into a ring; reserve(), flush() and close() hand on everything that is
+// encoded. So a pipeline that reserves before every batch and flushes when the line is quiet keeps
+// a reader (wireshark -k -i -) up to date with one system call a batch. Expects SIGPIPE to be
 // ignored. The descriptor may be blocking or not, and stays so: others may share it.
+//
+// FullPolicy::Block: reserve() and flush() wait for the reader, so that the ring has room for all
+// credits. FullPolicy::Drop: they hand on what the reader takes at once; what then finds no room in
+// the ring is lost{slow_reader}, and the next packet of its interface says so. In both, close()
+// waits until the reader has everything or cancel() ends it: with several outputs, close those
+// first that do not wait.
 //
 // Ledger: a packet is `written` when the kernel has taken its last byte. When the reader goes away
 // in the middle of a record, that packet is lost.
@@ -17,6 +23,7 @@
 
 #include "base/unique_fd.h"
 #include "buffer/block_pool.h"
+#include "output/full_policy.h"
 #include "output/pcapng_encoder.h"
 #include "output/sink.h"
 
@@ -24,14 +31,22 @@ namespace weir::output {
 
 class PcapngPipe final : public Sink {
  public:
-  // Encoded bytes before write() itself hands on: more than any batch, as in pcapng_file.h.
-  static constexpr std::uint32_t kBufferBytes = 1024 * 1024;
+  // What the ring holds before Drop drops.
+  static constexpr std::uint32_t kDropBytes = 4 * 1024 * 1024;
+  static constexpr std::uint32_t kCreditsMax = 64;
 
-  // Takes `fd`; `path` is for messages and statistics ("-" for standard output). Error: Resource.
-  static Result<std::unique_ptr<PcapngPipe>> open(UniqueFd fd, std::string path,
-                                                  storage::pcapng::SectionIdentity identity);
+  struct Options {
+    std::string path;  // for messages and statistics ("-" for standard output)
+    storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
+    std::uint32_t credits_max = 1;
+    FullPolicy full_policy = FullPolicy::Block;
+    std::optional<SectionCounts> counts = std::nullopt;  // none: no Interface Statistics Blocks
+  };
 
-  Result<void> reserve() override { return push(); }
+  // Error: Resource.
+  static Result<std::unique_ptr<PcapngPipe>> open(UniqueFd fd, const Options& options);
+
+  Result<void> reserve() override;
   void write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
              SessionMask session) override;
   Result<void> flush() override;
@@ -52,28 +67,41 @@ class PcapngPipe final : public Sink {
             // room
   };
 
-  PcapngPipe(UniqueFd fd, UniqueFd cancel, std::string path,
-             std::unique_ptr<buffer::BlockPool> pool, storage::pcapng::SectionIdentity identity);
+  PcapngPipe(UniqueFd fd, UniqueFd cancel, std::unique_ptr<buffer::BlockPool> pool,
+             const Options& options);
 
-  void fill();
-  Result<void> push();
-  int send_all(Bytes bytes, std::size_t& sent) noexcept;
-  int wait_writable() noexcept;
-  void commit(const Extent& extent) noexcept;
+  void encode(FullPolicy policy);
+  [[nodiscard]] Window window() const noexcept;
+  void take(const Window& window) noexcept;
+  [[nodiscard]] bool has_room() const noexcept;
+
+  Result<void> push(FullPolicy policy);
+  int send(FullPolicy policy) noexcept;
+  int send_some(Bytes bytes, FullPolicy policy, std::size_t& sent) noexcept;
+  int wait_writable(FullPolicy policy) noexcept;
+  void count_sent() noexcept;
   Result<void> state() const;
 
   UniqueFd fd_;
   UniqueFd cancel_;  // eventfd
   Style style_;
+  FullPolicy policy_;
   std::string path_;
-  std::unique_ptr<buffer::BlockPool> pool_;  // of one block: the buffer
-  buffer::Block buffer_;
   PcapngEncoder encoder_;
-  std::uint32_t used_ = 0;    // bytes in the buffer
-  std::uint64_t offset_ = 0;  // of the buffer in the stream
-  Extent first_;              // up to the first record that begins in the buffer
 
-  Extent committed_;
+  // The ring: bytes [sent_, end_) of the stream, byte x at (x - base_) % capacity_.
+  std::unique_ptr<buffer::BlockPool> pool_;  // of one block: the ring and room behind it
+  buffer::Block ring_;
+  std::uint64_t capacity_;
+  std::uint64_t base_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t end_ = 0;
+
+  // The first record that is not sent as a whole; its length is 0 until it is known.
+  std::uint64_t record_ = 0;
+  std::uint32_t record_bytes_ = 0;
+  bool record_is_packet_ = false;
+
   std::optional<Error> error_;
   bool closed_ = false;
   SinkStatistics statistics_;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/capture_interface.h"
@@ -25,6 +26,13 @@ struct SinkStatistics {
   telemetry::Counter pending;        // gauge
   std::array<telemetry::Counter, kReasonCount<LostReason>> lost;
 };
+
+// offered = written + Σ lost + pending: between two calls of the sink.
+[[nodiscard]] inline bool balanced(const SinkStatistics& sink) noexcept {
+  std::uint64_t lost = 0;
+  for (const auto& counter : sink.lost) lost += counter.value();
+  return sink.offered.value() == sink.written.value() + lost + sink.pending.value();
+}
 
 class Sink {
  public:
@@ -61,6 +69,11 @@ class Sink {
   [[nodiscard]] virtual std::string_view path() const noexcept = 0;  // "-" for standard output
   // How bytes leave now: BlockDevice::mode() for files, "pipe". The owner, or anyone after close().
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
+  // Files begun, for outputs that rotate. Any thread.
+  [[nodiscard]] virtual std::uint64_t files() const noexcept { return 1; }
+  // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The
+  // owner.
+  virtual std::optional<Error> take_warning() { return std::nullopt; }
 };
 
 }  // namespace weir::output

@@ -2,39 +2,61 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "security/privileged_operations.h"
+#include "security/rights.h"
 
 namespace weir::security {
 namespace {
 
 constexpr const char* kLicense = "Apache-2.0";
+constexpr std::string_view kLoading = "load a socket program";
 
-// The end of what the verifier says is the reason.
 constexpr std::size_t kVerifierTextBytes = 64 * 1024;
-constexpr std::size_t kVerifierTextShown = 300;
 
-Error cannot(int sys_errno, std::string_view what) {
-  Error error = system_error(sys_errno, what);
-  if (error.code == ErrorCode::Permission) error.context += " (needs CAP_BPF)";
-  return error;
+// The kernel's own, for which there is no header.
+constexpr int kNotSupportedInKernel = 524;
+
+std::string message_of(int error) {
+  if (error == kNotSupportedInKernel) error = EOPNOTSUPP;
+  if (error < __LIBBPF_ERRNO__START) return std::generic_category().message(error);
+  std::array<char, 128> text{};
+  libbpf_strerror(error, text.data(), text.size());
+  return text.data();
 }
 
-Error refused(int sys_errno, const std::string& verifier_text) {
-  Error error = cannot(sys_errno, "load a socket program");
-  const std::string_view text = verifier_text.c_str();
-  if (!text.empty()) {
-    error.context +=
-        ": " + std::string(text.substr(text.size() - std::min(text.size(), kVerifierTextShown)));
+// The verifier's reason stands in the last line but its statistics.
+std::string_view reason_in(std::string_view verifier_text) {
+  std::string_view reason;
+  while (!verifier_text.empty()) {
+    const std::string_view line = verifier_text.substr(0, verifier_text.find('\n'));
+    verifier_text.remove_prefix(std::min(line.size() + 1, verifier_text.size()));
+    if (!line.empty() && !line.starts_with("processed ")) reason = line;
   }
-  return error;
+  return reason;
+}
+
+// Only EPERM speaks of rights: with EACCES the verifier refuses what a program does.
+Error cannot(int error, std::string_view what, const std::string& verifier_text = {}) {
+  Error refused = system_error(error, what);
+  refused.context = std::string(what) + ": " + message_of(error);
+  if (refused.code != ErrorCode::Resource && error != EPERM) refused.code = ErrorCode::Unsupported;
+  const std::string_view reason = reason_in(verifier_text.c_str());
+  if (!reason.empty()) refused.context += ": " + std::string(reason);
+  if (error == EPERM) refused.context += " (" + how_to_grant(Capability::Bpf) + ")";
+  return refused;
 }
 
 struct ObjectCloser {
@@ -45,20 +67,22 @@ struct ObjectCloser {
 
 Result<UniqueFd> InProcessPrivileges::load_socket_filter(
     std::span<const std::uint64_t> instructions) {
-  static_assert(sizeof(bpf_insn) == sizeof(std::uint64_t));
   std::string text(kVerifierTextBytes, '\0');
   LIBBPF_OPTS(bpf_prog_load_opts, options);
-  const auto* program = reinterpret_cast<const bpf_insn*>(instructions.data());
-  UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program,
+  std::vector<bpf_insn> program(instructions.size());
+  std::transform(instructions.begin(), instructions.end(), program.begin(),
+                 [](std::uint64_t word) { return std::bit_cast<bpf_insn>(word); });
+  UniqueFd fd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program.data(),
                             instructions.size(), &options));
   if (fd) return fd;
+  const int error = errno;
   // Once more for the reason: writing it down makes loading slower.
   options.log_buf = text.data();
   options.log_size = static_cast<std::uint32_t>(text.size());
   options.log_level = 1;
-  fd = UniqueFd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program,
+  fd = UniqueFd(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "weir_filter", kLicense, program.data(),
                               instructions.size(), &options));
-  if (!fd) return refused(errno, text);
+  if (!fd) return cannot(error, kLoading, text);
   return fd;
 }
 
@@ -73,7 +97,8 @@ Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::b
   bpf_program* program = bpf_object__next_program(opened.get(), nullptr);
   if (program == nullptr) return cannot(ENOENT, "find the program in its object file");
   bpf_program__set_type(program, BPF_PROG_TYPE_SOCKET_FILTER);
-  if (const int failed = bpf_object__load(opened.get()); failed != 0) return refused(-failed, text);
+  if (const int failed = bpf_object__load(opened.get()); failed != 0)
+    return cannot(-failed, kLoading, text);
   UniqueFd fd(::fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0));
   if (!fd) return cannot(errno, "keep a socket program");
   return fd;
@@ -81,8 +106,11 @@ Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::b
 
 Result<UniqueFd> InProcessPrivileges::create_counters(std::uint32_t count) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  // One value: only of such an array a program may have the address, without a look-up per packet.
+  constexpr std::uint32_t kValues = 1;
   UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_counters", sizeof(std::uint32_t),
-                             sizeof(std::uint64_t), count, &options));
+                             static_cast<std::uint32_t>(count * sizeof(std::uint64_t)), kValues,
+                             &options));
   if (!fd) return cannot(errno, "create counters for a socket program");
   return fd;
 }

@@ -28,17 +28,19 @@ class PrivilegedOperations {
   // ErrorCode::Permission says how to grant the right.
   virtual Result<UniqueFd> open_packet_socket(PacketSocketKind kind) = 0;
 
-  // The three below need CAP_BPF, or a kernel that lets everybody load socket filters; a caller can
-  // do without them. The kernel's verifier sees to it that such a program only looks at packets and
-  // at its own map.
+  // The three below need CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN), or a system that lets everybody
+  // load socket filters (kernel.unprivileged_bpf_disabled = 0); a caller can do without them. The
+  // kernel's verifier sees to it that such a program only looks at packets and at its own map.
+  // ErrorCode::Permission says how to grant the right, Unsupported what the kernel did not like.
 
   // An eBPF program of the type for sockets (BPF_PROG_TYPE_SOCKET_FILTER), one instruction a word
   // as in struct bpf_insn. It may use maps whose descriptors stand in its instructions.
   virtual Result<UniqueFd> load_socket_filter(std::span<const std::uint64_t> instructions) = 0;
   // The one program of an object file that clang made, of the same type, without maps.
   virtual Result<UniqueFd> load_socket_program(std::span<const std::byte> object) = 0;
-  // Counters for programs: an array of 64-bit words that is zero and can be mapped into memory
-  // (BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE).
+  // Counters for programs: `count` 64-bit words that are zero and can be mapped into memory,
+  // together the one value of an array (BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE), so that programs can
+  // have their address (BPF_PSEUDO_MAP_VALUE).
   virtual Result<UniqueFd> create_counters(std::uint32_t count) = 0;
 };
 

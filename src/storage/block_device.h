@@ -21,7 +21,7 @@ namespace weir::storage {
 // With O_DIRECT, memory, offset and length of every write are multiples of this.
 inline constexpr std::uint32_t kDirectAlignment = 4096;
 // The most writes that a device holds at a time.
-inline constexpr std::uint32_t kQueueDepthMax = 16;
+inline constexpr std::uint32_t kQueueDepthMax = 128;
 
 struct WriteOperation {
   std::uint64_t tag = 0;  // the caller's, comes back with the completion

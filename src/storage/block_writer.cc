@@ -10,6 +10,8 @@ namespace {
 
 // EAGAIN and EINTR are repeated so often without progress; then they are errors like others.
 constexpr std::uint32_t kFruitlessMax = 64;
+// Completions taken from the device at a time.
+constexpr std::uint32_t kReapedMax = 16;
 
 }  // namespace
 
@@ -90,7 +92,7 @@ std::uint32_t BlockWriter::retire() noexcept {
 }
 
 std::uint32_t BlockWriter::collect(Reap mode) {
-  std::array<WriteCompletion, kQueueDepthMax> completions;
+  std::array<WriteCompletion, kReapedMax> completions;
   if (device_.in_flight() > 0) {
     const std::uint32_t reaped = device_.reap(completions, mode);
     for (std::uint32_t i = 0; i < reaped; ++i) settle(completions[i]);

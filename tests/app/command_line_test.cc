@@ -31,7 +31,7 @@ TEST(CommandLine, ReadTakesFilesAndATrailingExpression) {
       parse({"read", "a.pcap", "b.pcapng.zst", "-w", "out.pcapng", "tcp", "port", "80"}));
   EXPECT_EQ(options.files, (std::vector<std::string>{"a.pcap", "b.pcapng.zst"}));
   EXPECT_EQ(options.pipeline.filter, "tcp port 80");
-  EXPECT_EQ(options.pipeline.write_path, "out.pcapng");
+  EXPECT_EQ(options.pipeline.write_paths, std::vector<std::string>{"out.pcapng"});
   EXPECT_EQ(options.pipeline.scope, filter::Scope::Frame);
 }
 
@@ -41,7 +41,7 @@ TEST(CommandLine, ReadTakesAllItsOptions) {
   EXPECT_EQ(options.files, std::vector<std::string>{"-"});
   EXPECT_EQ(options.pipeline.scope, filter::Scope::Innermost);
   EXPECT_EQ(options.pipeline.accepted_max, 5u);
-  EXPECT_EQ(options.pipeline.write_path, "-");
+  EXPECT_EQ(options.pipeline.write_paths, std::vector<std::string>{"-"});
   EXPECT_EQ(options.pipeline.stats_path, "s.json");
 }
 
@@ -49,7 +49,7 @@ TEST(CommandLine, CaptureTakesAllItsOptions) {
   const auto options = expect<CaptureOptions>(
       parse({"capture", "-i", "eth0", "-f", "ip6", "-w", "x.pcapng", "-c", "10", "--duration",
              "1.5s", "--snaplen", "96", "--ready-fd", "3"}));
-  EXPECT_EQ(options.interface, "eth0");
+  EXPECT_EQ(options.interfaces, std::vector<std::string>{"eth0"});
   EXPECT_EQ(options.snaplen, 96u);
   EXPECT_EQ(options.duration, Duration(1'500'000'000));
   EXPECT_EQ(options.ready_fd, 3);
@@ -60,6 +60,40 @@ TEST(CommandLine, CaptureTakesATrailingExpression) {
   const auto options =
       expect<CaptureOptions>(parse({"capture", "-i", "lo", "host", "10.0.0.1", "and", "tcp"}));
   EXPECT_EQ(options.pipeline.filter, "host 10.0.0.1 and tcp");
+}
+
+TEST(CommandLine, CaptureTakesSeveralInterfacesOutputsAndWorkers) {
+  const auto options =
+      expect<CaptureOptions>(parse({"capture", "-i", "eth0", "-i", "eth1", "--workers", "4", "-w",
+                                    "x.pcapng", "-w", "-", "--direction", "in", "udp"}));
+  EXPECT_EQ(options.interfaces, (std::vector<std::string>{"eth0", "eth1"}));
+  EXPECT_EQ(options.workers, 4u);
+  EXPECT_EQ(options.pipeline.write_paths, (std::vector<std::string>{"x.pcapng", "-"}));
+  EXPECT_EQ(options.direction, interface::Direction::In);
+  EXPECT_EQ(options.pipeline.filter, "udp");
+  EXPECT_FALSE(options.rotation.any());
+}
+
+TEST(CommandLine, CaptureTakesRotation) {
+  const auto options =
+      expect<CaptureOptions>(parse({"capture", "-i", "eth0", "-w", "x.pcapng", "--rotate-size",
+                                    "64MiB", "--rotate-interval", "1h", "--rotate-files", "24"}));
+  EXPECT_EQ(options.rotation.size_bytes, 64u << 20);
+  EXPECT_EQ(options.rotation.interval, std::chrono::hours(1));
+  EXPECT_EQ(options.rotation.files_max, 24u);
+}
+
+TEST(CommandLine, RotationThatCannotBeIsRefused) {
+  EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-files", "3"}).text.find("without"),
+            std::string::npos);
+  EXPECT_NE(
+      refused({"capture", "-i", "lo", "--rotate-size", "1MiB"}).text.find("without an output"),
+      std::string::npos);
+  EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-size", "big"}).text.find("a size"),
+            std::string::npos);
+  EXPECT_NE(refused({"capture", "-i", "lo", "-w", "x", "--rotate-interval", "10ms"})
+                .text.find("too short"),
+            std::string::npos);
 }
 
 TEST(CommandLine, MistakesAreUsageErrorsThatNameTheProblem) {
@@ -76,6 +110,10 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheProblem) {
   EXPECT_NE(refused({"capture", "-i", "lo", "--duration", "soon"}).text.find("not a time"),
             std::string::npos);
   refused({"capture", "-i", "lo", "--snaplen", "262145"});
+  refused({"capture", "-i", "lo", "--workers", "0"});
+  refused({"capture", "-i", "lo", "--direction", "sideways"});
+  EXPECT_NE(refused({"read", "x", "-w", "y", "-w", "y"}).text.find("given twice"),
+            std::string::npos);
 }
 
 TEST(CommandLine, HelpIsThereAtEveryLevel) {

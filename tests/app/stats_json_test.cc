@@ -19,6 +19,15 @@ Report example() {
       {.kind = "pcapng", .path = "y.pcapng", .offered = 6, .written = 5, .written_bytes = 700});
   report.outputs[0].lost[static_cast<std::size_t>(LostReason::NoSpace)] = 1;
   report.elapsed = Duration(1'234'000'000);
+  // Two workers, whose ledgers add up to the whole.
+  WorkerReport first{.interface = "eth0", .queue = 0, .core = 1, .ledger = report.ledger};
+  first.ledger.received -= 2;
+  first.ledger.accepted -= 2;
+  WorkerReport second{.interface = "eth0", .queue = 1};
+  second.ledger.received = 2;
+  second.ledger.accepted = 2;
+  report.workers = {first, second};
+  report.upstream = {{.name = "nic", .count = 3, .exact = true}};
   return report;
 }
 
@@ -47,7 +56,7 @@ TEST(StatsJson, TheLawHoldsInTheWholeInEverySessionAndInEveryWorker) {
   std::vector<nlohmann::json> rows = {json};
   for (const auto& row : json["sessions"]) rows.push_back(row);
   for (const auto& row : json["per_worker"]) rows.push_back(row);
-  ASSERT_EQ(rows.size(), 3u);
+  ASSERT_EQ(rows.size(), 4u);
   for (const auto& row : rows) {
     std::uint64_t sum =
         row["accepted"].get<std::uint64_t>() + row["in_flight"].get<std::uint64_t>();
@@ -55,6 +64,27 @@ TEST(StatsJson, TheLawHoldsInTheWholeInEverySessionAndInEveryWorker) {
     for (const auto& [reason, count] : row["dropped"].items()) sum += count.get<std::uint64_t>();
     EXPECT_EQ(row["received"], sum);
   }
+}
+
+TEST(StatsJson, WorkersSayWhereTheyRun) {
+  const auto json = nlohmann::json::parse(stats_json(example()));
+  const auto& workers = json["per_worker"];
+  EXPECT_EQ(workers[0]["worker"], 0);
+  EXPECT_EQ(workers[0]["core"], 1);
+  EXPECT_EQ(workers[0]["interface"], "eth0");
+  EXPECT_EQ(workers[1]["queue"], 1);
+  EXPECT_FALSE(workers[1].contains("core")) << "the scheduler decides";
+}
+
+TEST(StatsJson, WhatTheKernelLeftOutAndWhatWasLostBeforeStandApart) {
+  Report report = example();
+  report.prefilter = {.place = interface::FilterPlace::Kernel, .counted = false};
+  report.timestamps = "kernel";
+  const auto json = nlohmann::json::parse(stats_json(report));
+  EXPECT_EQ(json["filter"],
+            (nlohmann::json{{"text", "udp"}, {"where", "kernel"}, {"below_counted", false}}));
+  EXPECT_EQ(json["upstream"], (nlohmann::json{{"nic", {{"count", 3}, {"exact", true}}}}));
+  EXPECT_EQ(json["timestamps"], "kernel");
 }
 
 TEST(StatsJson, AnErrorAndOddBytesStayValidJson) {

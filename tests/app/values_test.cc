@@ -28,6 +28,19 @@ TEST(ParseDuration, RefusesWhatIsNoTime) {
   }
 }
 
+TEST(ParseSize, ReadsBinaryAndDecimalUnitsAndBareBytes) {
+  EXPECT_EQ(*parse_size("4096"), 4096u);
+  EXPECT_EQ(*parse_size("64KiB"), 65536u);
+  EXPECT_EQ(*parse_size("1.5GiB"), 1610612736u);
+  EXPECT_EQ(*parse_size("100MB"), 100'000'000u);
+}
+
+TEST(ParseSize, RefusesWhatIsNoSize) {
+  for (const char* text : {"", "MiB", "10x", "-1", "0", "nan", "inf", "1e30", "10 MiB", "10M"}) {
+    EXPECT_FALSE(parse_size(text).ok()) << text;
+  }
+}
+
 TEST(SplitFiles, TheFirstWordIsAFileAndAnExpressionFollowsTheFiles) {
   const auto one = split_files({"x.pcap", "tcp", "port", "80"});
   EXPECT_EQ(one.files, std::vector<std::string>{"x.pcap"});

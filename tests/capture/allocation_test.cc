@@ -30,7 +30,9 @@ TEST(Allocation, NonePerPacketFromFileToFile) {
   auto sink = output::PcapngFile::open({.path = dir.file("out.pcapng")});
   ASSERT_TRUE(sink.ok()) << sink.error().context;
   std::array<output::Sink*, 1> sinks = {sink->get()};
-  Pipeline pipeline(**source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(**source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
+                    budget);
   ASSERT_TRUE(pipeline.prepare().ok());
   for (int i = 0; i < 4; ++i) ASSERT_EQ(pipeline.run_batch(Duration(0)), Step::Packets);
 

@@ -31,7 +31,9 @@ TEST(Pipeline, EveryPacketIsAcceptedOrRejectedAndTheLedgerBalances) {
   FakeSource source(test::frames_with_dns(1000, 4));
   RecordingSink sink;
   std::array<output::Sink*, 1> sinks = {&sink};
-  Pipeline pipeline(source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
+                    budget);
   ASSERT_TRUE(pipeline.prepare().ok());
 
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
@@ -41,7 +43,7 @@ TEST(Pipeline, EveryPacketIsAcceptedOrRejectedAndTheLedgerBalances) {
   EXPECT_EQ(rejected(ledger, RejectReason::Filter), 750u);
   EXPECT_TRUE(ledger.balanced());
   EXPECT_EQ(sink.frames().size(), 250u);
-  EXPECT_TRUE(balanced(sink.statistics()));
+  EXPECT_TRUE(output::balanced(sink.statistics()));
   EXPECT_EQ(ledger.accepted_bytes, 250u * 46);
   EXPECT_EQ(pipeline.times().first.ns, 1'000);
   EXPECT_EQ(pipeline.times().last.ns, 1'000'000);
@@ -52,7 +54,8 @@ TEST(Pipeline, ResultsDoNotDependOnTheBatchSize) {
     FakeSource source(test::frames_with_dns(1000, 3), {.batch_packets_max = batch});
     RecordingSink sink;
     std::array<output::Sink*, 1> sinks = {&sink};
-    Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), sinks, 100);
+    AcceptBudget budget(100);
+    Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), sinks, budget);
     EXPECT_EQ(run_all(pipeline), Step::LimitReached) << batch;
     EXPECT_EQ(pipeline.ledger().received, 298u) << batch;
     EXPECT_EQ(pipeline.ledger().accepted, 100u) << batch;
@@ -61,14 +64,16 @@ TEST(Pipeline, ResultsDoNotDependOnTheBatchSize) {
 
 TEST(Pipeline, TheLastWantedPacketIsTheLastOneTaken) {
   FakeSource source(test::frames_with_dns(1000, 10));
-  Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), {}, 7);
+  AcceptBudget budget(7);
+  Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), {}, budget);
   EXPECT_EQ(run_all(pipeline), Step::LimitReached);
   EXPECT_EQ(source.handed_out(), 61u) << "packets 0, 10, ... 60 are the seven";
 }
 
 TEST(Pipeline, WhatARingStillHoldsAfterTheLimitIsRejected) {
   FakeSource source(test::frames_with_dns(500, 1), {.lossless = false});
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), {}, 10);
+  AcceptBudget budget(10);
+  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), {}, budget);
   EXPECT_EQ(run_all(pipeline), Step::LimitReached);
   source.close_intake();
   while (pipeline.discard_batch(kNoWait) == Step::Packets) {
@@ -84,7 +89,8 @@ TEST(Pipeline, NothingIsPulledWithoutCredit) {
   FakeSource source(test::frames_with_dns(100, 1));
   RecordingSink sink(0);
   std::array<output::Sink*, 1> sinks = {&sink};
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, budget);
   EXPECT_EQ(pipeline.run_batch(kNoWait), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::NoSpace);
   EXPECT_EQ(source.handed_out(), 0u);
@@ -94,7 +100,8 @@ TEST(Pipeline, AFullSinkLosesPacketsByNameAndEndsTheRun) {
   FakeSource source(test::frames_with_dns(1000, 1), {.batch_packets_max = 64});
   RecordingSink sink(100);
   std::array<output::Sink*, 1> sinks = {&sink};
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, budget);
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(sink.statistics().offered.value(), 128u);
   EXPECT_EQ(sink.statistics().written.value(), 100u);
@@ -104,7 +111,8 @@ TEST(Pipeline, AFullSinkLosesPacketsByNameAndEndsTheRun) {
 
 TEST(Pipeline, AFilterIsCompiledAgainForANewLinkType) {
   FakeSource source(test::frames_with_dns(300, 1), {.interface_at = 100});
-  Pipeline pipeline(source, filter::FrameFilter("udp", filter::Scope::Frame), {}, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(source, filter::FrameFilter("udp", filter::Scope::Frame), {}, budget);
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
   EXPECT_EQ(pipeline.ledger().accepted, 100u) << "an Ethernet header is no IP packet";
   EXPECT_EQ(pipeline.ledger().malformed[static_cast<std::size_t>(MalformedReason::BadVersion)],
@@ -115,8 +123,10 @@ TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
   FakeSource source(
       test::frames_with_dns(300, 1),
       {.batch_packets_max = 100, .interface_at = 100, .second_link_type = LinkType::Raw});
-  Pipeline pipeline(
-      source, filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {}, 0);
+  AcceptBudget budget(0);
+  Pipeline pipeline(source,
+                    filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {},
+                    budget);
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::BadFilter);
   EXPECT_EQ(pipeline.ledger().accepted, 100u);

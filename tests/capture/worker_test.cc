@@ -28,13 +28,14 @@ void wait_for_end(Worker& worker) {
 class WorkerTest : public testing::Test {
  protected:
   SystemClock clock_;
+  AcceptBudget unlimited_{0};
   RecordingSink sink_;
   std::array<output::Sink*, 1> sinks_ = {&sink_};
 };
 
 TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
   FakeSource source(test::frames_with_dns(1000, 1));
-  Worker worker(source, everything(), sinks_, clock_, 0);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Stopped);
@@ -47,7 +48,7 @@ TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
 
 TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, 0);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_);
   ASSERT_TRUE(worker.start().ok());
   worker.request_stop(ExitReason::Signal);
   wait_for_end(worker);
@@ -59,7 +60,7 @@ TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
 
 TEST_F(WorkerTest, TheFirstReasonToStopStays) {
   FakeSource source(test::frames_with_dns(10, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, 0);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_);
   worker.request_stop(ExitReason::Duration);
   worker.request_stop(ExitReason::Signal);
   ASSERT_TRUE(worker.start().ok());
@@ -69,7 +70,7 @@ TEST_F(WorkerTest, TheFirstReasonToStopStays) {
 
 TEST_F(WorkerTest, AbortDropsTheRingByName) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, 0);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_);
   worker.request_abort();
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
@@ -82,7 +83,8 @@ TEST_F(WorkerTest, AbortDropsTheRingByName) {
 
 TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .kernel_drops = 17});
-  Worker worker(source, everything(), sinks_, clock_, 1234);
+  AcceptBudget budget(1234);
+  Worker worker(source, everything(), sinks_, clock_, budget);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   const LedgerSnapshot ledger = worker.ledger();
@@ -96,7 +98,7 @@ TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
 
 TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
   FakeSource source(test::frames_with_dns(1000, 1), {.fail_at = 700});
-  Worker worker(source, everything(), sinks_, clock_, 0);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Failed);
@@ -108,7 +110,7 @@ TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
 TEST_F(WorkerTest, AFilterThatDoesNotCompileIsFoundBeforeTheStart) {
   FakeSource source(test::frames_with_dns(1, 1));
   Worker worker(source, filter::FrameFilter("tcp prot 80", filter::Scope::Frame), sinks_, clock_,
-                0);
+                unlimited_);
   auto started = worker.start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::BadFilter);

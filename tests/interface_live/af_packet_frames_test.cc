@@ -120,23 +120,28 @@ TEST_F(AfPacketFrames, VxlanStaysAsItIsAlsoWithTagsInsideAndOutside) {
   expect_same_frames(capture.bytes(), sent);
 }
 
-TEST_F(AfPacketFrames, SnaplenCutsTheFrameWithItsTagAndKeepsTheWireLength) {
+TEST_F(AfPacketFrames, OfLongPacketsNoLessThanTheSnaplenAndNoLessThanFiltersNeedIsDelivered) {
   const NetworkNamespace network;
   const InNamespace inside(network);
   test::add_veth_pair("left", "right");
-  const std::vector<FrameBytes> sent = {udp_frame(1, 500), with_tag(udp_frame(2, 500), k8021Q, 9)};
+  const std::vector<FrameBytes> sent = {udp_frame(1, 1000), with_tag(udp_frame(2, 1000), k8021Q, 9),
+                                        udp_frame(3, 300)};
 
-  for (const std::uint32_t snaplen : {1u, 11u, 12u, 13u, 15u, 16u, 64u, 503u, 504u, 505u}) {
+  for (const std::uint32_t snaplen : {1u, 64u, 511u, 512u, 513u, 999u, 1000u, 1001u, 2000u}) {
     LiveCapture capture({.interface = "right", .snaplen = snaplen});
     TrafficSocket("left").send(sent);
     capture.take(sent.size());
 
     for (std::size_t i = 0; i < sent.size(); ++i) {
-      const std::size_t kept = std::min<std::size_t>(snaplen, sent[i].size());
-      const FrameBytes expected(sent[i].begin(), sent[i].begin() + static_cast<long>(kept));
-      EXPECT_EQ(capture.frames()[i].bytes, expected) << "snaplen " << snaplen << " frame " << i;
-      EXPECT_EQ(capture.frames()[i].wire_bytes, sent[i].size());
+      const CapturedFrame& frame = capture.frames()[i];
+      const std::size_t kept =
+          std::min<std::size_t>(std::max(snaplen, kDeliveredBytesMin), sent[i].size());
+      EXPECT_GE(frame.bytes.size(), kept) << "snaplen " << snaplen << " frame " << i;
+      EXPECT_LE(frame.bytes.size(), kept + 4) << "no more than a tag more than was asked for";
+      EXPECT_TRUE(std::equal(frame.bytes.begin(), frame.bytes.end(), sent[i].begin()));
+      EXPECT_EQ(frame.wire_bytes, sent[i].size());
     }
+    EXPECT_EQ(capture.source().interfaces().at({0}).snaplen, snaplen);
   }
 }
 
@@ -211,14 +216,14 @@ TEST_F(AfPacketFrames, HardwareThatWeirDoesNotKnowIsCaptureCooked) {
   TunDevice tun("tun", ARPHRD_PPP);
   LiveCapture capture({.interface = "tun", .snaplen = 60});
 
-  const FrameBytes packet = test::ip_packet_of(udp_frame(1, 114));  // 100 bytes of IP
+  const FrameBytes packet = test::ip_packet_of(udp_frame(1, 1014));  // 1000 bytes of IP
   tun.receive(packet);
   capture.take(1);
 
   const CapturedFrame& frame = capture.frames()[0];
   EXPECT_EQ(frame.link_type, LinkType::LinuxSll);
   EXPECT_EQ(frame.wire_bytes, packet.size() + 16);
-  ASSERT_EQ(frame.bytes.size(), 60u) << "snaplen counts the cooked header";
+  ASSERT_EQ(frame.bytes.size(), 16u + kDeliveredBytesMin);
   EXPECT_EQ(load_be16(&frame.bytes[0]), 0) << "to us";
   EXPECT_EQ(load_be16(&frame.bytes[2]), ARPHRD_PPP);
   EXPECT_EQ(load_be16(&frame.bytes[14]), 0x0800);

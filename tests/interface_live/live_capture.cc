@@ -11,8 +11,11 @@ constexpr Duration kPatience = std::chrono::seconds(20);
 
 }  // namespace
 
-LiveCapture::LiveCapture(const AfPacketOptions& options) {
-  auto opened = AfPacketSource::open(options, privileges_, clock_);
+LiveCapture::LiveCapture(const AfPacketOptions& options) : LiveCapture(options, privileges_) {}
+
+LiveCapture::LiveCapture(const AfPacketOptions& options,
+                         security::PrivilegedOperations& privileges) {
+  auto opened = AfPacketSource::open(options, privileges, clock_);
   if (!opened.ok()) {
     ADD_FAILURE() << opened.error().context;
     std::abort();  // nothing that follows could mean anything
@@ -31,7 +34,8 @@ Pull LiveCapture::pull(Duration timeout, std::uint32_t packets_max) {
     frames_.push_back({.bytes = {frame.begin(), frame.end()},
                        .wire_bytes = packet.wire_bytes,
                        .time = packet.time,
-                       .link_type = packet.link_type});
+                       .link_type = packet.link_type,
+                       .interface = packet.interface});
     batch_bytes += packet.captured_bytes;
   }
   largest_batch_bytes_ = std::max(largest_batch_bytes_, batch_bytes);
@@ -94,13 +98,14 @@ Ledger ledger_of(const Source& source) {
           .delivered = row.delivered.value(),
           .dropped_kernel = row.dropped[static_cast<std::size_t>(DropReason::Kernel)].value(),
           .dropped_stop = row.dropped[static_cast<std::size_t>(DropReason::Stop)].value(),
+          .rejected = row.rejected[static_cast<std::size_t>(RejectReason::KernelFilter)].value(),
           .in_ring = row.in_ring.value()};
 }
 
 void PrintTo(const Ledger& ledger, std::ostream* out) {
   *out << "received " << ledger.received << ", delivered " << ledger.delivered
        << ", dropped by the kernel " << ledger.dropped_kernel << ", at stop " << ledger.dropped_stop
-       << ", in the ring " << ledger.in_ring;
+       << ", rejected " << ledger.rejected << ", in the ring " << ledger.in_ring;
 }
 
 }  // namespace weir::interface

@@ -22,12 +22,16 @@ struct CapturedFrame {
   std::uint32_t wire_bytes;
   Timestamp time;
   LinkType link_type;
+  InterfaceId interface;
 };
 
 class LiveCapture {
  public:
   // Fails the test when the source does not open.
   explicit LiveCapture(const AfPacketOptions& options);
+  explicit LiveCapture(std::unique_ptr<AfPacketSource> source) : source_(std::move(source)) {}
+  // The same with other rights, which outlive the capture.
+  LiveCapture(const AfPacketOptions& options, security::PrivilegedOperations& privileges);
 
   // Pulls until `count` frames have been delivered since the beginning; gives up, and fails the
   // test, when that takes far too long.
@@ -63,10 +67,11 @@ struct Ledger {
   std::uint64_t delivered;
   std::uint64_t dropped_kernel;
   std::uint64_t dropped_stop;
+  std::uint64_t rejected;  // by the kernel's filter
   std::uint64_t in_ring;
 
   [[nodiscard]] bool law_holds() const noexcept {
-    return received == delivered + dropped_kernel + dropped_stop + in_ring;
+    return received == delivered + dropped_kernel + dropped_stop + rejected + in_ring;
   }
 };
 Ledger ledger_of(const Source& source);

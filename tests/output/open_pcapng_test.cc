@@ -13,6 +13,7 @@
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
 #include "output_fixture.h"
+#include "support/fake_clock.h"
 #include "support/temp_dir.h"
 
 namespace weir::output {
@@ -77,6 +78,36 @@ TEST(OpenPcapng, SaysWhyAPathCannotBeWritten) {
   auto empty = open_pcapng({.path = ""});
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().code, ErrorCode::NotFound);
+}
+
+TEST(OpenPcapng, APipeIsNotRotatedAndFilesAreNotKeptWithoutARule) {
+  const test::TempDir dir;
+  const test::FakeClock clock;
+  const std::string fifo = dir.file("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::string& path : {std::string("-"), fifo, std::string("/dev/null")}) {
+    const auto sink =
+        open_pcapng({.path = path, .rotation = {.size_bytes = 1000}, .clock = &clock});
+    ASSERT_FALSE(sink);
+    EXPECT_EQ(sink.error().code, ErrorCode::Usage);
+  }
+  const auto sink =
+      open_pcapng({.path = dir.file("out.pcapng"), .rotation = {.files_max = 3}, .clock = &clock});
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().code, ErrorCode::Usage);
+}
+
+TEST(OpenPcapng, AFileOfASeriesNeverReplacesOne) {
+  const test::TempDir dir;
+  const test::FakeClock clock({1'795'291'200'000'000'000});
+  const std::string path = dir.file("out_00001_20261121T200000Z.pcapng");
+  std::ofstream(path) << "precious";
+  const auto sink = open_pcapng({.path = dir.file("out.pcapng"),
+                                 .rotation = {.interval = std::chrono::hours(1)},
+                                 .clock = &clock});
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().code, ErrorCode::Exists);
+  EXPECT_EQ(std::filesystem::file_size(path), 8U);
 }
 
 }  // namespace

@@ -38,6 +38,10 @@ void TestBatch::add_section(const std::vector<std::uint8_t>& options,
   add_side_block(0x0a0d0d0a, options, first_interface);
 }
 
+void TestBatch::add_gap(std::uint64_t packets, std::uint32_t interface) {
+  batch_->gap = {.interface = {interface}, .before = batch_->count, .packets = packets};
+}
+
 const PacketBatch& TestBatch::batch() {
   batch_->side_blocks = side_blocks_;
   return *batch_;

@@ -30,6 +30,9 @@ class TestBatch {
   // A Section Header with these options; its interfaces begin at that table index.
   void add_section(const std::vector<std::uint8_t>& options, std::uint32_t first_interface);
 
+  // So many were lost before the packet that is added next.
+  void add_gap(std::uint64_t packets, std::uint32_t interface = 0);
+
   [[nodiscard]] const PacketBatch& batch();
   [[nodiscard]] static std::unique_ptr<Verdicts> all();
 

@@ -19,11 +19,12 @@ const storage::pcapng::SectionIdentity kIdentity{
 // A sink on a fake file.
 struct Bench {
   explicit Bench(const test::FaultPlan& plan = {})
-      : sink(std::make_unique<PcapngFile>(
-            buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes).value(),
-            std::make_unique<test::FaultBlockDevice>(
+      : sink(std::make_unique<PcapngFile>(PcapngFile::Parts{
+            .pool = buffer::BlockPool::create(4, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                        .value(),
+            .device = std::make_unique<test::FaultBlockDevice>(
                 std::make_unique<test::FakeBlockDevice>(file, plan.seed), plan),
-            kIdentity)) {
+            .identity = kIdentity})) {
     interfaces.add({.name = "one"});
   }
   void write(TestBatch& batch) {
@@ -183,6 +184,57 @@ TEST(PcapngFile, CountsAPacketAfterCloseAsLost) {
   expect_law(bench.sink->statistics());
   EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::Closed)].value(),
             1U);
+}
+
+// --- credits
+// ------------------------------------------------------------------------------------------------
+
+// The largest batch: two frames of the largest size, and the most records.
+void fill_batch(TestBatch& batch) {
+  for (int i = 0; i < 2; ++i) batch.add(std::string(kPacketBytesMax, 'x'), 1);
+  for (std::size_t i = 2; i < kBatchPacketsMax; ++i) batch.add("", 1);
+}
+
+TEST(PcapngFile, HasRoomForTheBatchesOfAllItsCreditsHoweverSlowTheDisk) {
+  for (const std::uint32_t credits : {1U, 2U, 5U, PcapngFile::kCreditsMax}) {
+    const bool many = credits > 5;
+    for (std::uint64_t seed = 1; seed <= (many ? 1U : 3U); ++seed) {
+      SCOPED_TRACE("credits " + std::to_string(credits) + ", seed " + std::to_string(seed));
+      const std::uint32_t blocks = PcapngFile::blocks(credits);
+      test::FakeFile file;
+      PcapngFile sink(PcapngFile::Parts{
+          .pool =
+              buffer::BlockPool::create(blocks, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                  .value(),
+          .device = std::make_unique<test::FakeBlockDevice>(file, seed, blocks),
+          .identity = kIdentity,
+          .credits_max = credits});
+      InterfaceTable interfaces;
+      interfaces.add({});
+      TestBatch batch;
+      fill_batch(batch);
+      Prng random(seed);
+      std::uint32_t out = 0;
+      std::uint64_t written = 0;
+      for (int step = 0; step < (many ? 4 : 60); ++step) {
+        // Mostly all of them are out before any is used.
+        if (out < credits && (out == 0 || random.chance(9, 10))) {
+          ASSERT_TRUE(sink.reserve());
+          ++out;
+          if (random.chance(9, 10)) {
+            for (; out < credits; ++out) ASSERT_TRUE(sink.reserve());
+          }
+          continue;
+        }
+        const std::uint32_t waits = file.waits;
+        for (; out > 0; --out, ++written)
+          sink.write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+        ASSERT_EQ(file.waits, waits) << "a write() waited for the disk";
+      }
+      ASSERT_TRUE(sink.close());
+      ASSERT_EQ(sink.statistics().written.value(), written * kBatchPacketsMax);
+    }
+  }
 }
 
 // --- sections and interfaces

@@ -203,6 +203,62 @@ TEST(PcapngWriter, SideBlocksKeepTheirBodyAndStatisticsGetTheOutputsInterface) {
   EXPECT_EQ(file.others[2].body, "");
 }
 
+TEST(PcapngWriter, LossOptionsStandBehindThePacketsOwnAndAddUp) {
+  Buffer out;
+  append_loss_options(out, {}, 0x0102, "why");
+  EXPECT_EQ(out, option(option::kEpbDropcount, std::string_view("\2\1\0\0\0\0\0\0", 8)) +
+                     option(option::kComment, "why"));
+  const Buffer own = option(option::kEpbDropcount, std::string_view("\5\0\0\0\0\0\0\0", 8)) +
+                     option(option::kEpbFlags, std::string_view("\1\0\0\0", 4));
+  out.clear();
+  append_loss_options(out, own, 3, "x");
+  EXPECT_EQ(out, option(option::kEpbFlags, std::string_view("\1\0\0\0", 4)) +
+                     option(option::kEpbDropcount, std::string_view("\10\0\0\0\0\0\0\0", 8)) +
+                     option(option::kComment, "x"));
+  const Buffer most(kPacketOptionsBytesMax, 0);
+  out.clear();
+  append_loss_options(out, Bytes(most), 3, std::string(kLossCommentBytesMax, 'c'));
+  EXPECT_LE(out.size(), kPacketOptionsBytesMax + kLossOptionsBytesMax);
+}
+
+TEST(PcapngWriter, KnowsBeforehandHowLongAPacketsRecordIs) {
+  Buffer record(1000);
+  for (std::uint32_t length = 0; length < 70; ++length) {
+    for (std::uint32_t options = 0; options < 24; options += 4) {
+      const std::string frame(length, 'x');
+      const Buffer bytes(options);
+      Packet packet = make_packet(frame);
+      packet.options = bytes.data();
+      packet.options_bytes = options;
+      const auto* const end = write_enhanced_packet(record.data(), packet, 0);
+      ASSERT_EQ(enhanced_packet_bytes(length, options), end - record.data());
+    }
+  }
+}
+
+TEST(PcapngWriter, InterfaceStatisticsHoldAllCounts) {
+  Buffer out;
+  const InterfaceStatistics statistics{.start = {0x0000'0001'0000'0002},
+                                       .end = {0x0000'0003'0000'0004},
+                                       .received = 5,
+                                       .upstream = 6,
+                                       .accepted = 7,
+                                       .dropped = 8,
+                                       .delivered = 9};
+  append_interface_statistics(out, 2, statistics);
+  EXPECT_EQ(out.size(), kInterfaceStatisticsBytes);
+  const auto counted = [](std::uint16_t code, char value) {
+    return option(code, std::string(1, value) + std::string(7, '\0'));
+  };
+  const Buffer head = {5, 0, 0, 0, 112, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0};
+  const Buffer end = {0, 0, 0, 0, 112, 0, 0, 0};
+  EXPECT_EQ(out, head + option(option::kIsbStarttime, std::string_view("\1\0\0\0\2\0\0\0", 8)) +
+                     option(option::kIsbEndtime, std::string_view("\3\0\0\0\4\0\0\0", 8)) +
+                     counted(option::kIsbIfrecv, 5) + counted(option::kIsbIfdrop, 6) +
+                     counted(option::kIsbFilteraccept, 7) + counted(option::kIsbOsdrop, 8) +
+                     counted(option::kIsbUsrdeliv, 9) + end);
+}
+
 TEST(PcapngWriter, WholeRecordsStopBeforeTheFirstThatIsCut) {
   Buffer out;
   append_section_header(out, kNobody, {});

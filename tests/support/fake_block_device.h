@@ -19,6 +19,7 @@ namespace weir::test {
 struct FakeFile {
   std::vector<std::uint8_t> content;
   std::uint32_t syncs = 0;
+  std::uint32_t waits = 0;  // calls that waited for a write
   bool closed = false;
 };
 
@@ -35,6 +36,7 @@ class FakeBlockDevice final : public storage::BlockDevice {
 
   std::uint32_t reap(std::span<storage::WriteCompletion> completions,
                      storage::Reap mode) noexcept override {
+    file_.waits += mode == storage::Reap::Wait ? 1 : 0;
     std::uint64_t wanted = random_.below(pending_.size() + 1);
     if (mode == storage::Reap::Wait && wanted == 0 && !pending_.empty()) wanted = 1;
     std::uint32_t count = 0;

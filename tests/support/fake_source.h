@@ -42,6 +42,7 @@ class FakeSource final : public interface::Source {
     WEIR_ASSERT(!lent_);
     batch.count = 0;
     batch.side_blocks = {};
+    batch.gap = {};
     if (intake_closed_ && options_.lossless) return interface::Pull::End;
     const auto limit = std::min(packets_max, options_.batch_packets_max);
     while (batch.count < limit && next_ < frames_.size() && options_.fail_at != next_) lend(batch);
@@ -71,6 +72,10 @@ class FakeSource final : public interface::Source {
     closed_ = true;
   }
   void wake() noexcept override {}
+  interface::Prefilter set_prefilter(std::string_view expression) override {
+    prefilters_.emplace_back(expression);
+    return {};
+  }
   void refresh_statistics() override {
     statistics_.received.add(options_.kernel_drops);
     statistics_.dropped[static_cast<std::size_t>(DropReason::Kernel)].add(options_.kernel_drops);
@@ -86,6 +91,8 @@ class FakeSource final : public interface::Source {
   [[nodiscard]] interface::Progress progress() const noexcept override { return {}; }
   [[nodiscard]] const std::optional<Error>& error() const noexcept override { return error_; }
 
+  // As they were set, in order; the thread that set them.
+  [[nodiscard]] const std::vector<std::string>& prefilters() const noexcept { return prefilters_; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] std::size_t handed_out() const noexcept { return next_; }
 
@@ -126,6 +133,7 @@ class FakeSource final : public interface::Source {
   InterfaceTable interfaces_;
   interface::SourceStatistics statistics_;
   std::optional<Error> error_;
+  std::vector<std::string> prefilters_;
   std::size_t next_ = 0;
   bool lent_ = false;
   bool intake_closed_ = false;

@@ -22,8 +22,8 @@ class RecordingSink final : public output::Sink {
   }
   void write(const PacketBatch& batch, const InterfaceTable&, const Verdicts& verdicts,
              SessionMask session) override {
-    WEIR_ASSERT(reserved_ > 0);  // credit before write
-    --reserved_;
+    WEIR_ASSERT(reserved_ > 0 || full());  // credit before write, but for a sink that has failed
+    reserved_ -= reserved_ > 0 ? 1 : 0;
     for (std::uint32_t i = 0; i < batch.count; ++i) {
       if ((verdicts.wanted[i] & session) == 0) continue;
       statistics_.offered.add(1);
@@ -56,6 +56,7 @@ class RecordingSink final : public output::Sink {
     return frames_;
   }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
+  [[nodiscard]] int credits_out() const noexcept { return reserved_; }
 
  private:
   [[nodiscard]] bool full() const noexcept { return room_ && frames_.size() >= *room_; }

@@ -49,11 +49,14 @@ int read(const ReadOptions& options) {
                                .source_name = joined(options.files),
                                .title = title_of(options.files),
                                .pipeline = options.pipeline};
-  for (const auto& [option, path] : {std::pair{"-w", options.pipeline.write_path},
-                                     std::pair{"--stats-json", options.pipeline.stats_path}}) {
-    if (auto checked = check_output(option, path, options.files); !checked) {
+  for (const std::string& path : options.pipeline.write_paths) {
+    if (auto checked = check_output("-w", path, options.files); !checked) {
       return report_error(checked.error());
     }
+  }
+  if (auto checked = check_output("--stats-json", options.pipeline.stats_path, options.files);
+      !checked) {
+    return report_error(checked.error());
   }
   auto stats = StatsFile::open(options.pipeline.stats_path);
   if (!stats) return report_error(stats.error());
@@ -66,7 +69,7 @@ int read(const ReadOptions& options) {
   // A pipe is not waited for: what its packets come from is seen, and the filter tried, when they
   // come.
   (*source)->look_ahead(Duration(0));
-  return run_session(session, **source, *signals, *stats, clock);
+  return run_session(session, {.lanes = {{.source = source->get()}}}, *signals, *stats, clock);
 }
 
 }  // namespace weir::app

@@ -19,6 +19,12 @@ enum class BlockType : std::uint32_t {
   CustomNotCopyable = 0x40000bad,
 };
 
+// Packets as weir writes them.
+[[nodiscard]] constexpr bool is_packet(std::uint32_t type) noexcept {
+  return type == static_cast<std::uint32_t>(BlockType::EnhancedPacket) ||
+         type == static_cast<std::uint32_t>(BlockType::SimplePacket);
+}
+
 inline constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 inline constexpr std::uint32_t kBlockOverheadBytes = 12;  // type, total length, total length again
 inline constexpr std::uint32_t kSectionHeaderFixedBytes = 16;  // body before the options

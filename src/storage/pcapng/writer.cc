@@ -39,6 +39,24 @@ void append_text(Buffer& out, std::uint16_t code, std::string_view text) {
   append_option(out, code, text);
 }
 
+void append_count(Buffer& out, std::uint16_t code, std::uint64_t count) {
+  append(out, code);
+  append(out, static_cast<std::uint16_t>(sizeof count));
+  append(out, count);
+}
+
+// Upper half first, as in every pcapng time.
+void append_time(Buffer& out, Timestamp time) {
+  append(out, static_cast<std::uint32_t>(static_cast<std::uint64_t>(time.ns) >> 32));
+  append(out, static_cast<std::uint32_t>(static_cast<std::uint64_t>(time.ns)));
+}
+
+void append_time_option(Buffer& out, std::uint16_t code, Timestamp time) {
+  append(out, code);
+  append(out, static_cast<std::uint16_t>(sizeof time.ns));
+  append_time(out, time);
+}
+
 void append_end_of_options(Buffer& out) { append(out, std::uint32_t{option::kEndOfOptions}); }
 
 // Type and a place for the length; returns where the block begins.
@@ -145,6 +163,37 @@ void append_side_block(Buffer& out, const SideBlock& block, std::uint32_t interf
   end_block(out, start);
 }
 
+void append_loss_options(Buffer& out, Bytes options, std::uint64_t lost, std::string_view comment) {
+  WEIR_ASSERT(comment.size() <= kLossCommentBytesMax);
+  for_each_option(options, [&](std::uint16_t code, Bytes whole) {
+    if (code == option::kEpbDropcount && whole.size() == 12) {
+      lost += load_le64(whole.data() + 4);
+    } else {
+      append_padded(out, whole);
+    }
+  });
+  append_count(out, option::kEpbDropcount, lost);
+  append_text(out, option::kComment, comment);
+}
+
+void append_interface_statistics(Buffer& out, std::uint32_t interface,
+                                 const InterfaceStatistics& statistics) {
+  const std::size_t start =
+      begin_block(out, static_cast<std::uint32_t>(BlockType::InterfaceStatistics));
+  append(out, interface);
+  append_time(out, statistics.end);
+  append_time_option(out, option::kIsbStarttime, statistics.start);
+  append_time_option(out, option::kIsbEndtime, statistics.end);
+  append_count(out, option::kIsbIfrecv, statistics.received);
+  append_count(out, option::kIsbIfdrop, statistics.upstream);
+  append_count(out, option::kIsbFilteraccept, statistics.accepted);
+  append_count(out, option::kIsbOsdrop, statistics.dropped);
+  append_count(out, option::kIsbUsrdeliv, statistics.delivered);
+  if (!statistics.comment.empty()) append_text(out, option::kComment, statistics.comment);
+  append_end_of_options(out);
+  end_block(out, start);
+}
+
 RecordCount whole_records(Bytes bytes) noexcept {
   RecordCount count;
   ByteReader reader(bytes, ByteOrder::Little);
@@ -155,10 +204,7 @@ RecordCount whole_records(Bytes bytes) noexcept {
     reader.skip(total - 8);
     if (reader.failed()) return count;
     count.bytes += total;
-    if (type == static_cast<std::uint32_t>(BlockType::EnhancedPacket) ||
-        type == static_cast<std::uint32_t>(BlockType::SimplePacket)) {
-      ++count.packets;
-    }
+    if (is_packet(type)) ++count.packets;
   }
 }
 

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/capture_interface.h"
 #include "base/packet_batch.h"
+#include "base/time.h"
 #include "storage/pcapng/blocks.h"
 
 namespace weir::storage::pcapng {
@@ -22,9 +24,21 @@ namespace weir::storage::pcapng {
 // paddings.
 inline constexpr std::uint32_t kEnhancedPacketHeadBytes = 8 + kEnhancedPacketFixedBytes;
 inline constexpr std::uint32_t kPacketFramingBytesMax = kEnhancedPacketHeadBytes + 3 + 3 + 4 + 4;
-// The largest record that write_packet() makes.
+// Added to a packet's options by append_loss_options(), at most.
+inline constexpr std::uint32_t kLossCommentBytesMax = 160;
+inline constexpr std::uint32_t kLossOptionsBytesMax = 12 + 4 + kLossCommentBytesMax;
+// The largest record that write_enhanced_packet() makes.
 inline constexpr std::uint32_t kPacketRecordBytesMax =
-    (kPacketBytesMax + kPacketOptionsBytesMax + kPacketFramingBytesMax + 3) & ~3U;
+    (kPacketBytesMax + kPacketOptionsBytesMax + kLossOptionsBytesMax + kPacketFramingBytesMax + 3) &
+    ~3U;
+
+// How long write_enhanced_packet() makes the record of a packet.
+[[nodiscard]] inline std::uint32_t enhanced_packet_bytes(std::uint32_t captured_bytes,
+                                                         std::uint32_t options_bytes) noexcept {
+  const std::uint64_t options = options_bytes == 0 ? 0 : align_up(options_bytes, 4) + 4;
+  return static_cast<std::uint32_t>(kEnhancedPacketHeadBytes + align_up(captured_bytes, 4) +
+                                    options + 4);
+}
 
 // An Enhanced Packet Block at `at`, where the caller has proved room for kPacketRecordBytesMax
 // bytes (or for the frame and its options + kPacketFramingBytesMax). Returns the end. A time before
@@ -95,6 +109,29 @@ void append_interface_description(std::vector<std::uint8_t>& out,
 // `interface`; the statistics' times must be in nanoseconds.
 void append_side_block(std::vector<std::uint8_t>& out, const SideBlock& block,
                        std::uint32_t interface);
+
+// Options of a packet before which others were lost: `options` (its own, as in Packet) with
+// epb_dropcount (added to one that is there already) and a comment of at most kLossCommentBytesMax.
+// Appends; no more than kPacketOptionsBytesMax + kLossOptionsBytesMax bytes.
+void append_loss_options(std::vector<std::uint8_t>& out, Bytes options, std::uint64_t lost,
+                         std::string_view comment);
+
+// What an interface did during a section (section 4.6).
+struct InterfaceStatistics {
+  Timestamp start = {};
+  Timestamp end = {};           // also the time of the block itself
+  std::uint64_t received = 0;   // isb_ifrecv
+  std::uint64_t upstream = 0;   // isb_ifdrop
+  std::uint64_t accepted = 0;   // isb_filteraccept
+  std::uint64_t dropped = 0;    // isb_osdrop
+  std::uint64_t delivered = 0;  // isb_usrdeliv
+  std::string_view comment = {};
+};
+// How long its block is without a comment: fixed part, seven options of eight bytes, their end.
+inline constexpr std::uint32_t kInterfaceStatisticsBytes =
+    kBlockOverheadBytes + kInterfaceStatisticsFixedBytes + 7 * 12 + 4;
+void append_interface_statistics(std::vector<std::uint8_t>& out, std::uint32_t interface,
+                                 const InterfaceStatistics& statistics);
 
 // --- what a piece of a file holds
 // -------------------------------------------------------------------------------
