@@ -17,7 +17,7 @@ constexpr std::uint32_t kLargeBytes = 1514;
 
 struct Share {
   std::uint32_t frame_bytes;
-  std::uint32_t parts;  // of WIRE_SHARES
+  std::uint32_t parts;  // of kShares
 };
 
 struct MixRow {
@@ -27,13 +27,13 @@ struct MixRow {
 };
 
 constexpr std::array<MixRow, 4> kMixes = {{
-    {Mix::Small, "60", {{{kSmallBytes, WIRE_SHARES}}}},
-    {Mix::Middle, "508", {{{kMiddleBytes, WIRE_SHARES}}}},
-    {Mix::Large, "1514", {{{kLargeBytes, WIRE_SHARES}}}},
+    {Mix::Small, "60", {{{kSmallBytes, kShares}}}},
+    {Mix::Middle, "508", {{{kMiddleBytes, kShares}}}},
+    {Mix::Large, "1514", {{{kLargeBytes, kShares}}}},
     {Mix::Imix, "imix", {{{kSmallBytes, 7}, {kMiddleBytes, 4}, {kLargeBytes, 1}}}},
 }};
 
-constexpr std::size_t kIpOffset = WIRE_ETHERNET_BYTES;
+constexpr std::size_t kIpOffset = kEthernetBytes;
 constexpr std::size_t kUdpOffset = kIpOffset + 20;
 constexpr std::uint8_t kUdp = 17;
 
@@ -60,9 +60,9 @@ std::uint32_t sum_words(std::span<const std::uint8_t> bytes) noexcept {
 }
 
 // Fields that differ between frames are zero in the template.
-wire_size make_size(std::span<const std::uint8_t> frame, std::uint32_t frame_bytes) {
+FrameSize make_size(std::span<const std::uint8_t> frame, std::uint32_t frame_bytes) {
   const std::uint16_t ip_bytes =
-      to_network(static_cast<std::uint16_t>(frame_bytes - WIRE_ETHERNET_BYTES));
+      to_network(static_cast<std::uint16_t>(frame_bytes - kEthernetBytes));
   const std::uint16_t udp_bytes = to_network(static_cast<std::uint16_t>(frame_bytes - kUdpOffset));
   const std::uint32_t pseudo_header = to_network(kUdp) + udp_bytes;
   return {.cut_bytes = static_cast<std::uint32_t>(frame.size()) - frame_bytes,
@@ -97,21 +97,21 @@ std::vector<std::uint8_t> make_template(Mix mix) {
   std::vector<std::uint8_t> frame(frame_bytes, 0);
   // Addresses of no real station (locally administered): the receiver's host drops the frames
   // early.
-  constexpr std::array<std::uint8_t, WIRE_ETHERNET_BYTES> kEthernet = {2, 0, 0, 0, 0, 2,    2,
-                                                                       0, 0, 0, 0, 1, 0x08, 0x00};
+  constexpr std::array<std::uint8_t, kEthernetBytes> kEthernet = {2, 0, 0, 0, 0, 2,    2,
+                                                                  0, 0, 0, 0, 1, 0x08, 0x00};
   std::copy(kEthernet.begin(), kEthernet.end(), frame.begin());
   frame[kIpOffset] = 0x45;
   frame[kIpOffset + 6] = 0x40;  // do not fragment: no identification is needed (RFC 6864)
   frame[kIpOffset + 8] = 64;    // time to live
   frame[kIpOffset + 9] = kUdp;
-  for (std::size_t at = WIRE_NUMBERED_BYTES; at < frame.size(); ++at) {
-    frame[at] = static_cast<std::uint8_t>('a' + (at - WIRE_NUMBERED_BYTES) % 26);
+  for (std::size_t at = kNumberedBytes; at < frame.size(); ++at) {
+    frame[at] = static_cast<std::uint8_t>('a' + (at - kNumberedBytes) % 26);
   }
   return frame;
 }
 
-wire_plan make_plan(Mix mix, const std::vector<std::uint8_t>& frame) {
-  wire_plan plan{};
+FramePlan make_plan(Mix mix, const std::vector<std::uint8_t>& frame) {
+  FramePlan plan{};
   std::size_t next = 0;
   for (const Share& share : row_of(mix).shares) {
     for (std::uint32_t part = 0; part < share.parts; ++part) {

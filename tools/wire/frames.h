@@ -22,6 +22,6 @@ std::string mix_names();  // "60, 508, 1514, imix"
 std::vector<std::uint8_t> make_template(Mix mix);
 
 // The plan for frames cut from `frame`: all of it but seed, flows and interface.
-wire_plan make_plan(Mix mix, const std::vector<std::uint8_t>& frame);
+FramePlan make_plan(Mix mix, const std::vector<std::uint8_t>& frame);
 
 }  // namespace weir::wire

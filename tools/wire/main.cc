@@ -23,7 +23,7 @@ using weir::Result;
 using weir::wire::Options;
 
 struct Report {
-  wire_progress sent;
+  FrameProgress sent;
   weir::wire::DeviceCounters taken;
   Duration elapsed{0};
 };
@@ -68,7 +68,7 @@ Result<void> send(weir::wire::Sender& sender, const Options& options, const weir
   const weir::MonotonicTime start = clock.monotonic();
   for (;;) {
     WEIR_CHECK(sender.run());
-    WEIR_TRY(const wire_progress progress, sender.progress());
+    WEIR_TRY(const FrameProgress progress, sender.progress());
     if (options.count != 0 && progress.sent >= options.count) return weir::ok();
     if (options.duration && clock.monotonic() - start >= *options.duration) return weir::ok();
   }
@@ -104,7 +104,7 @@ Result<Report> send_all(const Options& options) {
   const weir::MonotonicTime start = clock.monotonic();
   WEIR_CHECK(send(sender, options, clock));
   const Duration elapsed = clock.monotonic() - start;
-  WEIR_TRY(const wire_progress sent, sender.progress());
+  WEIR_TRY(const FrameProgress sent, sender.progress());
   WEIR_TRY(const auto taken, read_settled(options, before, sent.sent));
   return Report{.sent = sent, .taken = taken, .elapsed = elapsed};
 }

@@ -5,10 +5,11 @@
 #include <limits>
 #include <string_view>
 
-#include "frame_plan.h"
-
 namespace weir::wire {
 namespace {
+
+// A flow is a pair of addresses, 16 bits of each.
+constexpr std::uint64_t kFlowsMax = std::numeric_limits<std::uint32_t>::max();
 
 Error usage(std::string context) { return {ErrorCode::Usage, 0, std::move(context)}; }
 
@@ -49,7 +50,7 @@ Result<void> apply(Options& options, std::string_view name, std::string_view val
     if (!mix) return usage("--size " + std::string(value) + ": not a size (" + mix_names() + ")");
     options.mix = *mix;
   } else if (name == "--flows") {
-    WEIR_TRY(const std::uint64_t flows, parse_number(name, value, 1, WIRE_FLOWS_MAX));
+    WEIR_TRY(const std::uint64_t flows, parse_number(name, value, 1, kFlowsMax));
     options.flows = static_cast<std::uint32_t>(flows);
   } else if (name == "--rate") {
     WEIR_TRY(options.packets_per_second, parse_number(name, value, 1, 1'000'000'000));

@@ -13,8 +13,10 @@
 #include <bpf/libbpf.h>
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): symbols of weir_bpf_object()
 extern const std::byte weir_bpf_wire[];
 extern const std::byte weir_bpf_wire_end[];
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace weir::wire {
@@ -50,14 +52,14 @@ Result<Sender> Sender::open(const SenderOptions& options) {
                  "--interface " + options.interface + ": no such interface"};
   }
   std::vector<std::uint8_t> frame = make_template(options.mix);
-  wire_plan plan = make_plan(options.mix, frame);
+  FramePlan plan = make_plan(options.mix, frame);
   plan.seed = options.seed;
   plan.flows = options.flows;
   plan.interface = index;
   plan.frames = options.count != 0 ? options.count : std::numeric_limits<std::uint64_t>::max();
   if (options.packets_per_second != 0) {
     constexpr std::uint64_t kSecond = 1'000'000'000;
-    plan.nanoseconds_each = (kSecond << WIRE_PACE_SHIFT) / options.packets_per_second;
+    plan.nanoseconds_each = (kSecond << kPaceShift) / options.packets_per_second;
   }
 
   libbpf_set_print(nullptr);  // it would write to standard error by itself
@@ -88,7 +90,7 @@ Result<void> Sender::run() {
               .data_size_in = static_cast<std::uint32_t>(template_.size()), .repeat = kRunFramesMax,
               .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = kBatchFrames);
   for (;;) {
-    WEIR_TRY(const wire_progress done, progress());
+    WEIR_TRY(const FrameProgress done, progress());
     if (done.sent >= frames_) return ok();
     if (!paced_)
       run.repeat = static_cast<int>(std::min<std::uint64_t>(frames_ - done.sent, kRunFramesMax));
@@ -98,9 +100,9 @@ Result<void> Sender::run() {
   }
 }
 
-Result<wire_progress> Sender::progress() const {
+Result<FrameProgress> Sender::progress() const {
   constexpr std::uint32_t kOnly = 0;
-  wire_progress progress{};
+  FrameProgress progress{};
   if (bpf_map_lookup_elem(progress_, &kOnly, &progress) != 0) {
     return cannot(errno, "read the progress of the BPF program");
   }

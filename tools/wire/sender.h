@@ -34,7 +34,7 @@ class Sender {
   Result<void> run();
 
   // Handed to the interface so far.
-  [[nodiscard]] Result<wire_progress> progress() const;
+  [[nodiscard]] Result<FrameProgress> progress() const;
 
  private:
   struct ObjectCloser {
@@ -42,7 +42,7 @@ class Sender {
   };
   using Object = std::unique_ptr<bpf_object, ObjectCloser>;
 
-  Sender(Object object, int program, int progress, const wire_plan& plan,
+  Sender(Object object, int program, int progress, const FramePlan& plan,
          std::vector<std::uint8_t> frame)
       : object_(std::move(object)),
         program_(program),

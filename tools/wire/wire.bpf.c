@@ -11,8 +11,8 @@
 
 #include "frame_plan.h"
 
-struct wire_plan wire_plan SEC(".data") = {.flows = 1};
-struct wire_progress wire_progress SEC(".bss");
+struct FramePlan wire_plan SEC(".data") = {.flows = 1};
+struct FrameProgress wire_progress SEC(".bss");
 
 // splitmix64 (Vigna): one multiplication chain gives the draws of a frame.
 static __always_inline __u64 draw(__u64 number) {
@@ -35,7 +35,7 @@ static __always_inline __u16 checksum(__u32 sum) {
 static __always_inline int is_due(void) {
   if (wire_plan.nanoseconds_each == 0) return 1;
   const __u64 since_start = bpf_ktime_get_ns() - wire_progress.start_ns;
-  if (wire_progress.sent != 0 && since_start << WIRE_PACE_SHIFT < wire_progress.due) return 0;
+  if (wire_progress.sent != 0 && since_start << kPaceShift < wire_progress.due) return 0;
   wire_progress.due += wire_plan.nanoseconds_each;
   return 1;
 }
@@ -46,15 +46,15 @@ int wire(struct xdp_md* context) {
   if (number >= wire_plan.frames || !is_due()) return XDP_DROP;
 
   const __u64 random = draw(number + wire_plan.seed);
-  const __u32 share = ((random & 0xffff) * WIRE_SHARES) >> 16;
-  const struct wire_size* size = &wire_plan.shares[share & (WIRE_SHARES_MAX - 1)];
+  const __u32 share = ((random & 0xffff) * kShares) >> 16;
+  const struct FrameSize* size = &wire_plan.shares[share & (kSharesMax - 1)];
   if (size->cut_bytes != 0 && bpf_xdp_adjust_tail(context, -(int)size->cut_bytes) != 0)
     return XDP_ABORTED;
 
   __u8* data = (__u8*)(long)context->data;
   __u8* end = (__u8*)(long)context->data_end;
-  if (data + WIRE_NUMBERED_BYTES > end) return XDP_ABORTED;
-  struct iphdr* ip = (struct iphdr*)(data + WIRE_ETHERNET_BYTES);
+  if (data + kNumberedBytes > end) return XDP_ABORTED;
+  struct iphdr* ip = (struct iphdr*)(data + kEthernetBytes);
   struct udphdr* udp = (struct udphdr*)(ip + 1);
   __u64* payload = (__u64*)(udp + 1);
 
@@ -82,7 +82,7 @@ int wire(struct xdp_md* context) {
                                words((__u32)numbered) + words((__u32)(numbered >> 32)));
   udp->check = check != 0 ? check : 0xffff;
 
-  if (number % WIRE_MARK_FRAMES == 0) {
+  if (number % kMarkFrames == 0) {
     wire_progress.mark_ns = bpf_ktime_get_ns();
     wire_progress.mark = number;
     if (number == 0) wire_progress.start_ns = wire_progress.mark_ns;
