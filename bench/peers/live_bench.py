@@ -3,13 +3,13 @@
 references, run in turns in one table.
 
 Method: weir-wire on one core sends into a veth pair at full rate, the capture is pinned to another.
-A capture is given 20,000 slow packets first, so that its memory is there; then its CPU time is read,
-the traffic runs, and its CPU time is read again when it has become idle: starting and stopping cost
-nothing here. Rounds are A, B, A, B..., the median counts. `offered` is what the capturing device
-received by its own counters, `captured` what the tool says (in the first round also what its file
-holds), `lost` the difference. CPU per packet is per captured packet, user and system time of all
-threads of the process; the kernel's own work on a veth pair (softirq) is done on the sender's core
-and is not in it, nor is the writeback of tools that write through the page cache.
+A capture is given 20,000 slow packets first, so that its memory is there; then its CPU time is
+read, the traffic runs, and its CPU time is read again when it has become idle: starting and
+stopping cost nothing here. Rounds are A, B, A, B..., the median counts. `offered` is what the
+capturing device received by its own counters, `captured` what the tool says (in the first round
+also what its file holds), `lost` the difference. CPU per packet is per captured packet, user and
+system time of all threads of the process; the kernel's own work on a veth pair (softirq) is done on
+the sender's core and is not in it, nor is the writeback of tools that write through the page cache.
 """
 
 import argparse
@@ -83,10 +83,10 @@ class Capture:
         # The CPU clock of another process, with all its threads: see clock_getcpuclockid(3).
         return time.clock_gettime(ctypes.c_int((~self.process.pid << 3) | 2).value)
 
-    def user_share(self) -> float:
+    def user_and_system(self) -> tuple:
+        """In ticks of 10 ms: only good for the share of each."""
         words = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
-        user, system = int(words[11]), int(words[12])
-        return user / max(user + system, 1)
+        return int(words[11]), int(words[12])
 
     def peak_rss_kib(self) -> int:
         for line in (self.proc / "status").read_text().splitlines():
@@ -147,7 +147,8 @@ class Bench:
 
     def send(self, mix: str, **limits) -> dict:
         words = [*self.lab.enter(self.lab.sender), str(self.options.bin / "weir-wire")]
-        words += ["--interface", SENDER_LINK, "--size", mix, "--core", str(self.options.sender_core)]
+        words += ["--interface", SENDER_LINK, "--size", mix]
+        words += ["--core", str(self.options.sender_core)]
         for name, value in limits.items():
             words += [f"--{name}", str(value)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -185,12 +186,14 @@ class Bench:
             capture.wait_until_idle(tool.patience_s)
             warm = capture.received() - before
             cpu, core = capture.cpu_s(), ticks_of(self.options.core)
+            ticks = capture.user_and_system()
             sent = self.send(mix, **limits)
             capture.wait_until_idle(tool.patience_s)
             cpu = capture.cpu_s() - cpu
             core = {k: v - core[k] for k, v in ticks_of(self.options.core).items()}
             offered = capture.received() - before
-            peak, user_share = capture.peak_rss_kib(), capture.user_share()
+            user, system = (b - a for a, b in zip(ticks, capture.user_and_system()))
+            peak = capture.peak_rss_kib()
             report = capture.stop()
         if report.captured is None:
             capture.fail("said nothing of what it captured")
@@ -199,9 +202,9 @@ class Bench:
             "captured": report.captured,
             "lost": offered - report.captured,
             "dropped_by_its_word": report.dropped,
-            "rate_pps": sent["taken_per_s"],
+            "rate_pps": sent["sent_per_s"],
             "cpu_s": cpu,
-            "user_share": user_share,
+            "user_share": user / max(user + system, 1),
             "ns_per_packet": 1e9 * cpu / max(report.captured - warm, 1),
             "peak_rss_kib": peak,
             **core,
@@ -253,25 +256,24 @@ class Bench:
         figures["runs"] = runs
         return figures
 
-    def highest_rate(self, tool: Tool, mix: str, ceiling: int) -> dict:
+    def highest_rate(self, tool: Tool, mix: str) -> dict:
         """By bisection: the highest paced rate at which one of two runs loses nothing."""
 
-        def holds(rate: Optional[int]) -> Optional[float]:
-            for _ in range(2):
-                result = self.measure(tool, mix, True, rate, self.options.rate_seconds)
-                if result["lost"] == 0:
-                    return result["rate_pps"]
-            return None
+        def best_of_two(rate: Optional[int]) -> dict:
+            first = self.measure(tool, mix, True, rate, self.options.rate_seconds)
+            if first["lost"] == 0:
+                return first
+            return self.measure(tool, mix, True, rate, self.options.rate_seconds)
 
-        full = holds(None)
-        if full is not None:
-            return {"pps": full, "full_rate": True}
-        low, high, best = 0, ceiling, 0.0
+        full = best_of_two(None)
+        if full["lost"] == 0:
+            return {"pps": full["rate_pps"], "full_rate": True}
+        low, high, best = 0, int(full["rate_pps"]), 0.0
         for _ in range(self.options.rate_steps):
             middle = (low + high) // 2
-            reached = holds(middle)
-            if reached is not None:
-                low, best = middle, max(best, reached)
+            result = best_of_two(middle)
+            if result["lost"] == 0:
+                low, best = middle, max(best, result["rate_pps"])
             else:
                 high = middle
         return {"pps": best, "full_rate": False}
@@ -350,11 +352,13 @@ def bars(rows: list, rates: dict, idle: Optional[float]) -> list:
         for name, peer in found.items():
             if name == "weir" or not weir or "absent" in peer:
                 continue
-            part = weir["pps"] / max(peer["pps"], 1)
-            # At the generator's full rate two tools are equals within its own noise.
-            least = WANTED_OF_RATE if name == "bare-write" or peer["full_rate"] else 1.0
             text = f"{mix}: highest rate without a drop, of {name}'s"
-            add(text, f">= {least}", f"{part:.2f}", part >= least)
+            least = WANTED_OF_RATE if name == "bare-write" else 1.0
+            part = weir["pps"] / max(peer["pps"], 1)
+            if weir["full_rate"]:  # nothing faster was sent: its own noise decides nothing
+                add(text, f">= {least}", "both all" if peer["full_rate"] else f"{part:.2f}", True)
+            else:
+                add(text, f">= {least}", f"{part:.2f}", part >= least)
     if idle is not None:
         text = "idle: share of a core"
         add(text, f"< {WANTED_IDLE:.0%}", f"{idle:.3%}", idle < WANTED_IDLE)
@@ -391,8 +395,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of traffic in a run")
     parser.add_argument("--bytes-max", type=float, default=2e9, help="of frames in a run")
-    parser.add_argument("--rate-seconds", type=float, default=2.0)
+    parser.add_argument("--rate-seconds", type=float, default=1.5)
     parser.add_argument("--rate-steps", type=int, default=6)
+    parser.add_argument("--rate-mix", action="append", choices=MIXES, help="default: imix")
     parser.add_argument("--idle-seconds", type=float, default=10.0)
     parser.add_argument("--mix", action="append", choices=MIXES, help="may be repeated")
     parser.add_argument("--only", action="append", choices=("write", "count", "rate", "idle"))
@@ -413,7 +418,8 @@ def check_machine(options: argparse.Namespace) -> None:
         sys.exit("live_bench: not root (it makes network namespaces and loads BPF programs)")
     if options.core == options.sender_core:
         sys.exit("live_bench: captures and sender share a core (two are needed)")
-    missing = [n for n in ("weir-wire", "bare-count", "bare-write") if not (options.bin / n).exists()]
+    helpers = ("weir-wire", "bare-count", "bare-write")
+    missing = [name for name in helpers if not (options.bin / name).exists()]
     if missing:
         sys.exit(
             f"live_bench: {', '.join(missing)} not in {options.bin} "
@@ -425,7 +431,9 @@ def check_machine(options: argparse.Namespace) -> None:
         sys.exit(f"live_bench: {options.data} is no disk but {options.file_system} (--data FOLDER)")
     free = shutil.disk_usage(options.data).free
     if free < 3 * options.bytes_max:
-        sys.exit(f"live_bench: {free} bytes free in {options.data} (3 times --bytes-max are needed)")
+        sys.exit(
+            f"live_bench: {free} bytes free in {options.data} (3 times --bytes-max are needed)"
+        )
 
 
 def measure_all(bench: Bench, options: argparse.Namespace) -> dict:
@@ -459,13 +467,13 @@ def measure_all(bench: Bench, options: argparse.Namespace) -> dict:
             result["rows"].append(bench.compare(mix, False, tools))
             print_row(result["rows"][-1])
     if wanted("rate"):
-        ceiling = 3_000_000
         tools = chosen([weir, writer, tcpdumps[1]]) if options.quick else writers
-        result["rates"]["imix"] = {
-            tool.name: bench.highest_rate(tool, "imix", ceiling) if tool.path else {"absent": True}
-            for tool in tools
-        }
-        print_rates("imix", result["rates"]["imix"])
+        for mix in options.rate_mix or ("imix",):
+            result["rates"][mix] = {
+                tool.name: bench.highest_rate(tool, mix) if tool.path else {"absent": True}
+                for tool in tools
+            }
+            print_rates(mix, result["rates"][mix])
     if wanted("idle") and weir.path:
         result["idle"] = bench.idle_share(weir, options.idle_seconds)
     result["settings"] = {t.name: t.setting for t in {*writers, *counters}}

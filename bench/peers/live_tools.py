@@ -28,8 +28,7 @@ class Tool:
     command: Callable[[Path, Optional[Path]], list]  # (folder for itself, output) -> words
     report: Callable[[Path, str], Report]  # (that folder, all it printed)
     setting: str  # what is not its default
-    # How long a packet may lie in its ring before it looks (the time limit of its blocks): libpcap's
-    # users choose it.
+    # How long a packet may lie in its ring before it looks: the time limit of libpcap's blocks.
     patience_s: float = 0.2
 
 

@@ -1,6 +1,6 @@
-"""Two network namespaces joined by a veth pair, for live benchmarks: weir-wire sends in one, captures
-run in the other. They are named after this process and removed at its end; what a killed run left
-behind is removed by the next."""
+"""Two network namespaces joined by a veth pair, for live benchmarks: weir-wire sends in one,
+captures run in the other. They are named after this process and removed at its end; what a killed
+run left behind is removed by the next."""
 
 import os
 import re

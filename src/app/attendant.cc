@@ -14,6 +14,26 @@ namespace {
 
 constexpr Duration kLookInterval = std::chrono::milliseconds(250);
 
+// A line for people. That an interface is gone its source tells, with what it means.
+std::string text_of(const interface::LinkChange& change) {
+  using Kind = interface::LinkChange::Kind;
+  const std::string name = "weir: " + change.name;
+  switch (change.kind) {
+    case Kind::Up:
+      return name + ": the link is up again\n";
+    case Kind::Down:
+      return name + ": the link is down (the capture goes on when it is back)\n";
+    case Kind::Renamed:
+      return name + ": renamed to " + change.new_name + " (the capture goes on)\n";
+    case Kind::MtuChanged:
+      return name + ": the MTU changed from " + std::to_string(change.mtu) + " to " +
+             std::to_string(change.new_mtu) + " (the capture goes on)\n";
+    case Kind::Gone:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
 
 Attendant::Attendant(Attended attended, std::string title, std::optional<Duration> duration,
@@ -26,10 +46,13 @@ Attendant::Attendant(Attended attended, std::string title, std::optional<Duratio
 
 void Attendant::attend() {
   for (;;) {
-    std::array<pollfd, 2> waits = {pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
-                                   pollfd{attended_.signals.fd(), POLLIN, 0}};
+    std::array<pollfd, 3> waits = {
+        pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
+        pollfd{attended_.signals.fd(), POLLIN, 0},
+        pollfd{attended_.links != nullptr ? attended_.links->fd() : -1, POLLIN, 0}};
     ::poll(waits.data(), waits.size(), wait_ms());
     while (const auto number = attended_.signals.take()) handle(*number);
+    if (waits[2].revents != 0) tell_about_links();
     if (waits[0].revents != 0) {
       const bool all_ended = attended_.orchestrator.tend();
       tell_about_lost_lanes(!all_ended);
@@ -40,6 +63,7 @@ void Attendant::attend() {
       attended_.orchestrator.request_stop(capture::ExitReason::Duration);
     }
     tell_about_losses();
+    tell_warnings();
     show();
   }
   line_.clear();
@@ -69,6 +93,12 @@ void Attendant::handle(int signal) {
   }
 }
 
+void Attendant::tell_about_links() {
+  std::string lines;
+  for (const interface::LinkChange& change : attended_.links->take()) lines += text_of(change);
+  say(lines);
+}
+
 // The last one's fault is the whole capture's, and told at its end.
 void Attendant::tell_about_lost_lanes(bool others_go_on) {
   while (const auto fault = attended_.orchestrator.take_lane_fault()) {
@@ -94,6 +124,13 @@ void Attendant::tell_about_losses() {
          .packets = lost[static_cast<std::size_t>(LostReason::SlowReader)].value()});
   }
   say(losses_.look(counters, attended_.clock.monotonic()));
+}
+
+// What went wrong at an output and ended nothing.
+void Attendant::tell_warnings() {
+  for (output::Sink* sink : attended_.sinks) {
+    if (const auto warning = sink->take_warning()) say("weir: " + warning->context + "\n");
+  }
 }
 
 void Attendant::show() {

@@ -1,5 +1,5 @@
-// What the main thread does while the workers work: signals, the time limit, losses as they happen,
-// the status line.
+// What the main thread does while the workers work: signals, the time limit, news about the links,
+// losses as they happen, the status line.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "app/status_line.h"
 #include "base/clock.h"
 #include "capture/orchestrator.h"
+#include "interface/link_monitor.h"
 #include "output/sink.h"
 
 namespace weir::app {
@@ -20,6 +21,7 @@ namespace weir::app {
 struct Attended {
   capture::Orchestrator& orchestrator;
   std::vector<output::Sink*> sinks;
+  interface::LinkMonitor* links = nullptr;  // live captures
   Signals& signals;
   const Clock& clock;
 };
@@ -37,8 +39,10 @@ class Attendant {
   [[nodiscard]] bool live() const;
   [[nodiscard]] int wait_ms() const;
   void handle(int signal);
+  void tell_about_links();
   void tell_about_lost_lanes(bool others_go_on);
   void tell_about_losses();
+  void tell_warnings();
   void show();
   void say(const std::string& lines);
 

@@ -48,6 +48,7 @@ Report report_of(const Running& running) {
   for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
     report.workers.push_back(worker_report(running, i));
   }
+  if (running.sources.upstream != nullptr) report.upstream = running.sources.upstream->rows();
   return report;
 }
 
@@ -146,13 +147,14 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (auto set = orchestrator.set_filter(options.pipeline.filter, options.pipeline.scope); !set) {
     return fail(std::move(set).error());
   }
+  const CaptureCounts counts(orchestrator, sources.upstream);
   auto sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .workers = static_cast<std::uint32_t>(sources.lanes.size()),
                        .live = live,
                        .rotation = options.rotation,
-                       .counts = live ? &orchestrator : nullptr,
+                       .counts = live ? &counts : nullptr,
                        .clock = &clock});
   }();
   if (!sinks) return fail(std::move(sinks).error());

@@ -10,8 +10,10 @@
 #include "app/options.h"
 #include "app/report.h"
 #include "app/signals.h"
+#include "app/upstream.h"
 #include "base/clock.h"
 #include "capture/orchestrator.h"
+#include "interface/link_monitor.h"
 #include "output/rotation_options.h"
 
 namespace weir::app {
@@ -44,6 +46,9 @@ struct SessionOptions {
 struct SessionSources {
   std::vector<capture::Lane> lanes;  // at least one
   std::string timestamps = {};       // as Report::timestamps
+  // Live captures:
+  interface::LinkMonitor* links = nullptr;
+  Upstream* upstream = nullptr;
 };
 
 // Prints "weir: WHAT: WHY (HINT)" and returns the exit status that belongs to it.

@@ -51,10 +51,4 @@ LedgerSnapshot snapshot(const interface::SourceStatistics& source,
   return now;
 }
 
-bool balanced(const output::SinkStatistics& sink) noexcept {
-  std::uint64_t lost = 0;
-  for (const auto& counter : sink.lost) lost += counter.value();
-  return sink.offered.value() == sink.written.value() + lost + sink.pending.value();
-}
-
 }  // namespace weir::capture

@@ -1,9 +1,9 @@
 // Every packet is accounted for: the ledger of one worker, as counters while it runs and as a
 // snapshot with its laws.
-//   source:    received  = delivered + Σ dropped + Σ rejected + in_ring        (the source's own
-//   row) admission and filter: delivered = accepted + Σ rejected + Σ dropped        (the pipeline's
-//   row) whole:     received  = accepted + Σ rejected + Σ dropped + in_flight sink:      offered =
-//   written + Σ lost + pending
+// - source (its own row): received = delivered + Σ dropped + Σ rejected + in_ring
+// - admission and filter (the pipeline's row): delivered = accepted + Σ rejected + Σ dropped
+// - whole: received = accepted + Σ rejected + Σ dropped + in_flight
+// - sink (output/sink.h): offered = written + Σ lost + pending
 // A malformed packet is accepted or rejected like any other and counted beside the laws.
 #pragma once
 
@@ -65,8 +65,5 @@ struct LedgerSnapshot {
 
 LedgerSnapshot snapshot(const interface::SourceStatistics& source,
                         const PipelineCounters& pipeline) noexcept;
-
-// offered = written + Σ lost + pending
-bool balanced(const output::SinkStatistics& sink) noexcept;
 
 }  // namespace weir::capture

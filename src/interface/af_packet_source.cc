@@ -269,7 +269,8 @@ void AfPacketSource::fill(PacketBatch& batch, std::uint32_t packets_max) noexcep
 }
 
 // The kernel marks packets from a loss on, until somebody reads its counters. So a packet comes
-// after a loss that is not told yet when it is marked, or when it arrived after we read of the loss.
+// after a loss that is not told yet when it is marked, or when it arrived after we read of the
+// loss.
 void AfPacketSource::tell_gap(PacketBatch& batch, const tpacket3_hdr& header,
                               Timestamp time) noexcept {
   if ((header.tp_status & TP_STATUS_LOSING) != 0) {
@@ -277,9 +278,8 @@ void AfPacketSource::tell_gap(PacketBatch& batch, const tpacket3_hdr& header,
   } else if (time < drops_read_at_) {
     return;
   }
-  batch.gap = {.interface = interface_,
-               .before = batch.count - 1,
-               .packets = kernel_drops_ - drops_told_};
+  batch.gap = {
+      .interface = interface_, .before = batch.count - 1, .packets = kernel_drops_ - drops_told_};
   drops_told_ = kernel_drops_;
 }
 

@@ -154,8 +154,8 @@ class AfPacketSource final : public Source {
 
   std::uint64_t kernel_packets_ = 0;  // sums of the kernel's counters
   std::uint64_t kernel_drops_ = 0;
-  std::uint64_t drops_told_ = 0;  // of these, in gaps
-  Timestamp drops_read_at_;       // when the first that is not told yet was read of
+  std::uint64_t drops_told_ = 0;      // of these, in gaps
+  Timestamp drops_read_at_;           // when the first that is not told yet was read of
   std::uint64_t kernel_rejects_ = 0;  // by the pre-filter, as read last
   std::uint64_t kernel_reject_bytes_ = 0;
   std::uint64_t delivered_bytes_ = 0;  // on the wire

@@ -88,11 +88,12 @@ std::vector<DriverCounter> read_driver_counters(const std::string& interface) {
 Result<NicStatistics> NicStatistics::open(int interface_index) {
   WEIR_TRY(RtnetlinkSocket questions, RtnetlinkSocket::open(RtnetlinkSocket::Told::WhenAsked));
   NicStatistics statistics(std::move(questions), interface_index);
-  WEIR_TRY(const LinkFacts facts, statistics.questions_.ask(interface_index));
+  auto facts = statistics.questions_.ask(interface_index);
+  if (!facts) return std::move(facts).error();
   // A virtual cable drops in the queue in front of the receiver's stack and counts just that. Cards
   // also count what is no packet for this host, or the same packet in two places.
-  statistics.exact_ = facts.kind == "veth";
-  if (facts.exists) statistics.see(facts);
+  statistics.exact_ = facts->kind == "veth";
+  if (facts->exists) statistics.see(*facts);
   for (Growth& growth : statistics.growth_) growth.total = 0;
   for (UpstreamLoss& loss : statistics.losses_) loss.count = 0;
   return statistics;

@@ -20,6 +20,7 @@ void SharedSink::write(const PacketBatch& batch, const InterfaceTable& interface
                        const Verdicts& verdicts, SessionMask session) {
   const Turn turn(turn_);
   sink_->write(batch, interfaces, verdicts, session);
+  WEIR_DEBUG_ASSERT(balanced(sink_->statistics()));
 }
 
 Result<void> SharedSink::flush() {
@@ -42,8 +43,9 @@ std::string_view SharedSink::mode() const noexcept {
 }
 
 std::optional<Error> SharedSink::take_warning() {
-  const Turn turn(turn_);
-  return sink_->take_warning();
+  // Whoever asks has time: it does not wait behind one that waits for a reader.
+  const std::unique_lock turn(turn_, std::try_to_lock);
+  return turn.owns_lock() ? sink_->take_warning() : std::nullopt;
 }
 
 }  // namespace weir::output

@@ -27,6 +27,13 @@ struct SinkStatistics {
   std::array<telemetry::Counter, kReasonCount<LostReason>> lost;
 };
 
+// offered = written + Σ lost + pending: between two calls of the sink.
+[[nodiscard]] inline bool balanced(const SinkStatistics& sink) noexcept {
+  std::uint64_t lost = 0;
+  for (const auto& counter : sink.lost) lost += counter.value();
+  return sink.offered.value() == sink.written.value() + lost + sink.pending.value();
+}
+
 class Sink {
  public:
   virtual ~Sink() = default;

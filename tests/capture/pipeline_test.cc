@@ -43,7 +43,7 @@ TEST(Pipeline, EveryPacketIsAcceptedOrRejectedAndTheLedgerBalances) {
   EXPECT_EQ(rejected(ledger, RejectReason::Filter), 750u);
   EXPECT_TRUE(ledger.balanced());
   EXPECT_EQ(sink.frames().size(), 250u);
-  EXPECT_TRUE(balanced(sink.statistics()));
+  EXPECT_TRUE(output::balanced(sink.statistics()));
   EXPECT_EQ(ledger.accepted_bytes, 250u * 46);
   EXPECT_EQ(pipeline.times().first.ns, 1'000);
   EXPECT_EQ(pipeline.times().last.ns, 1'000'000);

@@ -185,6 +185,25 @@ TEST_P(CaptureFaults, ADeletedInterfaceOfTwoIsToldOnceAndTheOtherGoesOn) {
   EXPECT_TRUE(stored == sent) << stored.size() << " frames of " << sent.size();
 }
 
+// Nothing is heard of an interface any more that is down.
+TEST_P(CaptureFaults, AnInterfaceThatIsDeletedWhileItIsDownEndsIt) {
+  auto weir = start_into(file_);
+  const auto sent = frames_from(0, 100);
+  TrafficSocket("tap").send(sent);
+  ip({"link", "set", "tap", "down"});
+  wait_until_received(*weir, "100");
+  ip({"link", "set", "tap", "name", "renamed"});
+  ip({"link", "delete", "renamed"});
+
+  const auto result = weir->wait();
+
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(complaints(result.err),
+              ElementsAre("weir: capture on tap: the interface was removed"));
+  EXPECT_EQ(lawful_stats()["accepted"], sent.size());
+  expect_same(stored_in(file_).frames, sent);
+}
+
 TEST_P(CaptureFaults, AnInterfaceThatMovesToAnotherNamespaceIsGone) {
   Process elsewhere({"unshare", "--net", "sh", "-c", "echo ready >&2; exec tail -f /dev/null"});
   ASSERT_TRUE(elsewhere.wait_for_stderr("ready"));

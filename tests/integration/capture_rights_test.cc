@@ -164,7 +164,9 @@ TEST_F(UnprivilegedCapture, ThePacketSocketsCapabilityAloneIsEnough) {
   TrafficSocket("tap").send(frames);
   expect_rights(weir.pid(), kNoCapabilities);
   weir.signal(SIGINT);
-  EXPECT_EQ(weir.wait().status, 0);
+  const auto result = weir.wait();
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, HasSubstr("needs CAP_BPF")) << "what goes less well is said";
   EXPECT_TRUE(law_holds(stats())) << stats();
   EXPECT_EQ(stats()["accepted"], 600) << "plain `udp` sees no tagged packet";
 }

@@ -193,7 +193,7 @@ TEST_F(RotationTest, APacketFromAFarFutureDelaysTheNextFileByOneIntervalAtMost) 
 }
 
 TEST_F(RotationTest, ClocksThatJumpAtRandomNeverMakeAFileForEachPacketNorOneForAll) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
     files_ = {};
@@ -221,7 +221,7 @@ TEST_F(RotationTest, ClocksThatJumpAtRandomNeverMakeAFileForEachPacketNorOneForA
 // Offers drawn batches; at every step the ledger, at the end that the files hold exactly what was
 // offered and are as long as they may be.
 TEST_F(RotationTest, NoFileIsLargerThanAskedForAndNoneEndsTooEarly) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
     files_ = {};
@@ -351,7 +351,7 @@ TEST_F(RotationTest, WhenTheNextFileCannotBeOpenedTheOnesBeforeAreWholeAndTheRes
 }
 
 TEST_F(RotationTest, ADiskThatFillsUpKeepsAPrefixOfWhatWasOffered) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
     files_ = {};

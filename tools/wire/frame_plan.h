@@ -39,10 +39,15 @@ struct wire_plan {
   struct wire_size shares[WIRE_SHARES_MAX];
 };
 
-/* Written by the program. */
+/* The program looks at the clock at every so many frames, for the report. */
+#define WIRE_MARK_FRAMES 1024
+
+/* Written by the program. Times are of the kernel's monotonic clock. */
 struct wire_progress {
   __u64 sent; /* frames handed to the device; also the number of the next one */
   __u64 sent_bytes;
-  __u64 start_ns; /* of a paced run, on the kernel's monotonic clock */
-  __u64 due;      /* time of the next frame since then, shifted by WIRE_PACE_SHIFT */
+  __u64 start_ns; /* when the first frame was made */
+  __u64 mark_ns;  /* when frame `mark` was made, a multiple of WIRE_MARK_FRAMES */
+  __u64 mark;
+  __u64 due; /* time of the next frame of a pace since start_ns, shifted by WIRE_PACE_SHIFT */
 };

@@ -34,9 +34,8 @@ static __always_inline __u16 checksum(__u32 sum) {
 // wait. A run can't be started for every step of a pace, since ending one takes 30 ms.
 static __always_inline int is_due(void) {
   if (wire_plan.nanoseconds_each == 0) return 1;
-  const __u64 now = bpf_ktime_get_ns();
-  if (wire_progress.start_ns == 0) wire_progress.start_ns = now;
-  if ((now - wire_progress.start_ns) << WIRE_PACE_SHIFT < wire_progress.due) return 0;
+  const __u64 since_start = bpf_ktime_get_ns() - wire_progress.start_ns;
+  if (wire_progress.sent != 0 && since_start << WIRE_PACE_SHIFT < wire_progress.due) return 0;
   wire_progress.due += wire_plan.nanoseconds_each;
   return 1;
 }
@@ -83,6 +82,11 @@ int wire(struct xdp_md* context) {
                                words((__u32)numbered) + words((__u32)(numbered >> 32)));
   udp->check = check != 0 ? check : 0xffff;
 
+  if (number % WIRE_MARK_FRAMES == 0) {
+    wire_progress.mark_ns = bpf_ktime_get_ns();
+    wire_progress.mark = number;
+    if (number == 0) wire_progress.start_ns = wire_progress.mark_ns;
+  }
   wire_progress.sent = number + 1;
   wire_progress.sent_bytes += (__u64)(end - data);
   return (int)bpf_redirect(wire_plan.interface, 0);

@@ -7,7 +7,10 @@
 #include "app/human.h"
 #include "app/session.h"
 #include "base/clock.h"
+#include "buffer/memory_plan.h"
 #include "interface/af_packet_sources.h"
+#include "interface/link_monitor.h"
+#include "interface/nic_statistics.h"
 #include "security/privileged_operations.h"
 
 namespace weir::app {
@@ -19,22 +22,38 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+void note(const std::string& text) { std::fprintf(stderr, "weir: %s\n", text.c_str()); }
+
 // What a user would want to know of how the sources were opened, and did not ask for.
-std::string notes_about(const interface::AfPacketSources& opened, std::uint64_t ring_bytes) {
-  std::string text;
+void tell_how_opened(const interface::AfPacketSources& opened, std::uint64_t ring_bytes) {
   for (const interface::AfPacketInterface& one : opened.interfaces) {
     if (one.steering != interface::Steering::KernelHash) continue;
-    text += "weir: " + one.name +
-            ": flows are shared between the workers by the kernel's hash of " +
-            "the outer headers, not by the innermost flow: " + one.why_kernel_hash + "\n";
+    note(one.name +
+         ": the workers share packets by the kernel's hash of the outer headers, not by " +
+         "the innermost flow: " + one.why_kernel_hash);
   }
   for (const interface::AfPacketQueue& queue : opened.queues) {
     if (queue.ring_bytes >= ring_bytes) continue;
-    text += "weir: " + opened.interfaces[queue.interface.index].name + ": a ring of " +
-            bytes_text(static_cast<double>(queue.ring_bytes)) + " instead of " +
-            bytes_text(static_cast<double>(ring_bytes)) + ": the kernel has no more memory\n";
+    note(opened.interfaces[queue.interface.index].name + ": a ring of " +
+         bytes_text(static_cast<double>(queue.ring_bytes)) + " instead of " +
+         bytes_text(static_cast<double>(ring_bytes)) + ": the kernel has no more memory for it");
   }
-  return text;
+}
+
+Result<std::unique_ptr<interface::LinkMonitor>> watch_links(
+    const interface::AfPacketSources& opened) {
+  std::vector<int> indexes;
+  for (const interface::AfPacketInterface& one : opened.interfaces) indexes.push_back(one.index);
+  return interface::LinkMonitor::open(indexes);
+}
+
+Result<std::vector<interface::NicStatistics>> read_nics(const interface::AfPacketSources& opened) {
+  std::vector<interface::NicStatistics> nics;
+  for (const interface::AfPacketInterface& one : opened.interfaces) {
+    WEIR_TRY(interface::NicStatistics nic, interface::NicStatistics::open(one.index));
+    nics.push_back(std::move(nic));
+  }
+  return nics;
 }
 
 std::string timestamps_of(const interface::AfPacketSources& opened) {
@@ -66,21 +85,32 @@ int capture(const CaptureOptions& options) {
 
   const SystemClock clock;
   security::InProcessPrivileges privileges;
-  constexpr std::uint64_t ring_bytes = 64 * 1024 * 1024;
+  const auto workers = static_cast<std::uint32_t>(options.interfaces.size()) * options.workers;
+  const buffer::RingPlan rings =
+      buffer::plan_rings(buffer::available_memory(), workers, buffer::kRingBytesDefault);
+  if (!rings.reason.empty()) note(rings.reason);
   const bool whole_frame = options.pipeline.scope == filter::Scope::Frame;
   auto opened = interface::open_af_packet_sources(
       {.interfaces = options.interfaces,
        .workers_per_interface = options.workers,
        .snaplen = options.snaplen == 0 ? kPacketBytesMax : options.snaplen,
-       .ring_bytes = ring_bytes,
+       .ring_bytes = rings.ring_bytes,
        .direction = options.direction,
        .prefilter = whole_frame ? options.pipeline.filter : ""},
       privileges, clock);
   if (!opened) return fail(std::move(opened).error());
-  const std::string notes = notes_about(*opened, ring_bytes);
-  std::fwrite(notes.data(), 1, notes.size(), stderr);
+  tell_how_opened(*opened, rings.ring_bytes);
+  // From here on: what the interfaces did, and lost, before the capture is not its concern.
+  auto links = watch_links(*opened);
+  if (!links) return fail(std::move(links).error());
+  auto nics = read_nics(*opened);
+  if (!nics) return fail(std::move(nics).error());
+  Upstream upstream(std::move(*nics));
 
-  SessionSources sources{.lanes = {}, .timestamps = timestamps_of(*opened)};
+  SessionSources sources{.lanes = {},
+                         .timestamps = timestamps_of(*opened),
+                         .links = links->get(),
+                         .upstream = &upstream};
   for (std::size_t i = 0; i < opened->sources.size(); ++i) {
     sources.lanes.push_back({.source = opened->sources[i].get(),
                              .interface = opened->queues[i].interface,
