@@ -31,17 +31,15 @@ Result<filter::FrameFilter> Orchestrator::compile(std::string_view expression) c
 
 Result<void> Orchestrator::set_filter(std::string_view expression, filter::Scope scope) {
   scope_ = scope;
-  expression_ = expression;
-  if (auto compiled = compile(expression); !compiled) return std::move(compiled).error();
+  WEIR_TRY(filter_, compile(expression));
   return ok();
 }
 
 Result<void> Orchestrator::start(std::span<output::Sink* const> sinks) {
   if (!ended_) return system_error(errno, "create an event descriptor");
   for (const Lane& lane : lanes_) {
-    WEIR_TRY(filter::FrameFilter filter, compile(expression_));
     workers_.push_back(
-        std::make_unique<Worker>(*lane.source, std::move(filter), sinks, clock_, budget_,
+        std::make_unique<Worker>(*lane.source, filter_.clone(), sinks, clock_, budget_,
                                  WorkerOptions{.pipeline = {.snaplen = options_.snaplen},
                                                .cores = options_.stay_on_cores ? &cores_ : nullptr,
                                                .ended_fd = ended_.get()}));
@@ -51,17 +49,12 @@ Result<void> Orchestrator::start(std::span<output::Sink* const> sinks) {
 }
 
 Result<void> Orchestrator::change_filter(std::string_view expression) {
-  std::vector<std::unique_ptr<filter::FrameFilter>> filters;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    WEIR_TRY(filter::FrameFilter filter, compile(expression));
-    filters.push_back(std::make_unique<filter::FrameFilter>(std::move(filter)));
-  }
+  WEIR_TRY(filter_, compile(expression));
   for (const Lane& lane : lanes_) (void)lane.source->set_prefilter("");
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->offer_filter(std::move(filters[i]));
+  for (const auto& worker : workers_) {
+    worker->offer_filter(std::make_unique<filter::FrameFilter>(filter_.clone()));
   }
   for (const auto& worker : workers_) worker->wait_for_filter();
-  expression_ = expression;
   if (scope_ == filter::Scope::Frame) {
     for (const Lane& lane : lanes_) (void)lane.source->set_prefilter(expression);
   }

@@ -92,8 +92,8 @@ class Orchestrator final : public output::InterfaceCountsReader {
   AcceptBudget budget_;
   CoreChoice cores_;
   UniqueFd ended_;
-  std::string expression_;
   filter::Scope scope_ = filter::Scope::Frame;
+  filter::FrameFilter filter_{"", scope_};  // as all workers have it
   std::optional<ExitReason> stop_reason_;
   std::vector<std::unique_ptr<Worker>> workers_;  // as lanes_; empty before start()
   std::vector<bool> seen_ended_;

@@ -135,6 +135,11 @@ std::uint32_t FrameFilter::Programs::evaluate_innermost(const PacketBatch& batch
 
 FrameFilter::FrameFilter(std::string expression, Scope scope)
     : programs_(std::make_unique<Programs>(Programs{std::move(expression), scope, {}})) {}
+FrameFilter::FrameFilter(std::unique_ptr<Programs> programs) noexcept
+    : programs_(std::move(programs)) {}
+FrameFilter FrameFilter::clone() const {
+  return FrameFilter(std::make_unique<Programs>(*programs_));
+}
 FrameFilter::~FrameFilter() = default;
 FrameFilter::FrameFilter(FrameFilter&&) noexcept = default;
 FrameFilter& FrameFilter::operator=(FrameFilter&&) noexcept = default;

@@ -32,6 +32,10 @@ class FrameFilter {
   FrameFilter(FrameFilter&&) noexcept;
   FrameFilter& operator=(FrameFilter&&) noexcept;
 
+  // The same expression and programs for another owner: compiling a long expression can take
+  // seconds.
+  [[nodiscard]] FrameFilter clone() const;
+
   // Compiles the expression for a link type that packets may have from now on (set-up, and whenever
   // the source shows a new interface; never per packet). ErrorCode::BadFilter with libpcap's
   // message, the expression and, where its place can be found, a caret under the culprit.
@@ -50,6 +54,7 @@ class FrameFilter {
 
  private:
   struct Programs;
+  explicit FrameFilter(std::unique_ptr<Programs> programs) noexcept;
   std::unique_ptr<Programs> programs_;
 };
 

@@ -37,10 +37,9 @@ TEST_P(FilterChange, AHundredChangesAtFullRateLoseNoPacketThatBothAccept) {
   test::wait_until_running("tap");
   const SystemClock clock;
   security::InProcessPrivileges privileges;
-  auto opened = interface::open_af_packet_sources({.interfaces = {"tap"},
-                                                   .workers_per_interface = GetParam(),
-                                                   .prefilter = std::string(kOne)},
-                                                  privileges, clock);
+  auto opened = interface::open_af_packet_sources(
+      {.interfaces = {"tap"}, .workers_per_interface = GetParam(), .prefilter = std::string(kOne)},
+      privileges, clock);
   ASSERT_TRUE(opened.ok()) << opened.error().context;
   std::vector<Lane> lanes;
   for (const auto& source : opened->sources) lanes.push_back({.source = source.get()});
