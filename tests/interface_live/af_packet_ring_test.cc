@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -69,8 +70,8 @@ void answer_ring_requests(int supervisor, std::uint64_t free_bytes) {
     seccomp_notif question{};
     if (::ioctl(supervisor, SECCOMP_IOCTL_NOTIF_RECV, &question) != 0) continue;
     tpacket_req3 request{};
-    const std::uint64_t address = question.data.args[3];
-    std::memcpy(&request, reinterpret_cast<const void*>(address), sizeof request);
+    // A pointer of the thread that asks, which is one of this process.
+    std::memcpy(&request, std::bit_cast<const void*>(question.data.args[3]), sizeof request);
     const std::uint64_t bytes = std::uint64_t{request.tp_block_size} * request.tp_block_nr;
     const bool granted = bytes <= free_bytes;
     if (granted) free_bytes -= bytes;

@@ -85,7 +85,8 @@ TEST_P(SteeringProgram, SpreadsManyFlowsEvenlyOverWorkers) {
     ++flows[shard(PacketBuilder().ethernet().ipv4(client, "192.0.2.1").tcp(port, 443)) % kWorkers];
   }
   // Six standard deviations of a fair choice.
-  for (const std::uint32_t count : flows) EXPECT_NEAR(count, kFlows / kWorkers, 370);
+  constexpr std::uint32_t kFairShare = kFlows / kWorkers;
+  for (const std::uint32_t count : flows) EXPECT_NEAR(count, kFairShare, 370);
 }
 
 TEST_P(SteeringProgram, AllFragmentsOfAPacketComeTogether) {
