@@ -133,7 +133,7 @@ class CaptureFaults : public Capture, public testing::WithParamInterface<std::ui
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(complaints(result.err), said);
     const json numbers = lawful_stats();
-    EXPECT_EQ(numbers["received"], sent.size());
+    EXPECT_EQ(numbers["received"], sent.size()) << numbers << "\n" << result.err;
     EXPECT_EQ(numbers["accepted"], sent.size());
     const Stored stored = stored_in(file_);
     expect_same(stored.frames, sent);
