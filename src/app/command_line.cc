@@ -14,7 +14,7 @@ namespace weir::app {
 namespace {
 
 constexpr std::uint32_t kSnaplenMax = kPacketBytesMax;
-constexpr std::uint32_t kWorkersMax = 64;
+constexpr std::uint32_t kWorkersMax = 64;  // of all interfaces together
 
 // Checks of CLI11: the text of a problem, or nothing. A whole number within bounds.
 std::string check_number(const std::string& text, std::uint64_t min, std::uint64_t max) {
@@ -175,6 +175,11 @@ struct CaptureFlags {
   std::optional<std::string> finish() {
     if (auto problem = pipeline.finish(joined(words))) return problem;
     options.pipeline = std::move(pipeline.options);
+    if (options.interfaces.size() * options.workers > kWorkersMax) {
+      return "--workers " + std::to_string(options.workers) + " on " +
+             std::to_string(options.interfaces.size()) + " interfaces: more than " +
+             std::to_string(kWorkersMax) + " threads in all";
+    }
     options.direction = direction == "in"    ? interface::Direction::In
                         : direction == "out" ? interface::Direction::Out
                                              : interface::Direction::InOut;

@@ -111,6 +111,7 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheProblem) {
             std::string::npos);
   refused({"capture", "-i", "lo", "--snaplen", "262145"});
   refused({"capture", "-i", "lo", "--workers", "0"});
+  refused({"capture", "-i", "lo", "-i", "eth0", "--workers", "33"});
   refused({"capture", "-i", "lo", "--direction", "sideways"});
   EXPECT_NE(refused({"read", "x", "-w", "y", "-w", "y"}).text.find("given twice"),
             std::string::npos);
