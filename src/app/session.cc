@@ -175,7 +175,11 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     }
   }
   const Running running{options, sources, orchestrator, *sinks};
-  Attendant({.orchestrator = orchestrator, .sinks = borrowed, .signals = signals, .clock = clock},
+  Attendant({.orchestrator = orchestrator,
+             .sinks = borrowed,
+             .links = sources.links,
+             .signals = signals,
+             .clock = clock},
             options.title, options.duration, [&] { return summary(report_of(running)); })
       .attend();
   orchestrator.join();
