@@ -46,13 +46,11 @@ Attendant::Attendant(Attended attended, std::string title, std::optional<Duratio
 
 void Attendant::attend() {
   for (;;) {
-    std::array<pollfd, 3> waits = {
-        pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
-        pollfd{attended_.signals.fd(), POLLIN, 0},
-        pollfd{attended_.links != nullptr ? attended_.links->fd() : -1, POLLIN, 0}};
+    std::array<pollfd, 2> waits = {pollfd{attended_.orchestrator.ended_fd(), POLLIN, 0},
+                                   pollfd{attended_.signals.fd(), POLLIN, 0}};
     ::poll(waits.data(), waits.size(), wait_ms());
     while (const auto number = attended_.signals.take()) handle(*number);
-    if (waits[2].revents != 0) tell_about_links();
+    tell_about_links();
     if (waits[0].revents != 0) {
       const bool all_ended = attended_.orchestrator.tend();
       tell_about_lost_lanes(!all_ended);
@@ -93,9 +91,18 @@ void Attendant::handle(int signal) {
   }
 }
 
+// Looked at now and then, not at once: an interface that is removed is first set down, and only the
+// end of that is worth a line.
 void Attendant::tell_about_links() {
+  if (attended_.links == nullptr) return;
+  const std::vector<interface::LinkChange> changes = attended_.links->take();
   std::string lines;
-  for (const interface::LinkChange& change : attended_.links->take()) lines += text_of(change);
+  for (auto change = changes.begin(); change != changes.end(); ++change) {
+    const bool removed = std::any_of(change, changes.end(), [&](const auto& later) {
+      return later.link == change->link && later.kind == interface::LinkChange::Kind::Gone;
+    });
+    if (!removed) lines += text_of(*change);
+  }
   say(lines);
 }
 
