@@ -302,12 +302,17 @@ void AfPacketSource::view(const tpacket3_hdr& header, Packet& packet) const noex
     write_cooked_header(header, frame);
   }
   constexpr std::int64_t kSecond = 1'000'000'000;
-  packet = Packet{.data = frame.data,
-                  .time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec},
-                  .captured_bytes = std::min(frame.captured_bytes, kPacketBytesMax),
-                  .wire_bytes = frame.wire_bytes,
-                  .interface = interface_,
-                  .link_type = link_type_};
+  // Field by field: a whole Packet would be put together on the stack and copied in vectors, which
+  // wait until the stores of its fields have reached the cache.
+  packet.data = frame.data;
+  packet.time = {std::int64_t{header.tp_sec} * kSecond + header.tp_nsec};
+  packet.captured_bytes = std::min(frame.captured_bytes, kPacketBytesMax);
+  packet.wire_bytes = frame.wire_bytes;
+  packet.interface = interface_;
+  packet.link_type = link_type_;
+  packet.has_time = true;
+  packet.options = nullptr;
+  packet.options_bytes = 0;
 }
 
 Prefilter AfPacketSource::set_prefilter(std::string_view expression) {
