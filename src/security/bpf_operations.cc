@@ -59,6 +59,14 @@ Error cannot(int error, std::string_view what, const std::string& verifier_text 
   return refused;
 }
 
+// Options of libbpf: zero but for their size, by which it knows which version of them it got.
+template <typename Options>
+Options sized() noexcept {
+  Options options{};
+  options.sz = sizeof options;
+  return options;
+}
+
 struct ObjectCloser {
   void operator()(bpf_object* object) const noexcept { bpf_object__close(object); }
 };
@@ -68,7 +76,7 @@ struct ObjectCloser {
 Result<UniqueFd> InProcessPrivileges::load_socket_filter(
     std::span<const std::uint64_t> instructions) {
   std::string text(kVerifierTextBytes, '\0');
-  LIBBPF_OPTS(bpf_prog_load_opts, options);
+  auto options = sized<bpf_prog_load_opts>();
   std::vector<bpf_insn> program(instructions.size());
   std::transform(instructions.begin(), instructions.end(), program.begin(),
                  [](std::uint64_t word) { return std::bit_cast<bpf_insn>(word); });
@@ -89,8 +97,10 @@ Result<UniqueFd> InProcessPrivileges::load_socket_filter(
 Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::byte> object) {
   libbpf_set_print(nullptr);  // it would write to standard error by itself
   std::string text(kVerifierTextBytes, '\0');
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "weir", .kernel_log_buf = text.data(),
-              .kernel_log_size = text.size());
+  auto options = sized<bpf_object_open_opts>();
+  options.object_name = "weir";
+  options.kernel_log_buf = text.data();
+  options.kernel_log_size = text.size();
   const std::unique_ptr<bpf_object, ObjectCloser> opened(
       bpf_object__open_mem(object.data(), object.size(), &options));
   if (!opened) return cannot(errno, "read a socket program");
@@ -105,7 +115,8 @@ Result<UniqueFd> InProcessPrivileges::load_socket_program(std::span<const std::b
 }
 
 Result<UniqueFd> InProcessPrivileges::create_counters(std::uint32_t count) {
-  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  auto options = sized<bpf_map_create_opts>();
+  options.map_flags = BPF_F_MMAPABLE;
   // One value: only of such an array a program may have the address, without a look-up per packet.
   constexpr std::uint32_t kValues = 1;
   UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "weir_counters", sizeof(std::uint32_t),
