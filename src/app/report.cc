@@ -22,6 +22,7 @@ SinkReport report_of(const output::Sink& sink) {
   const output::SinkStatistics& statistics = sink.statistics();
   SinkReport report{.kind = std::string(sink.kind()),
                     .path = std::string(sink.path()),
+                    .files = sink.files(),
                     .offered = statistics.offered.value(),
                     .written = statistics.written.value(),
                     .written_bytes = statistics.written_bytes.value(),
@@ -53,6 +54,7 @@ std::string summary(const Report& report) {
     text += "weir: wrote " + count_text(sink.written) + " packets, " +
             bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
             (sink.path == "-" ? "standard output" : sink.path);
+    if (sink.files > 1) text += " in " + count_text(sink.files) + " files";
     if (!sink.mode.empty()) text += " (" + sink.mode + ")";
     if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
       text += ", lost" + lost;

@@ -17,6 +17,7 @@ struct SinkReport {
   std::string kind;
   std::string path;
   std::string mode = "";  // how it was written; known once the sink is closed
+  std::uint64_t files = 1;
   std::uint64_t offered = 0;
   std::uint64_t written = 0;
   std::uint64_t written_bytes = 0;

@@ -36,8 +36,7 @@ Worker::Worker(interface::Source& source, filter::FrameFilter filter,
       clock_(clock),
       options_(options),
       pipeline_(source, std::move(filter), sinks, budget, options.pipeline),
-      request_(kNoRequest),
-      finished_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      request_(kNoRequest) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -46,7 +45,6 @@ Worker::~Worker() {
 }
 
 Result<void> Worker::start() {
-  if (!finished_) return system_error(errno, "create an event descriptor");
   lifecycle_.handle(LifecycleEvent::Open);
   if (auto prepared = pipeline_.prepare(); !prepared) {
     lifecycle_.handle(LifecycleEvent::Fault);
@@ -93,7 +91,6 @@ void Worker::run() {
   outcome_.elapsed = clock_.monotonic() - begin;
   ended_ = true;
   pipeline_.end_filtering();
-  eventfd_write(finished_.get(), 1);
   if (options_.ended_fd >= 0) eventfd_write(options_.ended_fd, 1);
 }
 

@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/unique_fd.h"
 #include "capture/core_choice.h"
 #include "capture/pipeline.h"
 #include "state/lifecycle.h"
@@ -33,7 +32,7 @@ struct WorkerOptions {
   PipelineOptions pipeline;
   // Where workers that belong together choose a core to stay on; null: the scheduler decides.
   CoreChoice* cores = nullptr;
-  // Written when the worker ends, besides finished_fd(); -1: nothing. Borrowed.
+  // An eventfd that is written when the worker has ended: poll it, then join(). Borrowed; -1: none.
   int ended_fd = -1;
 };
 
@@ -55,8 +54,6 @@ class Worker {
   void request_stop(ExitReason reason) noexcept;
   // End at once: what is still in the ring is dropped{stop}. Any thread.
   void request_abort() noexcept;
-  // Readable when the worker has ended; poll it, then join().
-  [[nodiscard]] int finished_fd() const noexcept { return finished_.get(); }
   void join();
   [[nodiscard]] bool ended() const noexcept { return ended_.load(); }
 
@@ -93,7 +90,6 @@ class Worker {
   Outcome outcome_;
   std::atomic<int> core_ = -1;
   std::atomic<bool> ended_ = false;
-  UniqueFd finished_;
   std::thread thread_;
 };
 

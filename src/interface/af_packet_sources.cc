@@ -192,18 +192,6 @@ Result<std::unique_ptr<AfPacketSource>> start_source(Intake intake, const Target
 
 }  // namespace
 
-std::string_view name_of(Steering steering) noexcept {
-  switch (steering) {
-    case Steering::None:
-      return "none";
-    case Steering::InnerFlow:
-      return "inner-flow";
-    case Steering::KernelHash:
-      return "kernel-hash";
-  }
-  return "";
-}
-
 Result<AfPacketSources> open_af_packet_sources(const AfPacketCapture& wanted,
                                                security::PrivilegedOperations& privileges,
                                                const Clock& clock) {

@@ -43,7 +43,6 @@ enum class Steering : std::uint8_t {
   InnerFlow,   // both directions of a flow to one worker, in tunnels the innermost flow: steering.h
   KernelHash,  // by the outermost flow, as the kernel sees it
 };
-std::string_view name_of(Steering steering) noexcept;
 
 // The source of the same index.
 struct AfPacketQueue {

@@ -1,11 +1,13 @@
 #include "capture/worker.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <array>
 
 #include <gtest/gtest.h>
 
+#include "base/unique_fd.h"
 #include "capture/frames.h"
 #include "support/fake_source.h"
 #include "support/recording_sink.h"
@@ -19,14 +21,16 @@ using test::RecordingSink;
 
 filter::FrameFilter everything() { return filter::FrameFilter("", filter::Scope::Frame); }
 
-void wait_for_end(Worker& worker) {
-  pollfd wait{worker.finished_fd(), POLLIN, 0};
-  ASSERT_EQ(::poll(&wait, 1, 60'000), 1);
-  worker.join();
-}
-
 class WorkerTest : public testing::Test {
  protected:
+  void wait_for_end(Worker& worker) {
+    pollfd wait{ended_.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&wait, 1, 60'000), 1);
+    worker.join();
+  }
+
+  UniqueFd ended_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  WorkerOptions options_{.ended_fd = ended_.get()};
   SystemClock clock_;
   AcceptBudget unlimited_{0};
   RecordingSink sink_;
@@ -35,7 +39,7 @@ class WorkerTest : public testing::Test {
 
 TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
   FakeSource source(test::frames_with_dns(1000, 1));
-  Worker worker(source, everything(), sinks_, clock_, unlimited_);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Stopped);
@@ -48,7 +52,7 @@ TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
 
 TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
   ASSERT_TRUE(worker.start().ok());
   worker.request_stop(ExitReason::Signal);
   wait_for_end(worker);
@@ -60,7 +64,7 @@ TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
 
 TEST_F(WorkerTest, TheFirstReasonToStopStays) {
   FakeSource source(test::frames_with_dns(10, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
   worker.request_stop(ExitReason::Duration);
   worker.request_stop(ExitReason::Signal);
   ASSERT_TRUE(worker.start().ok());
@@ -70,7 +74,7 @@ TEST_F(WorkerTest, TheFirstReasonToStopStays) {
 
 TEST_F(WorkerTest, AbortDropsTheRingByName) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
   worker.request_abort();
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
@@ -84,7 +88,7 @@ TEST_F(WorkerTest, AbortDropsTheRingByName) {
 TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .kernel_drops = 17});
   AcceptBudget budget(1234);
-  Worker worker(source, everything(), sinks_, clock_, budget);
+  Worker worker(source, everything(), sinks_, clock_, budget, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   const LedgerSnapshot ledger = worker.ledger();
@@ -98,7 +102,7 @@ TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
 
 TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
   FakeSource source(test::frames_with_dns(1000, 1), {.fail_at = 700});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_);
+  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Failed);
@@ -110,7 +114,7 @@ TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
 TEST_F(WorkerTest, AFilterThatDoesNotCompileIsFoundBeforeTheStart) {
   FakeSource source(test::frames_with_dns(1, 1));
   Worker worker(source, filter::FrameFilter("tcp prot 80", filter::Scope::Frame), sinks_, clock_,
-                unlimited_);
+                unlimited_, options_);
   auto started = worker.start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::BadFilter);

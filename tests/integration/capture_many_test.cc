@@ -173,6 +173,8 @@ TEST_F(CaptureMany, RotatesBySizeAndEveryPacketIsInOneFile) {
   EXPECT_EQ(result.status, 0) << result.err;
   const auto names = files_in(dir_.path() / "files");
   EXPECT_GT(names.size(), 8u);
+  EXPECT_NE(result.err.find(" in " + std::to_string(names.size()) + " files"), std::string::npos)
+      << result.err;
   std::vector<FrameBytes> stored;
   for (std::size_t i = 0; i < names.size(); ++i) {
     char number[32];
