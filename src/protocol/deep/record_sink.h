@@ -1,0 +1,24 @@
+// Where records go. Implemented by output (record logs, a ring to the thread that writes them);
+// handed in by app.
+#pragma once
+
+#include "protocol/deep/records.h"
+
+namespace weir::protocol {
+
+// One owner, one thread.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  RecordSink() = default;
+  RecordSink(const RecordSink&) = delete;
+  RecordSink& operator=(const RecordSink&) = delete;
+
+  // Takes a copy. Records come in the order of `order`. Never fails: what cannot be written is
+  // counted as lost by the sink.
+  virtual void take(const Record& record) = 0;
+  // Every record before `tick` has been handed over.
+  virtual void reached(std::uint64_t tick) = 0;
+};
+
+}  // namespace weir::protocol
