@@ -51,4 +51,11 @@ Error output_error(int sys_errno, const std::string& path, std::uint64_t offset,
   return error;
 }
 
+Error record_log_error(int sys_errno, const std::string& path, std::uint64_t records_kept) {
+  Error error = system_error(sys_errno, "write " + path);
+  error.context += " (" + std::string(hint(sys_errno)) +
+                   "); records of this run in it: " + std::to_string(records_kept);
+  return error;
+}
+
 }  // namespace weir::output

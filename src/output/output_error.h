@@ -15,5 +15,8 @@ LostReason lost_reason(int sys_errno) noexcept;
 // file ends after packet 3910)".
 Error output_error(int sys_errno, const std::string& path, std::uint64_t offset,
                    std::uint64_t packets_kept);
+// "write logs/conn.log: No space left on device (free some space or write elsewhere); records of
+// this run in it: 3910".
+Error record_log_error(int sys_errno, const std::string& path, std::uint64_t records_kept);
 
 }  // namespace weir::output
