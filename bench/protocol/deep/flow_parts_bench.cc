@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/prng.h"
 #include "protocol/deep/key_hash.h"
+#include "protocol/deep/uid.h"
 
 namespace weir::protocol {
 namespace {
@@ -47,6 +48,25 @@ void key_hash_in_a_chain(benchmark::State& state) {
   }
 }
 BENCHMARK(key_hash_in_a_chain);
+
+void uid_of_a_flow(benchmark::State& state) {
+  const Keys keys = random_keys();
+  std::size_t i = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(make_uid(keys[i % keys.size()], Timestamp{1}, 0, 1));
+    ++i;
+  }
+}
+BENCHMARK(uid_of_a_flow);
+
+void uid_as_text(benchmark::State& state) {
+  Uid uid{{0x01234567, 0x89abcdef, 0}};
+  for (auto _ : state) {
+    ++uid.words[2];
+    benchmark::DoNotOptimize(text_of(uid));
+  }
+}
+BENCHMARK(uid_as_text);
 
 }  // namespace
 }  // namespace weir::protocol
