@@ -2,11 +2,13 @@
 // Community ID), with everything in cache.
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "base/bytes.h"
 #include "base/prng.h"
+#include "protocol/deep/checksum.h"
 #include "protocol/deep/key_hash.h"
 #include "protocol/deep/uid.h"
 
@@ -67,6 +69,23 @@ void uid_as_text(benchmark::State& state) {
   }
 }
 BENCHMARK(uid_as_text);
+
+// At an odd address, as payload often lies.
+void checksum_of_bytes(benchmark::State& state) {
+  const std::vector<std::uint8_t> bytes(static_cast<std::size_t>(state.range(0)) + 1, 0xa5);
+  const Bytes segment = Bytes(bytes).subspan(1);
+  for (auto _ : state) benchmark::DoNotOptimize(ones_complement_sum(segment));
+}
+BENCHMARK(checksum_of_bytes)->ArgName("bytes")->Arg(20)->Arg(60)->Arg(127)->Arg(300)->Arg(1460);
+
+void checksum_of_a_segment(benchmark::State& state) {
+  const std::vector<std::uint8_t> bytes(static_cast<std::size_t>(state.range(0)), 0xa5);
+  const Keys keys = random_keys();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(transport_checksum_ok(keys[0].low, keys[0].high, 6, bytes));
+  }
+}
+BENCHMARK(checksum_of_a_segment)->ArgName("bytes")->Arg(60)->Arg(1460);
 
 }  // namespace
 }  // namespace weir::protocol

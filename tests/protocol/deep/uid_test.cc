@@ -91,7 +91,7 @@ TEST(Uid, ItsBitsAreSetAsOftenAsNot) {
   }
   // One deviation is 128; of 96 bits the worst is 2 to 3 away.
   for (std::size_t bit = 0; bit < set.size(); ++bit) {
-    EXPECT_NEAR(set[bit], kUids / 2, 6 * 128) << "bit " << bit;
+    EXPECT_NEAR(set[bit], kUids / 2.0, 6 * 128) << "bit " << bit;
   }
 }
 
