@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/prng.h"
 #include "protocol/deep/checksum.h"
+#include "protocol/deep/community_id.h"
 #include "protocol/deep/key_hash.h"
 #include "protocol/deep/uid.h"
 
@@ -69,6 +70,20 @@ void uid_as_text(benchmark::State& state) {
   }
 }
 BENCHMARK(uid_as_text);
+
+void community_id_of_a_flow(benchmark::State& state) {
+  const Keys keys = random_keys();
+  const CommunityIdHasher hasher;
+  Endpoints ends{.ip_protocol = 6, .ip_version = static_cast<std::uint8_t>(state.range(0))};
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const FlowKey& key = keys[i++ % keys.size()];
+    ends.originator = key.low;
+    ends.responder = key.high;
+    benchmark::DoNotOptimize(hasher.text(ends));
+  }
+}
+BENCHMARK(community_id_of_a_flow)->ArgName("ip")->Arg(4)->Arg(6);
 
 // At an odd address, as payload often lies.
 void checksum_of_bytes(benchmark::State& state) {

@@ -42,6 +42,9 @@ struct FlowPacket {
   std::uint32_t ip_bytes = 0;       // the IP packet, by its header
   std::uint32_t payload_bytes = 0;  // after the transport header, by the IP header
   std::uint32_t stated_payload_bytes = 0;  // UDP: by its own header
+  // No packet of a flow: something weird between the two addresses (`one_way`: in their order).
+  bool is_notice = false;
+  Weird notice{};
   // Carriers only:
   TunnelType tunnel = TunnelType::None;  // what is inside, when it is a tunnel at all
   bool carries_next = false;             // the next FlowPacket is what it carries
