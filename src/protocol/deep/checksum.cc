@@ -9,7 +9,7 @@ namespace weir::protocol {
 namespace {
 
 // Words are added as the host loads them. With the carries brought round at the end, a sum of
-// swapped bytes is the swapped sum (RFC 1071 2.B).
+// swapped bytes is the swapped sum (RFC 1071, byte order independence).
 
 // Four 32-bit numbers in one register: what every x86-64 and arm64 has.
 using Lanes [[gnu::vector_size(16)]] = std::uint32_t;

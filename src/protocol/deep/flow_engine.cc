@@ -79,6 +79,10 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
     if (!owned_.test(packet.shard)) continue;
     move_clock(packet.now);
     packet.now = now_;
+    if (packet.is_notice) {
+      tell_notice(packet, hashes[i]);
+      continue;
+    }
     const Uid uid = shard(packet.shard).take(packet, hashes[i], tick_, secret_);
     counters_.packets.add(1);
     if (packet.carries_next) {
@@ -88,6 +92,21 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
       bytes_ += packet.ip_bytes;
     }
   }
+}
+
+void FlowEngine::tell_notice(const FlowPacket& packet, std::uint64_t hash) {
+  const auto name = static_cast<std::uint64_t>(packet.notice) + 1;
+  if (!notices_.passes(hash * (2 * name + 1), now_)) return;
+  const FlowKey& key = packet.key;
+  records_.take({.order = {.tick = order_tick(tick_), .rank = packet.ordinal * 2},
+                 .body = WeirdRecord{.time = packet.time,
+                                     .ends = {.originator = key.low,
+                                              .responder = key.high,
+                                              .ip_protocol = key.ip_protocol,
+                                              .ip_version = key.ip_version},
+                                     .has_ends = true,
+                                     .tenant = key.tenant,
+                                     .name = packet.notice}});
 }
 
 void FlowEngine::advance(Timestamp now) {

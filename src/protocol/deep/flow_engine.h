@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/deep/flow_shard.h"
+#include "protocol/deep/notice_filter.h"
 
 namespace weir::protocol {
 
@@ -45,6 +46,7 @@ class FlowEngine {
  private:
   FlowEngine(const FlowOptions& options, ShardSet shards, RecordSink& records);
 
+  void tell_notice(const FlowPacket& packet, std::uint64_t hash);
   void take_chunk(std::span<FlowPacket> packets);
   [[nodiscard]] FlowShard& shard(std::uint32_t index) noexcept {
     return shards_[static_cast<std::size_t>(place_[index])];
@@ -67,6 +69,7 @@ class FlowEngine {
   TimerWheel wheel_;
   std::array<std::int8_t, kAllShards> place_;  // in `shards_`; -1: not ours
   std::vector<FlowShard> shards_;
+  NoticeFilter notices_;
   bool started_ = false;
   Tick tick_ = 0;
   Timestamp now_;

@@ -1,5 +1,5 @@
-// The flow table's hash of a key. Who does not know the secret cannot choose flows that fall into
-// one bucket: the chance that two given keys have equal hashes is about 2^-64 over all secrets.
+// The flow table's hash of a key. Who knows neither the secret nor a hash cannot choose flows that
+// collide: for the sum inside that is proved (word_hash.h), for its folding to 64 bits tested.
 #pragma once
 
 #include <array>

@@ -44,18 +44,23 @@ constexpr auto kMajority = [](std::uint32_t x, std::uint32_t y, std::uint32_t z)
   return (x & y) | (z & (x | y));
 };
 
-// 6.1.2, step 3: twenty rounds with one function and one constant.
+// 6.1.2, step 3: twenty rounds with one function and one constant. Instead of the values the names
+// move on, and after five rounds stand where they stood.
 template <typename Function>
 void twenty_rounds(State& state, const std::uint32_t* words, Function function,
                    std::uint32_t constant) noexcept {
   auto [a, b, c, d, e] = state;
-  for (std::size_t t = 0; t < 20; ++t) {
-    const std::uint32_t next = std::rotl(a, 5) + function(b, c, d) + e + constant + words[t];
-    e = d;
-    d = c;
-    c = std::rotl(b, 30);
-    b = a;
-    a = next;
+  const auto round = [&](std::uint32_t v, std::uint32_t& w, std::uint32_t x, std::uint32_t y,
+                         std::uint32_t& z) {
+    z += constant + *words++ + function(w, x, y) + std::rotl(v, 5);
+    w = std::rotl(w, 30);
+  };
+  for (int fives = 0; fives < 4; ++fives) {
+    round(a, b, c, d, e);
+    round(e, a, b, c, d);
+    round(d, e, a, b, c);
+    round(c, d, e, a, b);
+    round(b, c, d, e, a);
   }
   state = {a, b, c, d, e};
 }

@@ -1,6 +1,6 @@
 // Hashes of a fixed number of 64-bit words: what the flow table's hash and the uids are made of.
 //
-// The sum is NH of UMAC (RFC 4418 5.2) with words of 64 bits: two different inputs that do not
+// The sum is NH of UMAC (RFC 4418 5.2.2) with words of 64 bits: two different inputs that do not
 // depend on the secret have equal sums with a chance of at most 2^-64, whatever they look like.
 #pragma once
 
