@@ -61,7 +61,12 @@ void FlowEngine::take(std::span<FlowPacket> packets) {
   for (std::size_t at = 0; at < packets.size(); at += kChunk) {
     take_chunk(packets.subspan(at, std::min(kChunk, packets.size() - at)));
   }
-  records_.reached(reached());
+  if (!packets.empty()) passed(packets.back().ordinal + 1);
+}
+
+void FlowEngine::passed(std::uint64_t ordinal) {
+  next_ordinal_ = ordinal;
+  if (started_) records_.reached({.tick = order_tick(tick_), .rank = next_ordinal_ * 2});
 }
 
 void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
@@ -111,7 +116,7 @@ void FlowEngine::tell_notice(const FlowPacket& packet, std::uint64_t hash) {
 
 void FlowEngine::advance(Timestamp now) {
   move_clock(now);
-  records_.reached(reached());
+  records_.reached({.tick = order_tick(tick_), .rank = next_ordinal_ * 2});
 }
 
 void FlowEngine::move_clock(Timestamp now) {
@@ -207,7 +212,7 @@ void FlowEngine::finish(Timestamp now) {
   for (FlowShard& one : shards_) one.stop_reports();
   for (; wheel_.armed() != 0; ++tick_) expire(tick_);
   tell(kLastRank, stats, loss, true);
-  records_.reached(kLastRank);
+  records_.reached({.tick = kLastRank, .rank = kLastRank});
 }
 
 std::uint64_t FlowEngine::flow_count() const noexcept {
@@ -215,7 +220,5 @@ std::uint64_t FlowEngine::flow_count() const noexcept {
   for (const FlowShard& one : shards_) count += one.flow_count();
   return count;
 }
-
-std::uint64_t FlowEngine::reached() const noexcept { return started_ ? order_tick(tick_) : 0; }
 
 }  // namespace weir::protocol

@@ -40,8 +40,9 @@ class FlowEngine {
 
   [[nodiscard]] const FlowCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t flow_count() const noexcept;
-  // Every record before this tick (RecordOrder) has been told.
-  [[nodiscard]] std::uint64_t reached() const noexcept;
+  // All packets before this ordinal have been taken, of whatever shard: no record of them will
+  // come any more.
+  void passed(std::uint64_t ordinal);
 
  private:
   FlowEngine(const FlowOptions& options, ShardSet shards, RecordSink& records);
@@ -86,6 +87,7 @@ class FlowEngine {
   };
   std::uint64_t packets_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t next_ordinal_ = 0;
   Told told_;
   Told loss_told_;
   Timestamp next_stats_;

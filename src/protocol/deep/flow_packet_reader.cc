@@ -1,9 +1,11 @@
 #include "protocol/deep/flow_packet_reader.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "protocol/deep/checksum.h"
+#include "protocol/headers/decoder_table.h"
 #include "protocol/headers/flow_hash.h"
 #include "protocol/headers/icmp.h"
 #include "protocol/headers/ipv4.h"
