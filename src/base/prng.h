@@ -1,5 +1,5 @@
 // A small seeded generator (xoshiro256**, Blackman and Vigna 2018): the only randomness in weir
-// besides OpenSSL's. Same seed, same numbers, on every machine.
+// besides the kernel's and OpenSSL's. Same seed, same numbers, on every machine.
 #pragma once
 
 #include <array>

@@ -17,8 +17,8 @@ class RecordSink {
   // Takes a copy. Records come in the order of `order`. Never fails: what cannot be written is
   // counted as lost by the sink.
   virtual void take(const Record& record) = 0;
-  // Every record before `tick` has been handed over.
-  virtual void reached(std::uint64_t tick) = 0;
+  // Every record before `order` has been handed over.
+  virtual void reached(RecordOrder order) = 0;
 };
 
 }  // namespace weir::protocol

@@ -1,7 +1,8 @@
 // The name of a flow or tunnel in every log: 96 bits, written as 'C' and 17 base-62 digits.
 //
 // It is a keyed hash of the flow's addresses, ports, protocol, tenant and the time of its first
-// packet: the same packets give the same uid, whoever reads them, with however many workers.
+// packet: the same packets give the same uid, whoever reads them, with however many workers. Not
+// cryptographic: who knows the seed can make flows that share a uid.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ struct Uid {
 };
 static_assert(sizeof(Uid) == 12);
 
-// The digits of a uid, without a terminating zero.
+// The digits of a uid, 0-9, A-Z, a-z, the most significant first; no terminating zero.
 struct UidText {
   static constexpr std::size_t kBytes = 18;
   std::array<char, kBytes> chars;
