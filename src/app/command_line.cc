@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/flow_timeouts.h"
 #include "app/values.h"
 
 namespace weir::app {
@@ -48,9 +49,101 @@ PrintAndExit usage_error(const std::string& what) {
   return {.text = "weir: " + what + "\n", .to_stderr = true, .status = 2};
 }
 
+// Options of the analysis, and of the logs that tell of it.
+struct AnalysisFlags {
+  AnalysisOptions options;
+  bool append = false;
+  bool overwrite = false;
+  std::string checksums = "auto";
+  std::vector<std::string> timeouts;
+  std::string flow_memory;
+  std::string long_flows;
+
+  void add_to(CLI::App& command) {
+    command
+        .add_option("--logs", options.logs_path,
+                    "analyse accepted packets, write conn.log and other records (JSON lines, "
+                    "Zeek's names) to this directory, which must be new or empty")
+        ->type_name("DIR");
+    command.add_flag("--append", append, "go on with the logs that DIR has");
+    command.add_flag("--overwrite", overwrite, "delete the logs that DIR has");
+    command
+        .add_option("--checksums", checksums,
+                    "leave out of the analysis what has a bad TCP, UDP or ICMP checksum: where the "
+                    "same direction of the flow has shown a good one (auto), always, never")
+        ->type_name("auto|verify|ignore")
+        ->check(CLI::IsMember({"auto", "verify", "ignore"}));
+    command
+        .add_option("--flow-timeout", timeouts,
+                    "end a flow that is idle for this long (udp=1m); kinds: " + timeout_kinds() +
+                        "; may be given several times")
+        ->type_name("KIND=T")
+        ->allow_extra_args(false);
+    command
+        .add_option("--flow-memory", flow_memory,
+                    "end flows early rather than use more than this for them (default 1GiB)")
+        ->type_name("B");
+    command
+        .add_option("--long-flows", long_flows,
+                    "write flows that go on to conn_long.log, again and again after this time "
+                    "(default 10m; 0: never)")
+        ->type_name("T");
+    command
+        .add_option("--uid-seed", options.flows.flows.uid_seed,
+                    "make other uids of the same packets (default 0)")
+        ->type_name("N");
+    command
+        .add_option("--community-id-seed", options.community_id_seed,
+                    "seed of the Community IDs (default 0)")
+        ->type_name("N");
+  }
+
+  // The text of an error, or nothing.
+  std::optional<std::string> finish() {
+    if (options.logs_path.empty()) {
+      const bool meant = append || overwrite || checksums != "auto" || !timeouts.empty() ||
+                         !flow_memory.empty() || !long_flows.empty() ||
+                         options.flows.flows.uid_seed != 0 || options.community_id_seed != 0;
+      if (meant) return "an option of the analysis without an analysis (say where to: --logs DIR)";
+      return std::nullopt;
+    }
+    if (append && overwrite) return "--append and --overwrite: either, or none of them";
+    options.existing = append      ? output::ExistingLogs::Append
+                       : overwrite ? output::ExistingLogs::Overwrite
+                                   : output::ExistingLogs::Refuse;
+    protocol::FlowOptions& flows = options.flows.flows;
+    flows.checksums = checksums == "verify"   ? protocol::ChecksumMode::Verify
+                      : checksums == "ignore" ? protocol::ChecksumMode::Ignore
+                                              : protocol::ChecksumMode::Auto;
+    for (const std::string& text : timeouts) {
+      if (auto problem = set_timeout(flows.timeouts, text)) return problem;
+    }
+    if (!flow_memory.empty()) {
+      auto bytes = parse_size(flow_memory);
+      if (!bytes) return "--flow-memory: " + bytes.error().context;
+      flows.flows_max = *bytes / protocol::kBytesPerFlow;
+      if (flows.flows_max < protocol::kFlowsMin) {
+        return "--flow-memory " + flow_memory + ": too little (at least 1MiB)";
+      }
+    }
+    if (long_flows == "0") {
+      flows.report_interval = Duration(0);
+    } else if (!long_flows.empty()) {
+      auto interval = parse_duration(long_flows);
+      if (!interval) return "--long-flows: " + interval.error().context;
+      if (*interval < std::chrono::seconds(1)) {
+        return "--long-flows " + long_flows + ": too short (at least 1s)";
+      }
+      flows.report_interval = *interval;
+    }
+    return std::nullopt;
+  }
+};
+
 // Options that every pipeline command has.
 struct PipelineFlags {
   PipelineOptions options;
+  AnalysisFlags analysis;
   bool inner = false;
 
   void add_to(CLI::App& command) {
@@ -69,6 +162,7 @@ struct PipelineFlags {
     command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
         ->type_name("N")
         ->check(at_least(1));
+    analysis.add_to(command);
     command
         .add_option("--stats-json", options.stats_path,
                     "write final statistics as one JSON object ('-': standard output)")
@@ -77,6 +171,8 @@ struct PipelineFlags {
 
   // Joins what flags and trailing words said; the text of an error, or nothing.
   std::optional<std::string> finish(const std::string& expression) {
+    if (auto problem = analysis.finish()) return problem;
+    options.analysis = analysis.options;
     options.scope = inner ? filter::Scope::Innermost : filter::Scope::Frame;
     if (!expression.empty()) {
       if (!options.filter.empty()) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/analysis_options.h"
 #include "base/time.h"
 #include "filter/frame_filter.h"
 #include "interface/direction.h"
@@ -21,6 +22,7 @@ struct PipelineOptions {
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   std::uint64_t accepted_max = 0;        // 0 = no limit
   std::string stats_path;                // "-" = standard output; empty = none
+  AnalysisOptions analysis;
 };
 
 struct ReadOptions {

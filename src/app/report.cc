@@ -16,6 +16,26 @@ std::string causes(const std::array<std::uint64_t, N>& counts) {
   return text.empty() ? "" : " (" + text + ")";
 }
 
+std::string summary_of(const AnalysisReport& analysis) {
+  std::string text;
+  for (const LogReport& log : analysis.logs) {
+    if (log.offered == 0) continue;
+    text += "weir: wrote " + count_text(log.written) + " records to " + log.path;
+    if (const std::string lost = causes<LostReason>(log.lost); !lost.empty()) text += ", lost" + lost;
+    text += "\n";
+  }
+  if (!analysis.flows) return text;
+  const capture::FlowTotals& flows = *analysis.flows;
+  const auto note = [&text](std::uint64_t count, const char* what) {
+    if (count != 0) text += "weir: " + count_text(count) + " " + what + "\n";
+  };
+  note(flows.evicted, "flows were ended early, there was no memory for more (--flow-memory)");
+  note(flows.details_refused, "details of flows were left out, there was no memory for them");
+  note(flows.segments_refused, "segments beyond a hole were left out of missed_bytes");
+  note(flows.fragments_lost, "fragments did not become whole packets");
+  return text;
+}
+
 }  // namespace
 
 SinkReport report_of(const output::Sink& sink) {
@@ -60,7 +80,7 @@ std::string summary(const Report& report) {
       text += ", lost" + lost;
     text += "\n";
   }
-  return text;
+  return text + summary_of(report.analysis);
 }
 
 }  // namespace weir::app

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "capture/flow_stage.h"
 #include "capture/ledger.h"
 #include "capture/worker.h"
 #include "interface/source.h"
@@ -42,6 +43,23 @@ struct UpstreamReport {
   bool exact = true;
 };
 
+// One log of records.
+struct LogReport {
+  std::string name;  // "conn"
+  std::string path;
+  std::uint64_t offered = 0;
+  std::uint64_t written = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t pending = 0;
+  std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
+};
+
+// What the analysis did; nothing where none was asked for.
+struct AnalysisReport {
+  std::vector<LogReport> logs;
+  std::optional<capture::FlowTotals> flows;
+};
+
 struct Report {
   std::string command;       // "read", "capture"
   std::string source;        // interfaces or files joined by ','
@@ -53,6 +71,7 @@ struct Report {
   capture::TimeRange times;
   std::vector<SinkReport> outputs;
   std::vector<WorkerReport> workers;
+  AnalysisReport analysis;
   std::vector<UpstreamReport> upstream;
   Duration elapsed{};
   capture::ExitReason reason = capture::ExitReason::Eof;

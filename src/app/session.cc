@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "app/analysis.h"
 #include "app/attendant.h"
 #include "app/sinks.h"
 #include "output/interface_counts.h"
@@ -25,6 +26,7 @@ struct Running {
   const SessionSources& sources;
   const capture::Orchestrator& orchestrator;
   const std::vector<std::unique_ptr<output::Sink>>& sinks;
+  const Analysis* analysis;  // null: none was asked for
 };
 
 WorkerReport worker_report(const Running& running, std::size_t index) {
@@ -48,6 +50,7 @@ Report report_of(const Running& running) {
   for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
     report.workers.push_back(worker_report(running, i));
   }
+  if (running.analysis != nullptr) report.analysis = running.analysis->report();
   if (running.sources.upstream != nullptr) report.upstream = running.sources.upstream->rows();
   return report;
 }
@@ -158,13 +161,23 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
                        .clock = &clock});
   }();
   if (!sinks) return fail(std::move(sinks).error());
+  std::unique_ptr<Analysis> analysis;
+  if (!options.pipeline.analysis.logs_path.empty()) {
+    auto opened = Analysis::open(options.pipeline.analysis);
+    if (!opened) return fail(std::move(opened).error());
+    analysis = std::move(*opened);
+  }
   if (live) {
     if (auto given_up = give_up_rights(options); !given_up) return fail(given_up.error());
   }
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : *sinks) borrowed.push_back(sink.get());
 
-  if (auto started = orchestrator.start(borrowed); !started) {
+  std::vector<capture::DeepStage*> stages;
+  for (std::size_t i = 0; analysis != nullptr && i < sources.lanes.size(); ++i) {
+    stages.push_back(&analysis->stage(i));
+  }
+  if (auto started = orchestrator.start(borrowed, stages); !started) {
     return fail(std::move(started).error());
   }
   std::optional<Error> not_announced;
@@ -174,7 +187,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
       orchestrator.request_stop(capture::ExitReason::Error);
     }
   }
-  const Running running{options, sources, orchestrator, *sinks};
+  const Running running{options, sources, orchestrator, *sinks, analysis.get()};
   Attendant({.orchestrator = orchestrator,
              .sinks = borrowed,
              .links = sources.links,
@@ -183,8 +196,13 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
             options.title, options.duration, [&] { return summary(report_of(running)); })
       .attend();
   orchestrator.join();
+  Result<void> logs_closed = analysis != nullptr ? analysis->close() : ok();
 
   Report report = final_report(running);
+  if (!logs_closed && !report.error) {
+    report.error = std::move(logs_closed).error();
+    report.reason = capture::ExitReason::Error;
+  }
   if (not_announced && !report.error) report.error = not_announced;
   print(summary(report));
   return finish(report, stats);

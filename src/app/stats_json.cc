@@ -37,7 +37,6 @@ void add_ledger(Json& out, const Report& report, const capture::LedgerSnapshot& 
   out["in_flight"] = ledger.in_ring;
   out["truncated"] = ledger.truncated;
   out["malformed"] = malformed_of(ledger);
-  out["records"] = Json::object();
   const bool below = report.prefilter.place == interface::FilterPlace::Kernel;
   out["filter"] = {{"text", report.filter},
                    {"where", below ? "kernel" : "user"},
@@ -48,6 +47,46 @@ void add_times(Json& out, const capture::TimeRange& times) {
   if (times.empty()) return;
   out["first_ts"] = epoch_seconds(times.first);
   out["last_ts"] = epoch_seconds(times.last);
+}
+
+// Records that were told, by log.
+Json records_of(const AnalysisReport& analysis) {
+  Json records = Json::object();
+  for (const LogReport& log : analysis.logs) {
+    if (log.offered != 0) records[log.name] = log.offered;
+  }
+  return records;
+}
+
+Json by_kind(const std::array<std::uint64_t, protocol::kFlowKinds>& counts) {
+  return {{"tcp", counts[0]},
+          {"udp", counts[1]},
+          {"icmp", counts[2]},
+          {"other", counts[3]},
+          {"ip_tunnel", counts[4]}};
+}
+
+Json flows_of(const capture::FlowTotals& flows) {
+  return {{"begun", by_kind(flows.begun)},
+          {"open", by_kind(flows.open)},
+          {"evicted", flows.evicted},
+          {"details_refused", flows.details_refused},
+          {"segments_refused", flows.segments_refused},
+          {"fragments", flows.fragments},
+          {"fragments_lost", flows.fragments_lost}};
+}
+
+void add_logs(Json& outputs, const AnalysisReport& analysis) {
+  for (const LogReport& log : analysis.logs) {
+    if (log.offered == 0) continue;
+    outputs.push_back({{"kind", "log"},
+                       {"path", log.path},
+                       {"offered", log.offered},
+                       {"written", log.written},
+                       {"written_bytes", log.written_bytes},
+                       {"lost", by_reason<LostReason>(log.lost, {})},
+                       {"pending", log.pending}});
+  }
 }
 
 Json outputs_of(const Report& report) {
@@ -62,6 +101,7 @@ Json outputs_of(const Report& report) {
                        {"lost", by_reason<LostReason>(sink.lost, {})},
                        {"pending", sink.pending}});
   }
+  add_logs(outputs, report.analysis);
   return outputs;
 }
 
@@ -75,18 +115,21 @@ Json upstream_of(const Report& report) {
 
 void add_whole(Json& out, const Report& report) {
   add_ledger(out, report, report.ledger);
+  out["records"] = records_of(report.analysis);
+  if (report.analysis.flows) out["flows"] = flows_of(*report.analysis.flows);
   out["outputs"] = outputs_of(report);
   out["upstream"] = upstream_of(report);
   add_times(out, report.times);
   out["elapsed_s"] = static_cast<double>(report.elapsed.count()) / 1e9;
 }
 
-// Outputs and what was lost upstream belong to all workers together.
+// Records, outputs and what was lost upstream belong to all workers together.
 Json worker_row(const Report& report, const WorkerReport& worker, std::size_t index) {
   Json row = {{"worker", index}, {"queue", worker.queue}};
   if (!worker.interface.empty()) row["interface"] = worker.interface;
   if (worker.core >= 0) row["core"] = worker.core;
   add_ledger(row, report, worker.ledger);
+  row["records"] = Json::object();
   row["outputs"] = Json::array();
   row["upstream"] = Json::object();
   add_times(row, worker.times);

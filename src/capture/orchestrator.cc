@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace weir::capture {
 
 Orchestrator::Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options)
@@ -35,12 +37,16 @@ Result<void> Orchestrator::set_filter(std::string_view expression, filter::Scope
   return ok();
 }
 
-Result<void> Orchestrator::start(std::span<output::Sink* const> sinks) {
+Result<void> Orchestrator::start(std::span<output::Sink* const> sinks,
+                                 std::span<DeepStage* const> stages) {
   if (!ended_) return system_error(errno, "create an event descriptor");
-  for (const Lane& lane : lanes_) {
+  WEIR_ASSERT(stages.empty() || stages.size() == lanes_.size());
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    DeepStage* const stage = stages.empty() ? nullptr : stages[i];
     workers_.push_back(
-        std::make_unique<Worker>(*lane.source, filter_.clone(), sinks, clock_, budget_,
-                                 WorkerOptions{.pipeline = {.snaplen = options_.snaplen},
+        std::make_unique<Worker>(*lanes_[i].source, filter_.clone(), sinks, clock_, budget_,
+                                 WorkerOptions{.pipeline = {.snaplen = options_.snaplen,
+                                                            .deep = stage},
                                                .cores = options_.stay_on_cores ? &cores_ : nullptr,
                                                .ended_fd = ended_.get()}));
   }

@@ -61,6 +61,9 @@ Step Pipeline::run_batch(Duration timeout) {
   protocol::parse_batch(batch_, *headers_, *keys_);
   const std::uint32_t matching = filter_.evaluate(batch_, *headers_, kSession, *verdicts_);
   const std::uint32_t accepted = keep_within_budget(matching);
+  if (options_.deep != nullptr && accepted != 0) {
+    options_.deep->take(batch_, *headers_, *keys_, *verdicts_, kSession);
+  }
   cut_to_snaplen();
   outlets_.write(batch_, source_.interfaces(), *verdicts_, kSession);
   count(accepted, matching - accepted);

@@ -1,5 +1,5 @@
 // The packet flow of one worker, one batch at a time: reserve credit → source → headers → filter →
-// output → release.
+// deep → output → release.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include "base/packet_batch.h"
 #include "base/verdicts.h"
 #include "capture/accept_budget.h"
+#include "capture/deep_stage.h"
 #include "capture/ledger.h"
 #include "capture/outlets.h"
 #include "filter/frame_filter.h"
@@ -40,6 +41,7 @@ enum class Fault : std::uint8_t {
 struct PipelineOptions {
   // Cut off after the filter, so that a filter sees what it would see without it; 0 = nothing.
   std::uint32_t snaplen = 0;
+  DeepStage* deep = nullptr;  // borrowed; null: packets are not analysed
 };
 
 // Owned and called by one worker, but for what says otherwise. Allocates nothing after
@@ -62,6 +64,13 @@ class Pipeline {
 
   // Recent packets to readers while the line is quiet; a failure comes back from the next round.
   void flush_outputs() { outlets_.flush(); }
+  // The analysis sees time pass while no packets come.
+  void pass_time(Timestamp now) {
+    if (options_.deep != nullptr) options_.deep->idle(now);
+  }
+  void finish_analysis() {
+    if (options_.deep != nullptr) options_.deep->finish();
+  }
   // The first error of all outputs' lives. They are closed in the order in which they were given.
   Result<void> close_outputs() { return outlets_.close(); }
 

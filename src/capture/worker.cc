@@ -146,6 +146,7 @@ void Worker::drain() {
 
 void Worker::close() {
   source_.close();
+  pipeline_.finish_analysis();
   if (auto closed = pipeline_.close_outputs(); !closed) {
     fail(Fault::Outputs, std::move(closed).error());
   }
@@ -178,7 +179,10 @@ void Worker::fail(Fault fault, Error error) {
 // Counters from the kernel about ten times a second, and recent packets to readers while the line
 // is quiet.
 void Worker::tend(bool idle) {
-  if (idle) pipeline_.flush_outputs();
+  if (idle) {
+    pipeline_.flush_outputs();
+    if (!source_.lossless()) pipeline_.pass_time(clock_.wall());
+  }
   const MonotonicTime now = clock_.monotonic();
   if (now - tended_ < kTendInterval) return;
   tended_ = now;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace weir::protocol {
 namespace {
@@ -120,6 +121,7 @@ void FlowEngine::advance(Timestamp now) {
 }
 
 void FlowEngine::move_clock(Timestamp now) {
+  if (now.ns == std::numeric_limits<std::int64_t>::min()) return;  // no packet yet
   if (!started_) {
     started_ = true;
     now_ = now;
@@ -207,6 +209,7 @@ void FlowEngine::tell(std::uint64_t tick, const StatsRecord& stats, const Captur
 
 void FlowEngine::finish(Timestamp now) {
   move_clock(now);
+  if (!started_) return records_.reached({.tick = kLastRank, .rank = kLastRank});
   const StatsRecord stats = take_stats(now_);
   const CaptureLossRecord loss = take_loss(now_);
   for (FlowShard& one : shards_) one.stop_reports();

@@ -31,10 +31,14 @@ enum class ChecksumMode : std::uint8_t {
   Ignore,  // nothing; Zeek's -C
 };
 
+// What a flow takes at most, its entry in the table and its share of what few flows need included.
+inline constexpr std::uint64_t kBytesPerFlow = 360;
+inline constexpr std::uint64_t kFlowsMin = 2048;
+
 struct FlowOptions {
   FlowTimeouts timeouts;
   ChecksumMode checksums = ChecksumMode::Auto;
-  std::uint64_t flows_max = 2'000'000;  // of one engine, over all its shards
+  std::uint64_t flows_max = (std::uint64_t{1} << 30) / kBytesPerFlow;  // of one engine, over all its shards
   // Flows that go on are told again and again at this interval (conn_long.log); 0: never.
   Duration report_interval = std::chrono::minutes(10);
   std::uint64_t uid_seed = 0;

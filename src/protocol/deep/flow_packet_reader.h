@@ -32,6 +32,8 @@ class FlowPacketReader {
 
   // The latest time of any packet that was read. Before the first: as far back as goes.
   [[nodiscard]] Timestamp clock() const noexcept { return clock_; }
+  // Of the packet that comes next (FlowPacket::ordinal).
+  [[nodiscard]] std::uint64_t next_ordinal() const noexcept { return ordinal_ + 1; }
   [[nodiscard]] const DefragmenterStatistics& fragments() const noexcept {
     return defragmenter_.statistics();
   }

@@ -1,0 +1,21 @@
+// What the user asked to be told of flows, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "capture/flow_stage.h"
+#include "output/log_directory.h"
+
+namespace weir::app {
+
+struct AnalysisOptions {
+  std::string logs_path;  // empty: nothing is analysed
+  output::ExistingLogs existing = output::ExistingLogs::Refuse;
+  std::uint16_t community_id_seed = 0;
+  capture::FlowAnalysisOptions flows;
+  // Threads that share the flows of one source; 1: the one that reads it does everything.
+  std::uint32_t workers = 1;
+};
+
+}  // namespace weir::app

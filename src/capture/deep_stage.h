@@ -1,0 +1,28 @@
+// Where accepted packets are analysed, between the filter and the output. One for each pipeline.
+#pragma once
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "base/time.h"
+#include "base/verdicts.h"
+
+namespace weir::capture {
+
+// Called by the worker of the pipeline.
+class DeepStage {
+ public:
+  virtual ~DeepStage() = default;
+  DeepStage() = default;
+  DeepStage(const DeepStage&) = delete;
+  DeepStage& operator=(const DeepStage&) = delete;
+
+  // The packets of the batch that the session wants. Borrows for the time of the call.
+  virtual void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
+                    const Verdicts& verdicts, SessionMask session) = 0;
+  // A live capture had no packets for a while: what is due by this time is due.
+  virtual void idle(Timestamp now) = 0;
+  // There will be no more packets.
+  virtual void finish() = 0;
+};
+
+}  // namespace weir::capture

@@ -1,0 +1,23 @@
+#include "capture/flow_worker.h"
+
+namespace weir::capture {
+
+FlowWorker::~FlowWorker() { join(); }
+
+void FlowWorker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void FlowWorker::run() {
+  for (bool last = false; !last;) {
+    FlowBatch& batch = *ring_.front();
+    engine_->take(std::span(batch.packets).first(batch.count));
+    engine_->advance(batch.now);
+    engine_->passed(batch.next_ordinal);
+    last = batch.last;
+    if (last) engine_->finish(batch.now);
+    ring_.pop();
+  }
+}
+
+}  // namespace weir::capture
