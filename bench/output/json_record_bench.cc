@@ -5,6 +5,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "protocol/deep/community_id.h"
+
 namespace weir::output {
 namespace {
 
@@ -30,7 +32,8 @@ protocol::Record usual_conn() {
 
 void BM_ConnLine(benchmark::State& state) {
   const protocol::Record record = usual_conn();
-  protocol::RecordContext context;
+  const protocol::CommunityIdHasher community_id;
+  protocol::RecordContext context{.community_id = &community_id, .scratch = {}};
   std::array<char, kJsonLineMax> line;
   for (auto _ : state) {
     benchmark::DoNotOptimize(write_json_line(line, record, context));

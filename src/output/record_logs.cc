@@ -15,14 +15,15 @@ std::array<RecordLog, sizeof...(kLogs)> make_logs(LogDirectory& directory,
 
 }  // namespace
 
-Result<std::unique_ptr<RecordLogs>> RecordLogs::open(const std::string& path, ExistingLogs existing,
-                                                     protocol::CommunityIdHasher* community_id) {
+Result<std::unique_ptr<RecordLogs>> RecordLogs::open(
+    const std::string& path, ExistingLogs existing,
+    const protocol::CommunityIdHasher* community_id) {
   WEIR_TRY(auto directory, open_log_directory(path, existing));
   return std::make_unique<RecordLogs>(std::move(directory), community_id);
 }
 
 RecordLogs::RecordLogs(std::unique_ptr<LogDirectory> directory,
-                       protocol::CommunityIdHasher* community_id)
+                       const protocol::CommunityIdHasher* community_id)
     : directory_(std::move(directory)),
       context_{.community_id = community_id, .scratch = {}},
       logs_(make_logs(*directory_, std::make_index_sequence<protocol::kLogCount>{})) {}

@@ -23,13 +23,14 @@ class RecordLogs final : public protocol::RecordSink {
   // Errors: those of open_log_directory(). The hasher, if any, must outlive the logs.
   static Result<std::unique_ptr<RecordLogs>> open(
       const std::string& path, ExistingLogs existing,
-      protocol::CommunityIdHasher* community_id = nullptr);
+      const protocol::CommunityIdHasher* community_id = nullptr);
   explicit RecordLogs(std::unique_ptr<LogDirectory> directory,
-                      protocol::CommunityIdHasher* community_id = nullptr);
+                      const protocol::CommunityIdHasher* community_id = nullptr);
   ~RecordLogs() override { (void)close(); }
 
   void take(const protocol::Record& record) override;
-  void reached(std::uint64_t /*tick*/) override {}  // files need no more than flush() now and then
+  // Files need no more than a flush() now and then.
+  void reached(protocol::RecordOrder /*order*/) override {}
 
   // Hands on what waits, so that readers of the files see it.
   Result<void> flush();

@@ -18,7 +18,7 @@ TEST(RecordAllocation, NonePerRecord) {
   for (std::uint64_t i = 1; i < 10'000; ++i) {
     logs->take(conn_record(i));
     logs->take(weird_record());
-    logs->reached(i);
+    logs->reached({.tick = i});
   }
   EXPECT_EQ(test::allocations() - before, 0U);
   EXPECT_TRUE(logs->close());

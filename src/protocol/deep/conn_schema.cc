@@ -1,4 +1,5 @@
 // conn.log and conn_long.log.
+#include "protocol/deep/community_id.h"
 #include "protocol/deep/private_addresses.h"
 #include "protocol/deep/schema_rows.h"
 
@@ -24,6 +25,14 @@ std::string_view transport_of(std::uint8_t ip_protocol) noexcept {
 // Zeek counts payload only over a time: a flow of one packet has neither duration nor bytes.
 Value if_lasted(const ConnRecord& conn, Value value) noexcept {
   return conn.duration > Duration(0) ? value : Value(Absent{});
+}
+
+Value community_id_of(const ConnRecord& conn, RecordContext& context) noexcept {
+  if (context.community_id == nullptr) return Absent{};
+  const CommunityIdText text = context.community_id->text(conn.ends);
+  static_assert(CommunityIdText::kBytes <= kTextMax);
+  std::copy(text.chars.begin(), text.chars.end(), context.scratch.begin());
+  return std::string_view(context.scratch.data(), text.chars.size());
 }
 
 constexpr std::array<Field, 2> kHead = {{
@@ -84,6 +93,14 @@ constexpr std::array<Field, 15> kFlow = {{
          [](const ConnRecord& conn) { return std::uint64_t{conn.ends.ip_protocol}; })},
 }};
 
+constexpr std::array<Field, 1> kCommunityId = {{
+    {"community_id", FieldType::String, "The flow's name in other tools: Community ID, version 1.",
+     "Corelight Community ID",
+     value<ConnRecord>([](const ConnRecord& conn, RecordContext& context) {
+       return community_id_of(conn, context);
+     })},
+}};
+
 constexpr std::array<Field, 1> kTail = {{
     {"flow_end", FieldType::Enum,
      "Why the record was written when the flow had not ended by itself: `reused` (a new "
@@ -95,8 +112,8 @@ constexpr std::array<Field, 1> kTail = {{
      })},
 }};
 
-constexpr auto kFields =
-    join(kHead, endpoint_rows<ConnRecord>(kFromZeek), kFlow, tenant_rows<ConnRecord>(), kTail);
+constexpr auto kFields = join(kHead, endpoint_rows<ConnRecord>(kFromZeek), kFlow, kCommunityId,
+                              tenant_rows<ConnRecord>(), kTail);
 
 }  // namespace
 

@@ -50,8 +50,8 @@ using Value = std::variant<Absent, Timestamp, Duration, std::uint64_t, double, b
 
 // What getters need besides the record. One a thread: it owns what a Value may point into.
 struct RecordContext {
-  CommunityIdHasher* community_id = nullptr;  // nullptr: records go without
-  std::array<char, kTextMax> scratch;         // text that stands nowhere else
+  const CommunityIdHasher* community_id = nullptr;  // nullptr: records go without
+  std::array<char, kTextMax> scratch;               // text that stands nowhere else
 };
 
 struct Field {

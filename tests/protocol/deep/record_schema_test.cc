@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/deep/community_id.h"
+
 namespace weir::protocol {
 namespace {
 
@@ -51,7 +53,8 @@ struct Print {
 
 std::map<std::string, std::string> values_of(const RecordBody& body) {
   const Record record{.order = {}, .body = body};
-  RecordContext context;
+  const CommunityIdHasher community_id;
+  RecordContext context{.community_id = &community_id, .scratch = {}};
   std::map<std::string, std::string> values;
   for (const Field& field : schema_of(log_of(record)).fields) {
     values[std::string(field.name)] = std::visit(Print{}, field.get(record, context));
@@ -131,6 +134,7 @@ TEST(RecordSchema, ConnHasZeeksFieldsAndThenOurs) {
                                             "resp_ip_bytes: count",
                                             "tunnel_parents: set[string]",
                                             "ip_proto: count",
+                                            "community_id: string",
                                             "vlan: count",
                                             "inner_vlan: count",
                                             "vni: count",
@@ -263,6 +267,7 @@ TEST(RecordSchema, ConnSaysEverythingThatTheRecordKnows) {
                                                 {"resp_ip_bytes", "400"},
                                                 {"tunnel_parents", "{uid 1, uid 2}"},
                                                 {"ip_proto", "6"},
+                                                {"community_id", "1:BbWJEWTpWJw0xPi4Ie+PnJi9rTk="},
                                                 {"vlan", "0"},
                                                 {"inner_vlan", "20"},
                                                 {"vni", "5000"},
@@ -280,6 +285,15 @@ TEST(RecordSchema, ConnLeavesOutWhatTheRecordDoesNotKnow) {
   }
   EXPECT_EQ(values.at("missed_bytes"), "0");
   EXPECT_EQ(values.at("orig_pkts"), "0");
+}
+
+TEST(RecordSchema, ConnHasACommunityIdOnlyWithAHasher) {
+  const Record record{.order = {}, .body = conn_with_everything()};
+  RecordContext context;
+  for (const Field& field : schema_of(LogId::Conn).fields) {
+    if (field.name != "community_id") continue;
+    EXPECT_TRUE(std::holds_alternative<Absent>(field.get(record, context)));
+  }
 }
 
 TEST(RecordSchema, ConnHasBytesOnlyWithADuration) {
