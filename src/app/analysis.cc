@@ -6,8 +6,8 @@ namespace weir::app {
 
 Result<std::unique_ptr<Analysis>> Analysis::open(const AnalysisOptions& options) {
   std::unique_ptr<Analysis> analysis(new Analysis(options));
-  WEIR_TRY(analysis->logs_, output::RecordLogs::open(options.logs_path, options.existing,
-                                                     &analysis->community_id_));
+  WEIR_TRY(analysis->logs_,
+           output::RecordLogs::open(options.logs_path, options.existing, &analysis->community_id_));
   WEIR_TRY(auto stage, capture::InlineFlows::make(options.flows, *analysis->logs_));
   analysis->stages_.push_back(std::move(stage));
   return analysis;

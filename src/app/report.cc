@@ -21,7 +21,8 @@ std::string summary_of(const AnalysisReport& analysis) {
   for (const LogReport& log : analysis.logs) {
     if (log.offered == 0) continue;
     text += "weir: wrote " + count_text(log.written) + " records to " + log.path;
-    if (const std::string lost = causes<LostReason>(log.lost); !lost.empty()) text += ", lost" + lost;
+    if (const std::string lost = causes<LostReason>(log.lost); !lost.empty())
+      text += ", lost" + lost;
     text += "\n";
   }
   if (!analysis.flows) return text;

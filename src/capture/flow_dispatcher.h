@@ -38,8 +38,8 @@ class FlowDispatcher final : public FlowStage {
  public:
   // A sink for the carriers, then one for each worker; borrowed. Each is called by one thread and
   // may wait, as long as it gets on when the others do (output/record_merger.h).
-  static Result<std::unique_ptr<FlowDispatcher>> make(
-      const FlowAnalysisOptions& options, std::span<protocol::RecordSink* const> sinks);
+  static Result<std::unique_ptr<FlowDispatcher>> make(const FlowAnalysisOptions& options,
+                                                      std::span<protocol::RecordSink* const> sinks);
   ~FlowDispatcher() override;
 
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,

@@ -30,10 +30,9 @@ FlowTotals totals_of(const protocol::FlowCounters& counters) noexcept {
 FlowTotals totals_of(const protocol::DefragmenterStatistics& fragments) noexcept {
   FlowTotals totals;
   totals.fragments = fragments.fragments_taken.value();
-  totals.fragments_lost = fragments.fragments_expired.value() +
-                          fragments.fragments_evicted.value() +
-                          fragments.fragments_refused.value() +
-                          fragments.fragments_incomplete.value();
+  totals.fragments_lost =
+      fragments.fragments_expired.value() + fragments.fragments_evicted.value() +
+      fragments.fragments_refused.value() + fragments.fragments_incomplete.value();
   return totals;
 }
 

@@ -8,8 +8,8 @@ Result<std::unique_ptr<InlineFlows>> InlineFlows::make(const FlowAnalysisOptions
   return std::unique_ptr<InlineFlows>(new InlineFlows(options, std::move(engine)));
 }
 
-void InlineFlows::take(const PacketBatch& batch, const HeadersArray& headers,
-                       const KeysArray& keys, const Verdicts& verdicts, SessionMask session) {
+void InlineFlows::take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
+                       const Verdicts& verdicts, SessionMask session) {
   engine_->take(reader_.read(batch, headers, keys, verdicts, session));
 }
 

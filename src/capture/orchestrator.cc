@@ -43,12 +43,11 @@ Result<void> Orchestrator::start(std::span<output::Sink* const> sinks,
   WEIR_ASSERT(stages.empty() || stages.size() == lanes_.size());
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     DeepStage* const stage = stages.empty() ? nullptr : stages[i];
-    workers_.push_back(
-        std::make_unique<Worker>(*lanes_[i].source, filter_.clone(), sinks, clock_, budget_,
-                                 WorkerOptions{.pipeline = {.snaplen = options_.snaplen,
-                                                            .deep = stage},
-                                               .cores = options_.stay_on_cores ? &cores_ : nullptr,
-                                               .ended_fd = ended_.get()}));
+    workers_.push_back(std::make_unique<Worker>(
+        *lanes_[i].source, filter_.clone(), sinks, clock_, budget_,
+        WorkerOptions{.pipeline = {.snaplen = options_.snaplen, .deep = stage},
+                      .cores = options_.stay_on_cores ? &cores_ : nullptr,
+                      .ended_fd = ended_.get()}));
   }
   for (const auto& worker : workers_) WEIR_CHECK(worker->start());
   return ok();

@@ -45,8 +45,7 @@ class Orchestrator final : public output::InterfaceCountsReader {
   // Starts all workers. The sinks are borrowed; with several lanes they are called by several
   // threads (output/shared_sink.h). Each worker closes them, in the order given. `stages`: who
   // analyses what each lane accepts, one a lane, borrowed; none: nobody does.
-  Result<void> start(std::span<output::Sink* const> sinks,
-                     std::span<DeepStage* const> stages = {});
+  Result<void> start(std::span<output::Sink* const> sinks, std::span<DeepStage* const> stages = {});
 
   // While the workers run: from some moment during the call on the new expression decides. No
   // packet that both accept is lost: what the kernel leaves out is widened, the filters of the

@@ -11,7 +11,7 @@ namespace weir::protocol {
 // When a flow ends without a packet that says so. Defaults are Zeek's (base/init-bare.zeek), so
 // that the same packets make the same flows.
 struct FlowTimeouts {
-  Duration tcp = std::chrono::minutes(5);           // idle, after the handshake
+  Duration tcp = std::chrono::minutes(5);            // idle, after the handshake
   Duration tcp_handshake = std::chrono::minutes(1);  // idle, before
   Duration tcp_attempt = std::chrono::seconds(5);    // a SYN that nobody answered
   Duration tcp_linger = std::chrono::seconds(5);     // after both ends have closed
@@ -38,7 +38,8 @@ inline constexpr std::uint64_t kFlowsMin = 2048;
 struct FlowOptions {
   FlowTimeouts timeouts;
   ChecksumMode checksums = ChecksumMode::Auto;
-  std::uint64_t flows_max = (std::uint64_t{1} << 30) / kBytesPerFlow;  // of one engine, over all its shards
+  std::uint64_t flows_max =
+      (std::uint64_t{1} << 30) / kBytesPerFlow;  // of one engine, over all its shards
   // Flows that go on are told again and again at this interval (conn_long.log); 0: never.
   Duration report_interval = std::chrono::minutes(10);
   std::uint64_t uid_seed = 0;
