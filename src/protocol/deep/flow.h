@@ -38,11 +38,12 @@ struct TcpEndpoint {
   std::uint32_t acknowledged = 0;  // by the other end
   std::uint16_t last_wraps = 0;    // how often the numbers began anew
   std::uint16_t acknowledged_wraps = 0;
-  std::uint32_t in_order = 1;  // relative: everything before has been seen, or is known to be missing
-  std::uint32_t trimmed = 1;   // relative: acknowledged as far as here
-  std::uint32_t fin = 0;       // relative: one past the FIN
-  std::uint16_t rst = 0;       // relative, low bits: where the last RST stood
-  std::uint8_t syn = 0;        // relative, low bits: where the last SYN stood
+  std::uint32_t in_order =
+      1;  // relative: everything before has been seen, or is known to be missing
+  std::uint32_t trimmed = 1;  // relative: acknowledged as far as here
+  std::uint32_t fin = 0;      // relative: one past the FIN
+  std::uint16_t rst = 0;      // relative, low bits: where the last RST stood
+  std::uint8_t syn = 0;       // relative, low bits: where the last SYN stood
   TcpState state : 4 = TcpState::Inactive;
   TcpState before : 4 = TcpState::Inactive;
 
@@ -89,28 +90,28 @@ struct Flow {
 
   // Which letters have been written: seven for the originator, seven for the responder.
   std::uint64_t letters_seen : 14;
-  std::uint64_t kind : 3;              // FlowKind
-  std::uint64_t originator_high : 1;   // the End that opened it
-  std::uint64_t closing : 1;           // `deadline` is its end, whatever comes
-  std::uint64_t handshake_done : 1;    // the longer timeout holds
-  std::uint64_t interactive : 1;       // the longest one does
-  std::uint64_t partial : 1;           // TCP: the beginning was not seen
-  std::uint64_t first_seen : 2;        // TCP, bit by role: a packet has been processed
-  std::uint64_t close_deferred : 1;    // TCP: closed once all data has been seen
-  std::uint64_t active : 2;            // UDP, ICMP, by End: sent something
-  std::uint64_t sent_good : 2;         // by End: has shown a good checksum
-  std::uint64_t did_close : 2;         // TCP, by End
-  std::uint64_t told_end : 2;          // TCP, by End: its end of data has been reached
-  std::uint64_t skip_data : 2;         // TCP, by End: too much was missing to follow it
-  std::uint64_t fin_seen : 2;          // TCP, by End
-  std::uint64_t tunnel : 3;            // TunnelType that it carries
-  std::uint64_t discovered : 1;        // tunnel.log knows
+  std::uint64_t kind : 3;             // FlowKind
+  std::uint64_t originator_high : 1;  // the End that opened it
+  std::uint64_t closing : 1;          // `deadline` is its end, whatever comes
+  std::uint64_t handshake_done : 1;   // the longer timeout holds
+  std::uint64_t interactive : 1;      // the longest one does
+  std::uint64_t partial : 1;          // TCP: the beginning was not seen
+  std::uint64_t first_seen : 2;       // TCP, bit by role: a packet has been processed
+  std::uint64_t close_deferred : 1;   // TCP: closed once all data has been seen
+  std::uint64_t active : 2;           // UDP, ICMP, by End: sent something
+  std::uint64_t sent_good : 2;        // by End: has shown a good checksum
+  std::uint64_t did_close : 2;        // TCP, by End
+  std::uint64_t told_end : 2;         // TCP, by End: its end of data has been reached
+  std::uint64_t skip_data : 2;        // TCP, by End: too much was missing to follow it
+  std::uint64_t fin_seen : 2;         // TCP, by End
+  std::uint64_t tunnel : 3;           // TunnelType that it carries
+  std::uint64_t discovered : 1;       // tunnel.log knows
   std::uint64_t truncated_history : 1;
-  std::uint64_t incarnation : 8;       // tells flows with one key and one first time apart
-  std::uint64_t history_bytes : 4;     // used of `history`
-  std::uint64_t tunnel_changes : 3;    // times that the carrier became another one
+  std::uint64_t incarnation : 8;     // tells flows with one key and one first time apart
+  std::uint64_t history_bytes : 4;   // used of `history`
+  std::uint64_t tunnel_changes : 3;  // times that the carrier became another one
 
-  PoolIndex next;   // in the timer wheel, or of the free ones
+  PoolIndex next;  // in the timer wheel, or of the free ones
   PoolIndex previous;
   PoolIndex extra;  // FlowExtra, or kNoIndex
   // How far the flow clock was ahead of the last packet's own time, in ms: not 0 when packets come
@@ -153,14 +154,14 @@ inline constexpr std::size_t kScaledEvents = 4;
 struct FlowExtra {
   std::array<std::array<std::uint32_t, kScaledEvents>, 2> scaled;  // by End, ScaledEvent
   std::uint64_t missed_bytes;
-  std::uint64_t weirds_told;            // bit by Weird
-  std::array<PoolIndex, 2> segments;    // by End: data beyond a hole, in order; or kNoIndex
+  std::uint64_t weirds_told;          // bit by Weird
+  std::array<PoolIndex, 2> segments;  // by End: data beyond a hole, in order; or kNoIndex
   std::array<std::uint32_t, 2> segment_count;
   std::array<Uid, kTunnelParentsMax> parents;
   std::uint8_t parent_count;
   std::uint8_t history_bytes;
   std::array<char, kHistoryMax - kHistoryInline> history;  // goes on where the flow's ends
-  PoolIndex next;                                           // of the free ones
+  PoolIndex next;                                          // of the free ones
 };
 
 // Data beyond a hole: [begin, end) in relative sequence numbers.

@@ -13,8 +13,8 @@ struct FlowCounters {
   telemetry::Counter packets;  // flow packets: a packet in a tunnel is several
   std::array<telemetry::Counter, kFlowKinds> begun;
   std::array<telemetry::Counter, kFlowKinds> open;  // gauge
-  telemetry::Counter evicted;  // closed early: a bound of memory was hit
-  telemetry::Counter extras_refused;    // details of a flow that found no room
+  telemetry::Counter evicted;                       // closed early: a bound of memory was hit
+  telemetry::Counter extras_refused;                // details of a flow that found no room
   telemetry::Counter segments_refused;  // data beyond a hole, likewise: holes may seem smaller
   // TCP acknowledgements in established connections, and those for data that was not seen.
   telemetry::Counter acknowledgements;

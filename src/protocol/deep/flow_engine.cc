@@ -42,8 +42,7 @@ Result<std::unique_ptr<FlowEngine>> FlowEngine::make(const FlowOptions& options,
   for (std::uint32_t shard = 0; shard < kAllShards; ++shard) {
     engine->place_[shard] = -1;
     if (!shards.test(shard)) continue;
-    WEIR_TRY(FlowShard one,
-             FlowShard::make(shard, flows_max, engine->services_, engine->wheel_));
+    WEIR_TRY(FlowShard one, FlowShard::make(shard, flows_max, engine->services_, engine->wheel_));
     engine->place_[shard] = static_cast<std::int8_t>(engine->shards_.size());
     engine->shards_.push_back(std::move(one));
   }

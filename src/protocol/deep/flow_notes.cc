@@ -53,8 +53,7 @@ void FlowNotes::letter(Flow& flow, End end, char upper) noexcept {
 
 bool FlowNotes::letter_once(Flow& flow, End end, HistoryLetter which, char upper) noexcept {
   const unsigned role = flow.is_originator(end) ? 0 : kHistoryLetters;
-  const auto bit =
-      static_cast<std::uint16_t>(1u << (static_cast<unsigned>(which) + role));
+  const auto bit = static_cast<std::uint16_t>(1u << (static_cast<unsigned>(which) + role));
   if ((flow.letters_seen & bit) != 0) return true;
   flow.letters_seen = (flow.letters_seen | bit) & 0x3fff;
   letter(flow, end, upper);

@@ -11,7 +11,7 @@ namespace weir::protocol {
 // When a flow ends without a packet that says so. Defaults are Zeek's (base/init-bare.zeek), so
 // that the same packets make the same flows.
 struct FlowTimeouts {
-  Duration tcp = std::chrono::minutes(5);           // idle, after the handshake
+  Duration tcp = std::chrono::minutes(5);            // idle, after the handshake
   Duration tcp_handshake = std::chrono::minutes(1);  // idle, before
   Duration tcp_attempt = std::chrono::seconds(5);    // a SYN that nobody answered
   Duration tcp_linger = std::chrono::seconds(5);     // after both ends have closed

@@ -39,8 +39,8 @@ struct FlowPacket {
   std::uint16_t window = 0;
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgement = 0;
-  std::uint32_t ip_bytes = 0;       // the IP packet, by its header
-  std::uint32_t payload_bytes = 0;  // after the transport header, by the IP header
+  std::uint32_t ip_bytes = 0;              // the IP packet, by its header
+  std::uint32_t payload_bytes = 0;         // after the transport header, by the IP header
   std::uint32_t stated_payload_bytes = 0;  // UDP: by its own header
   // No packet of a flow: something weird between the two addresses (`one_way`: in their order).
   bool is_notice = false;

@@ -334,7 +334,8 @@ void FlowPacketReader::add_innermost(const Layers& layers, const Found& found) {
   if (!has_transport && kind != FlowKind::Other) {
     const std::uint32_t there = found.end() - found.offset;
     const bool cut = layers.headers.malformed == MalformedReason::SnappedHeader;
-    const bool ports_known = kind != FlowKind::Icmp && there >= kIpv4HeaderBytes + kTcpHeaderBytes &&
+    const bool ports_known = kind != FlowKind::Icmp &&
+                             there >= kIpv4HeaderBytes + kTcpHeaderBytes &&
                              (keys.source_port | keys.destination_port) != 0 && !cut;
     if (!ports_known) {
       add_weird(layers, found, cut ? Weird::InternallyTruncatedHeader : Weird::TruncatedHeader);
@@ -344,14 +345,12 @@ void FlowPacketReader::add_innermost(const Layers& layers, const Found& found) {
   const bool changed = !(keys.tenant == layers.keys.tenant);
   const std::uint64_t hash = changed ? flow_hash(keys) : layers.headers.flow_hash;
   const auto shard = static_cast<std::uint8_t>(is_tunnel_flow(keys) ? kCarrierShard : hash >> 58);
-  FlowPacket& packet =
-      add(flow_key(keys, is_one_way_icmp(keys)), found, kind, shard);
+  FlowPacket& packet = add(flow_key(keys, is_one_way_icmp(keys)), found, kind, shard);
   packet.bad_header = !has_transport && kind != FlowKind::Other;
   if (has_transport) add_transport(layers, found, packet);
 }
 
-void FlowPacketReader::add_transport(const Layers& layers, const Found& found,
-                                     FlowPacket& packet) {
+void FlowPacketReader::add_transport(const Layers& layers, const Found& found, FlowPacket& packet) {
   const std::uint8_t* const at = layers.frame.data() + found.transport;
   const std::uint32_t segment_bytes = found.end() - std::min(found.end(), found.transport);
   std::uint32_t header_bytes = 0;
@@ -395,8 +394,8 @@ Checksum FlowPacketReader::check(const Layers& layers, const Found& found,
     if (packet.tunnel == TunnelType::Vxlan) return Checksum::NotChecked;
     if (found.version == 4 && udp_checksum_absent(segment)) return Checksum::NotChecked;
   }
-  const bool good = transport_checksum_ok(packet.key.low, packet.key.high,
-                                          packet.key.ip_protocol, segment);
+  const bool good =
+      transport_checksum_ok(packet.key.low, packet.key.high, packet.key.ip_protocol, segment);
   return good ? Checksum::Good : Checksum::Bad;
 }
 

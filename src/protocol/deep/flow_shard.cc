@@ -92,13 +92,13 @@ Uid FlowShard::take(const FlowPacket& packet, std::uint64_t hash, Tick tick,
 
 PoolIndex FlowShard::find_or_begin(const FlowPacket& packet, std::uint64_t hash,
                                    const HashSecret& secret, bool& fresh) {
-  PoolIndex index = table_.find(
-      hash, [&](PoolIndex candidate) { return flows_[candidate].key == packet.key; });
+  PoolIndex index =
+      table_.find(hash, [&](PoolIndex candidate) { return flows_[candidate].key == packet.key; });
   if (index != kNoIndex) {
     Flow& flow = flows_[index];
     const bool over = end_of(flow) <= packet.now;
-    if (!over && (packet.kind != FlowKind::Tcp ||
-                  !TcpTracker(flow, notes_, packet).begins_anew())) {
+    if (!over &&
+        (packet.kind != FlowKind::Tcp || !TcpTracker(flow, notes_, packet).begins_anew())) {
       return index;
     }
     // Another flow with this key: in the room of the one before.
@@ -333,8 +333,8 @@ void FlowShard::apply_udp(Flow& flow, const FlowPacket& packet) {
   }
   constexpr std::uint64_t kHeaderBytes = 8;
   if (packet.stated_payload_bytes != packet.payload_bytes) {
-    notes_.weird(flow, Weird::UdpDatagramLengthMismatch,
-                 packet.stated_payload_bytes + kHeaderBytes, packet.payload_bytes + kHeaderBytes);
+    notes_.weird(flow, Weird::UdpDatagramLengthMismatch, packet.stated_payload_bytes + kHeaderBytes,
+                 packet.payload_bytes + kHeaderBytes);
   }
   flow.seen(packet.time, packet.now);
   notes_.letter_once(flow, packet.sender, HistoryLetter::Data, 'D');

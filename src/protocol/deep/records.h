@@ -74,8 +74,8 @@ struct ConnRecord {
   Uid uid;
   Endpoints ends;
   TenantIdentity tenant;
-  Timestamp first;                // time of the first packet
-  Duration duration{};            // to the last packet that counts; 0 and below: not known
+  Timestamp first;      // time of the first packet
+  Duration duration{};  // to the last packet that counts; 0 and below: not known
   std::array<std::uint64_t, 2> payload_bytes{};  // originator, responder
   std::array<std::uint64_t, 2> packets{};
   std::array<std::uint64_t, 2> ip_bytes{};
@@ -108,8 +108,8 @@ struct TunnelRecord {
 // weird.log: something that should not be.
 struct WeirdRecord {
   Timestamp time;
-  Uid uid;          // empty: no flow
-  Endpoints ends;   // ports 0 without a flow
+  Uid uid;         // empty: no flow
+  Endpoints ends;  // ports 0 without a flow
   bool has_ends = false;
   TenantIdentity tenant;
   Weird name{};
@@ -130,12 +130,12 @@ struct CaptureLossRecord {
 struct StatsRecord {
   Timestamp time;
   Duration delta{};
-  std::uint64_t packets = 0;         // analysed
-  std::uint64_t bytes = 0;           // of them, on the wire
+  std::uint64_t packets = 0;                    // analysed
+  std::uint64_t bytes = 0;                      // of them, on the wire
   std::array<std::uint64_t, 4> flows_begun{};   // TCP, UDP, ICMP, others
   std::array<std::uint64_t, 4> flows_active{};  // now
   std::uint64_t flows_evicted = 0;
-  std::uint64_t fragments = 0;       // taken for reassembly
+  std::uint64_t fragments = 0;  // taken for reassembly
 };
 
 using RecordBody =

@@ -20,9 +20,7 @@ std::uint32_t later(std::uint32_t a, std::uint32_t b) noexcept { return before(a
 
 }  // namespace
 
-bool TcpData::skipped() const noexcept {
-  return (flow_.skip_data >> index_of(sender_) & 1) != 0;
-}
+bool TcpData::skipped() const noexcept { return (flow_.skip_data >> index_of(sender_) & 1) != 0; }
 
 void TcpData::skip(Weird why) noexcept {
   notes_.weird(flow_, why);
@@ -33,8 +31,7 @@ void TcpData::skip(Weird why) noexcept {
 void TcpData::sent(std::uint32_t sequence, std::uint32_t bytes) noexcept {
   if (skipped() || bytes == 0) return;
   const std::uint32_t end = sequence + bytes;
-  const std::uint32_t known =
-      later(endpoint_.acknowledged - endpoint_.start, endpoint_.trimmed);
+  const std::uint32_t known = later(endpoint_.acknowledged - endpoint_.start, endpoint_.trimmed);
   if (!before(known, end)) return;
   const std::uint32_t begin = later(sequence, known);
 
@@ -45,8 +42,7 @@ void TcpData::sent(std::uint32_t sequence, std::uint32_t bytes) noexcept {
     absorb();
     // Much was sent and nothing acknowledged: the other direction is not seen, waiting for it is
     // vain.
-    if (endpoint_.nothing_acknowledged() &&
-        tcp_payload_bytes(flow_, sender_) > kInitialWindowMax) {
+    if (endpoint_.nothing_acknowledged() && tcp_payload_bytes(flow_, sender_) > kInitialWindowMax) {
       trim(endpoint_.in_order);
     }
   }

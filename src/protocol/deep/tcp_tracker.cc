@@ -20,8 +20,7 @@ std::int32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
 }
 
 bool in_handshake(TcpState state) noexcept {
-  return state == TcpState::Inactive || state == TcpState::SynSent ||
-         state == TcpState::SynAckSent;
+  return state == TcpState::Inactive || state == TcpState::SynSent || state == TcpState::SynAckSent;
 }
 
 void set_last(TcpEndpoint& endpoint, std::uint32_t last) noexcept {
@@ -357,8 +356,7 @@ void TcpTracker::first_syn_of_responder() noexcept {
   if (has(kTcpAck)) {
     const std::uint32_t sent = peer_.last - peer_.start;
     const bool acknowledges_it = packet_.acknowledgement - peer_.start <= sent;
-    if (peer_.state != TcpState::Inactive && peer_.state != TcpState::Partial &&
-        !acknowledges_it) {
+    if (peer_.state != TcpState::Inactive && peer_.state != TcpState::Partial && !acknowledges_it) {
       notes_.weird(flow_, Weird::BadSynAck);
     }
   } else if (peer_.state == TcpState::SynAckSent && packet_.sequence == me_.start) {
@@ -397,8 +395,7 @@ void TcpTracker::first_other() noexcept {
     // The answer to a SYN that was missed, and what comes after it.
     set_state(me_, TcpState::Established);
     flow_.partial = 0;
-    flow_.first_seen =
-        (flow_.first_seen | (by_originator_ ? kOriginatorSeen : kResponderSeen)) & 3;
+    flow_.first_seen = (flow_.first_seen | (by_originator_ ? kOriginatorSeen : kResponderSeen)) & 3;
     return;
   }
   set_state(me_, TcpState::Partial);

@@ -73,8 +73,8 @@ class TcpTracker {
   // The role of the sender as it was when the packet came: a flip in the middle does not change how
   // this packet is taken.
   bool by_originator_ = false;
-  bool closes_ = false;     // the packet closes its sender's direction
-  bool complete_ = false;   // the connection has come to its end
+  bool closes_ = false;    // the packet closes its sender's direction
+  bool complete_ = false;  // the connection has come to its end
 };
 
 }  // namespace weir::protocol

@@ -61,7 +61,7 @@ inline constexpr std::size_t kWeirdCount = static_cast<std::size_t>(Weird::kCoun
 // A flow remembers in one word which it has told.
 static_assert(kWeirdCount <= 64);
 
-std::string_view name_of(Weird weird) noexcept;     // "bad_TCP_checksum"
-std::string_view source_of(Weird weird) noexcept;   // "TCP": Zeek's analyzer; empty: none
+std::string_view name_of(Weird weird) noexcept;    // "bad_TCP_checksum"
+std::string_view source_of(Weird weird) noexcept;  // "TCP": Zeek's analyzer; empty: none
 
 }  // namespace weir::protocol
