@@ -94,9 +94,9 @@ bool TcpData::acknowledged(std::uint32_t acknowledged) noexcept {
 // Everything before `sequence` has arrived at the other end: what was not seen here never will be.
 // Returns how much that is.
 std::uint32_t TcpData::give_up_before(std::uint32_t sequence) noexcept {
-  // The numbers of a connection whose beginning was not seen are guessed: the first ones may not
+  // The numbers of a connection whose beginning was not seen are guessed: the first one may not
   // exist.
-  if (flow_.partial != 0 && !before(2, sequence)) return 0;
+  if (flow_.partial != 0 && endpoint_.in_order == 1 && sequence == 2) return 0;
   std::uint32_t missing = 0;
   if (!skipped()) {
     while (const Segment* const first = notes_.first_segment(flow_, sender_)) {
