@@ -133,6 +133,7 @@ void TcpData::trim(std::uint32_t sequence) noexcept {
 }
 
 bool TcpData::holds(const Flow& flow, const FlowNotes& notes, End end) noexcept {
+  if ((flow.skip_data >> index_of(end) & 1) != 0) return false;
   const TcpEndpoint& one = flow.tcp[index_of(end)];
   return before(one.trimmed, one.in_order) || notes.first_segment(flow, end) != nullptr;
 }
