@@ -90,22 +90,23 @@ struct Flow {
 
   // Which letters have been written: seven for the originator, seven for the responder.
   std::uint64_t letters_seen : 14;
-  std::uint64_t kind : 3;             // FlowKind
-  std::uint64_t originator_high : 1;  // the End that opened it
-  std::uint64_t closing : 1;          // `deadline` is its end, whatever comes
-  std::uint64_t handshake_done : 1;   // the longer timeout holds
-  std::uint64_t interactive : 1;      // the longest one does
-  std::uint64_t partial : 1;          // TCP: the beginning was not seen
-  std::uint64_t first_seen : 2;       // TCP, bit by role: a packet has been processed
-  std::uint64_t close_deferred : 1;   // TCP: closed once all data has been seen
-  std::uint64_t active : 2;           // UDP, ICMP, by End: sent something
-  std::uint64_t sent_good : 2;        // by End: has shown a good checksum
-  std::uint64_t did_close : 2;        // TCP, by End
-  std::uint64_t told_end : 2;         // TCP, by End: its end of data has been reached
-  std::uint64_t skip_data : 2;        // TCP, by End: too much was missing to follow it
-  std::uint64_t fin_seen : 2;         // TCP, by End
-  std::uint64_t tunnel : 3;           // TunnelType that it carries
-  std::uint64_t discovered : 1;       // tunnel.log knows
+  std::uint64_t kind : 3;              // FlowKind
+  std::uint64_t originator_high : 1;   // the End that opened it
+  std::uint64_t closing : 1;           // `deadline` is its end, whatever comes
+  std::uint64_t handshake_done : 1;    // the longer timeout holds
+  std::uint64_t interactive : 1;       // the longest one does
+  std::uint64_t partial : 1;           // TCP: the beginning was not seen
+  std::uint64_t first_seen : 2;        // TCP, bit by role: a packet has been processed
+  std::uint64_t close_deferred : 1;    // TCP: closed once all data has been seen
+  std::uint64_t active : 2;            // UDP, ICMP, by End: sent something
+  std::uint64_t sent_good : 2;         // by End: has shown a good checksum
+  std::uint64_t did_close : 2;         // TCP, by End
+  std::uint64_t told_end : 2;          // TCP, by End: its end of data has been reached
+  std::uint64_t skip_data : 2;         // TCP, by End: too much was missing to follow it
+  std::uint64_t fin_seen : 2;          // TCP, by End
+  std::uint64_t fin_before_start : 2;  // TCP, by End: its number cannot be, and bounds no data
+  std::uint64_t tunnel : 3;            // TunnelType that it carries
+  std::uint64_t discovered : 1;        // tunnel.log knows
   std::uint64_t truncated_history : 1;
   std::uint64_t incarnation : 8;     // tells flows with one key and one first time apart
   std::uint64_t history_bytes : 4;   // used of `history`

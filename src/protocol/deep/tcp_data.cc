@@ -72,7 +72,7 @@ void TcpData::check_bounds() noexcept {
 }
 
 bool TcpData::acknowledged(std::uint32_t acknowledged) noexcept {
-  const bool fin = (flow_.fin_seen >> index_of(sender_) & 1) != 0;
+  const bool fin = ((flow_.fin_seen & ~flow_.fin_before_start) >> index_of(sender_) & 1) != 0;
   if (fin && !before(acknowledged, endpoint_.fin)) acknowledged = endpoint_.fin - 1;
   if (!before(endpoint_.trimmed, acknowledged)) return false;
 
