@@ -247,7 +247,9 @@ Timestamp FlowShard::end_of(const Flow& flow) const noexcept {
   if (flow.handshake_done != 0) return seen + timeouts.tcp;
   const TcpState originator = flow.tcp[index_of(flow.originator())].state;
   const TcpState responder = flow.tcp[index_of(other(flow.originator()))].state;
-  const bool attempt = (originator == TcpState::SynSent || originator == TcpState::SynAckSent) &&
+  // Inactive: every packet so far was unusable.
+  const bool attempt = (originator == TcpState::Inactive || originator == TcpState::SynSent ||
+                        originator == TcpState::SynAckSent) &&
                        responder == TcpState::Inactive;
   const Timestamp idle = seen + timeouts.tcp_handshake;
   if (!attempt) return idle;
