@@ -147,7 +147,7 @@ bool FlowShard::evict(const HashSecret& secret) {
     wheel_->disarm(flows_, index_, index);
     // It was put there before its last packets came.
     if (tick_of(end_time) > earliest_ && ++tries < kTries) {
-      wheel_->arm(flows_, index_, index, end_time, earliest_ + 1);
+      wheel_->arm(flows_, index_, index, next_look(flow, earliest_ + 1), earliest_ + 1);
       continue;
     }
     services_.counters.evicted.add(1);
