@@ -254,7 +254,7 @@ Timestamp FlowShard::end_of(const Flow& flow) const noexcept {
   const Timestamp idle = seen + timeouts.tcp_handshake;
   if (!attempt) return idle;
   // Repeating the SYN does not make it live longer.
-  return std::min(idle, (flow.lag_ms == 0 ? flow.first : seen) + timeouts.tcp_attempt);
+  return std::min(idle, (flow.lag.none() ? flow.first : seen) + timeouts.tcp_attempt);
 }
 
 // The first moment from `now` on at which a flow that goes on is told.
