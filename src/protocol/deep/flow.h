@@ -79,7 +79,33 @@ struct DatagramState {
 
 inline constexpr std::size_t kHistoryInline = 11;
 
-inline constexpr std::int64_t kLagMax = 0xffffffff;
+// How far a packet's own time lay behind the flow clock, rounded up: in ms, and from 24 days on in
+// seconds, because files may come in another order than their times.
+class Lag {
+ public:
+  Lag() = default;
+  explicit Lag(Duration lag) noexcept {
+    const std::int64_t ns = lag.count();
+    coded_ = 0;
+    if (ns <= 0) return;
+    const std::int64_t ms = ns / kMs + 1;
+    const std::int64_t seconds = ns / (1000 * kMs) + 1;
+    coded_ = ms < kInSeconds
+                 ? static_cast<std::uint32_t>(ms)
+                 : kInSeconds |
+                       static_cast<std::uint32_t>(std::min<std::int64_t>(seconds, kInSeconds - 1));
+  }
+  [[nodiscard]] bool none() const noexcept { return coded_ == 0; }
+  [[nodiscard]] Duration value() const noexcept {
+    if (coded_ < kInSeconds) return std::chrono::milliseconds(coded_);
+    return std::chrono::seconds(coded_ - kInSeconds);
+  }
+
+ private:
+  static constexpr std::int64_t kMs = 1'000'000;
+  static constexpr std::uint32_t kInSeconds = 0x80000000;
+  std::uint32_t coded_;
+};
 
 // Plain data in a zeroed pool. Arrays of two are by End.
 struct Flow {
@@ -90,22 +116,23 @@ struct Flow {
 
   // Which letters have been written: seven for the originator, seven for the responder.
   std::uint64_t letters_seen : 14;
-  std::uint64_t kind : 3;             // FlowKind
-  std::uint64_t originator_high : 1;  // the End that opened it
-  std::uint64_t closing : 1;          // `deadline` is its end, whatever comes
-  std::uint64_t handshake_done : 1;   // the longer timeout holds
-  std::uint64_t interactive : 1;      // the longest one does
-  std::uint64_t partial : 1;          // TCP: the beginning was not seen
-  std::uint64_t first_seen : 2;       // TCP, bit by role: a packet has been processed
-  std::uint64_t close_deferred : 1;   // TCP: closed once all data has been seen
-  std::uint64_t active : 2;           // UDP, ICMP, by End: sent something
-  std::uint64_t sent_good : 2;        // by End: has shown a good checksum
-  std::uint64_t did_close : 2;        // TCP, by End
-  std::uint64_t told_end : 2;         // TCP, by End: its end of data has been reached
-  std::uint64_t skip_data : 2;        // TCP, by End: too much was missing to follow it
-  std::uint64_t fin_seen : 2;         // TCP, by End
-  std::uint64_t tunnel : 3;           // TunnelType that it carries
-  std::uint64_t discovered : 1;       // tunnel.log knows
+  std::uint64_t kind : 3;              // FlowKind
+  std::uint64_t originator_high : 1;   // the End that opened it
+  std::uint64_t closing : 1;           // `deadline` is its end, whatever comes
+  std::uint64_t handshake_done : 1;    // the longer timeout holds
+  std::uint64_t interactive : 1;       // the longest one does
+  std::uint64_t partial : 1;           // TCP: the beginning was not seen
+  std::uint64_t first_seen : 2;        // TCP, bit by role: a packet has been processed
+  std::uint64_t close_deferred : 1;    // TCP: closed once all data has been seen
+  std::uint64_t active : 2;            // UDP, ICMP, by End: sent something
+  std::uint64_t sent_good : 2;         // by End: has shown a good checksum
+  std::uint64_t did_close : 2;         // TCP, by End
+  std::uint64_t told_end : 2;          // TCP, by End: its end of data has been reached
+  std::uint64_t skip_data : 2;         // TCP, by End: too much was missing to follow it
+  std::uint64_t fin_seen : 2;          // TCP, by End
+  std::uint64_t fin_before_start : 2;  // TCP, by End: its number cannot be, and bounds no data
+  std::uint64_t tunnel : 3;            // TunnelType that it carries
+  std::uint64_t discovered : 1;        // tunnel.log knows
   std::uint64_t truncated_history : 1;
   std::uint64_t incarnation : 8;     // tells flows with one key and one first time apart
   std::uint64_t history_bytes : 4;   // used of `history`
@@ -114,10 +141,8 @@ struct Flow {
   PoolIndex next;  // in the timer wheel, or of the free ones
   PoolIndex previous;
   PoolIndex extra;  // FlowExtra, or kNoIndex
-  // How far the flow clock was ahead of the last packet's own time, in ms: not 0 when packets come
-  // out of order, or files in another order than their times.
-  std::uint32_t lag_ms;
-  Uid parent;  // that carried the last packet
+  Lag lag;          // of the last packet
+  Uid parent;       // that carried the last packet
   std::array<char, kHistoryInline + 1> history;
   std::array<std::uint64_t, 2> packets;
   std::array<std::uint64_t, 2> ip_bytes;
@@ -128,15 +153,11 @@ struct Flow {
 
   // A packet that counts for the duration; `now` is the flow clock.
   void seen(Timestamp time, Timestamp now) noexcept {
-    constexpr std::int64_t kMs = 1'000'000;
     last = time;
-    const std::int64_t lag = (now - time).count();
-    lag_ms = lag <= 0 ? 0 : static_cast<std::uint32_t>(std::min(lag / kMs + 1, kLagMax));
+    lag = Lag(now - time);
   }
-  // The flow clock at that packet, not before it and at most 1 ms after.
-  [[nodiscard]] Timestamp seen_at() const noexcept {
-    return last + std::chrono::milliseconds(lag_ms);
-  }
+  // The flow clock at that packet, not before it and at most 1 ms after (1 s, see Lag).
+  [[nodiscard]] Timestamp seen_at() const noexcept { return last + lag.value(); }
 
   [[nodiscard]] End originator() const noexcept {
     return originator_high != 0 ? End::High : End::Low;

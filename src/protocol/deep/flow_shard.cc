@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "protocol/deep/likely_server_ports.h"
 #include "protocol/deep/tcp_tracker.h"
@@ -135,25 +136,23 @@ bool FlowShard::evict(const HashSecret& secret) {
   constexpr std::uint32_t kTries = 8;
   std::uint32_t tries = 0;
   earliest_ = std::max(earliest_, now_);
-  for (std::uint32_t ticks = 0; ticks < TimerWheel::kSlots;) {
-    const PoolIndex index = wheel_->first(earliest_, index_);
-    if (index == kNoIndex) {
-      ++earliest_;
-      ++ticks;
-      continue;
+  for (std::uint32_t ticks = 0; ticks < TimerWheel::kSlots; ++ticks, ++earliest_) {
+    for (PoolIndex index = wheel_->first(earliest_, index_); index != kNoIndex;) {
+      Flow& flow = flows_[index];
+      if (tick_of(end_of(flow)) <= earliest_ || ++tries == kTries) {
+        wheel_->disarm(flows_, index_, index);
+        services_.counters.evicted.add(1);
+        end(flow, FlowEnd::Evicted);
+        remove(index, secret);
+        return true;
+      }
+      const PoolIndex passed_over = std::exchange(index, flow.next);
+      // It waits there to be told of.
+      if (next_report(flow, start_of(earliest_)) < start_of(earliest_ + 1)) continue;
+      // It was put there before its last packets came.
+      wheel_->disarm(flows_, index_, passed_over);
+      wheel_->arm(flows_, index_, passed_over, next_look(flow, earliest_ + 1), earliest_ + 1);
     }
-    Flow& flow = flows_[index];
-    const Timestamp end_time = end_of(flow);
-    wheel_->disarm(flows_, index_, index);
-    // It was put there before its last packets came.
-    if (tick_of(end_time) > earliest_ && ++tries < kTries) {
-      wheel_->arm(flows_, index_, index, end_time, earliest_ + 1);
-      continue;
-    }
-    services_.counters.evicted.add(1);
-    end(flow, FlowEnd::Evicted);
-    remove(index, secret);
-    return true;
   }
   return false;
 }
@@ -247,12 +246,14 @@ Timestamp FlowShard::end_of(const Flow& flow) const noexcept {
   if (flow.handshake_done != 0) return seen + timeouts.tcp;
   const TcpState originator = flow.tcp[index_of(flow.originator())].state;
   const TcpState responder = flow.tcp[index_of(other(flow.originator()))].state;
-  const bool attempt = (originator == TcpState::SynSent || originator == TcpState::SynAckSent) &&
+  // Inactive: every packet so far was unusable.
+  const bool attempt = (originator == TcpState::Inactive || originator == TcpState::SynSent ||
+                        originator == TcpState::SynAckSent) &&
                        responder == TcpState::Inactive;
   const Timestamp idle = seen + timeouts.tcp_handshake;
   if (!attempt) return idle;
   // Repeating the SYN does not make it live longer.
-  return std::min(idle, (flow.lag_ms == 0 ? flow.first : seen) + timeouts.tcp_attempt);
+  return std::min(idle, (flow.lag.none() ? flow.first : seen) + timeouts.tcp_attempt);
 }
 
 // The first moment from `now` on at which a flow that goes on is told.

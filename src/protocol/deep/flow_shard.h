@@ -67,7 +67,7 @@ class FlowShard {
   FlowTable table_;
   FlowNotes notes_;
   Tick now_ = 0;
-  Tick earliest_ = 0;  // no flow is armed under an earlier tick
+  Tick earliest_ = 0;  // no flow that may be evicted is armed under an earlier tick
   bool reports_ = true;
 };
 

@@ -72,7 +72,7 @@ void TcpData::check_bounds() noexcept {
 }
 
 bool TcpData::acknowledged(std::uint32_t acknowledged) noexcept {
-  const bool fin = (flow_.fin_seen >> index_of(sender_) & 1) != 0;
+  const bool fin = ((flow_.fin_seen & ~flow_.fin_before_start) >> index_of(sender_) & 1) != 0;
   if (fin && !before(acknowledged, endpoint_.fin)) acknowledged = endpoint_.fin - 1;
   if (!before(endpoint_.trimmed, acknowledged)) return false;
 
@@ -94,9 +94,9 @@ bool TcpData::acknowledged(std::uint32_t acknowledged) noexcept {
 // Everything before `sequence` has arrived at the other end: what was not seen here never will be.
 // Returns how much that is.
 std::uint32_t TcpData::give_up_before(std::uint32_t sequence) noexcept {
-  // The numbers of a connection whose beginning was not seen are guessed: the first ones may not
+  // The numbers of a connection whose beginning was not seen are guessed: the first one may not
   // exist.
-  if (flow_.partial != 0 && !before(2, sequence)) return 0;
+  if (flow_.partial != 0 && endpoint_.in_order == 1 && sequence == 2) return 0;
   std::uint32_t missing = 0;
   if (!skipped()) {
     while (const Segment* const first = notes_.first_segment(flow_, sender_)) {
@@ -133,6 +133,7 @@ void TcpData::trim(std::uint32_t sequence) noexcept {
 }
 
 bool TcpData::holds(const Flow& flow, const FlowNotes& notes, End end) noexcept {
+  if ((flow.skip_data >> index_of(end) & 1) != 0) return false;
   const TcpEndpoint& one = flow.tcp[index_of(end)];
   return before(one.trimmed, one.in_order) || notes.first_segment(flow, end) != nullptr;
 }

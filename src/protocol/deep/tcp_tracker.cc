@@ -89,8 +89,12 @@ bool TcpTracker::process() noexcept {
   if (flow_.did_close != 3) flow_.seen(packet_.time, packet_.now);
   if (has(kTcpSyn)) note_syn();
   if (has(kTcpFin)) {
-    flow_.fin_seen = (flow_.fin_seen | 1u << index_of(sender_)) & 3;
+    const unsigned bit = 1u << index_of(sender_);
+    flow_.fin_seen = (flow_.fin_seen | bit) & 3;
     me_.fin = sequence + segment_bytes();
+    const bool before = static_cast<std::int64_t>(relative + segment_bytes()) < 0;
+    flow_.fin_before_start =
+        (before ? flow_.fin_before_start | bit : flow_.fin_before_start & ~bit) & 3;
   }
   const std::uint32_t acknowledged = has(kTcpAck) ? take_acknowledgement() : 0;
   const std::int32_t advanced = advance(end);

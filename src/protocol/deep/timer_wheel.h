@@ -30,7 +30,8 @@ class TimerWheel {
   // its deadline accordingly.
   void arm(Pool<Flow>& flows, std::uint32_t shard, PoolIndex index, Timestamp due,
            Tick now) noexcept {
-    const Tick latest = now + static_cast<Tick>(kSlots) - 1;
+    // Not the slot of the tick before `now`: whoever works through that one would never end.
+    const Tick latest = now + static_cast<Tick>(kSlots) - 2;
     if (tick_of(due) < now) due = start_of(now);
     if (tick_of(due) > latest) due = start_of(latest);
     Flow& flow = flows[index];
