@@ -17,8 +17,6 @@ void RecordStream::take(const Record& record) {
   statistics_.offered[log].add(1);
   Record* slot = ring_.try_begin_push();
   if (slot == nullptr) {
-    // The merger may not know of what came since the last reached().
-    ring_merger();
     if (when_full_ == WhenFull::Drop) {
       statistics_.lost[log].add(1);
       return;
@@ -27,8 +25,9 @@ void RecordStream::take(const Record& record) {
   }
   *slot = record;
   ring_.end_push();
-  // A merger that does not wait for others (Ordering::Bounded) gets to know of a ring that fills up
-  // before it is full: it slept at less than a half, and is rung before another half has come.
+  // Also within a batch the merger hears of a ring that fills up: at the latest when half a ring is
+  // new. So it knows the front of a full one, and, where it goes on at half a ring
+  // (Ordering::Bounded), it is awake before a ring is full.
   if (++unannounced_ == ring_.capacity() / 2) ring_merger();
 }
 
