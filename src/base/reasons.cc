@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kReasonCount<MalformedReason>> kMalformed
     "none",        "unknown_link_type", "truncated_header", "snapped_header",
     "bad_version", "bad_header_length", "bad_total_length", "too_deep"};
 constexpr std::array<std::string_view, kReasonCount<LostReason>> kLost = {
-    "no_space", "closed", "slow_reader", "write_error"};
+    "no_space", "closed", "slow_reader", "write_error", "overrun"};
 
 }  // namespace
 

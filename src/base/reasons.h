@@ -47,6 +47,7 @@ enum class LostReason : std::uint8_t {
   Closed,      // the reader of a pipe went away
   SlowReader,  // the reader of a pipe was too slow, and another output must not wait for it
   WriteError,  // another write failure
+  Overrun,     // found no room on its way to an output that was too slow
   kCount,
 };
 
