@@ -103,7 +103,8 @@ struct AnalysisFlags {
     if (options.logs_path.empty()) {
       const bool meant = append || overwrite || checksums != "auto" || !timeouts.empty() ||
                          !flow_memory.empty() || !long_flows.empty() ||
-                         options.flows.flows.uid_seed != 0 || options.community_id_seed != 0;
+                         options.flows.flows.uid_seed != 0 || options.community_id_seed != 0 ||
+                         options.workers > 1;
       if (meant) return "an option of the analysis without an analysis (say where to: --logs DIR)";
       return std::nullopt;
     }
@@ -331,6 +332,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   PipelineFlags read_flags;
   std::vector<std::string> read_words;
   read_flags.add_to(*read);
+  read->add_option("--workers", read_flags.analysis.options.workers,
+                   "threads that share the analysis; the logs are the same for any number")
+      ->type_name("N")
+      ->check(between(1, kWorkersMax));
   read->add_option("FILE", read_words,
                    "pcap or pcapng files, plain, gzip or zstd ('-': standard input), then "
                    "optionally a filter expression")

@@ -98,6 +98,11 @@ Result<void> give_up_rights(const SessionOptions& options) {
       keep.insert(keep.end(), needed.begin(), needed.end());
     }
   }
+  // Logs come into being with their first record.
+  if (const std::string& logs = options.pipeline.analysis.logs_path; !logs.empty()) {
+    const auto needed = security::capabilities_to_write_beside(logs + "/conn.log");
+    keep.insert(keep.end(), needed.begin(), needed.end());
+  }
   return security::drop_capabilities(keep);
 }
 
@@ -163,7 +168,10 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (!sinks) return fail(std::move(sinks).error());
   std::unique_ptr<Analysis> analysis;
   if (!options.pipeline.analysis.logs_path.empty()) {
-    auto opened = Analysis::open(options.pipeline.analysis);
+    const AnalysisOptions& wanted = options.pipeline.analysis;
+    auto opened = live ? Analysis::open_for_lanes(
+                             wanted, static_cast<std::uint32_t>(sources.lanes.size()), clock)
+                       : Analysis::open_for_source(wanted, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }

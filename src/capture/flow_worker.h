@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/packet_batch.h"
 #include "base/spsc_ring.h"
 #include "protocol/deep/flow_engine.h"
 

@@ -157,14 +157,15 @@ void FlowEngine::expire(Tick tick) {
 // The end of an interval is told when it has passed, unless nothing was there to tell of.
 void FlowEngine::report_before(Tick tick) {
   const Timestamp passed = start_of(tick);
-  if (next_stats_ >= passed) return;
-  const bool with_loss = next_loss_ < passed;
-  const Timestamp time = next_stats_;
-  const StatsRecord stats = take_stats(time);
-  const CaptureLossRecord loss = with_loss ? take_loss(next_loss_) : CaptureLossRecord{};
-  tell(order_tick(tick_of(time)), stats, loss, with_loss);
-  next_stats_ = next_multiple(passed, kStatsInterval);
-  if (with_loss) next_loss_ = next_multiple(passed, kLossInterval);
+  // Every third of the one is the other's: what is told of both comes in the order of time.
+  if (next_stats_ < passed) {
+    tell(order_tick(tick_of(next_stats_)), take_stats(next_stats_));
+    next_stats_ = next_multiple(passed, kStatsInterval);
+  }
+  if (next_loss_ < passed) {
+    tell(order_tick(tick_of(next_loss_)), take_loss(next_loss_));
+    next_loss_ = next_multiple(passed, kLossInterval);
+  }
 }
 
 StatsRecord FlowEngine::take_stats(Timestamp time) noexcept {
@@ -197,13 +198,16 @@ CaptureLossRecord FlowEngine::take_loss(Timestamp time) noexcept {
   return loss;
 }
 
-void FlowEngine::tell(std::uint64_t tick, const StatsRecord& stats, const CaptureLossRecord& loss,
-                      bool with_loss) {
-  const RecordOrder order{.tick = tick, .rank = kLastRank};
+void FlowEngine::tell(std::uint64_t tick, const StatsRecord& stats) {
   const bool active = std::any_of(stats.flows_active.begin(), stats.flows_active.end(),
                                   [](std::uint64_t count) { return count != 0; });
-  if (stats.packets != 0 || active) records_.take({.order = order, .body = stats});
-  if (with_loss && loss.acknowledgements != 0) records_.take({.order = order, .body = loss});
+  if (stats.packets == 0 && !active) return;
+  records_.take({.order = {.tick = tick, .rank = kLastRank}, .body = stats});
+}
+
+void FlowEngine::tell(std::uint64_t tick, const CaptureLossRecord& loss) {
+  if (loss.acknowledgements == 0) return;
+  records_.take({.order = {.tick = tick, .rank = kLastRank}, .body = loss});
 }
 
 void FlowEngine::finish(Timestamp now) {
@@ -213,7 +217,8 @@ void FlowEngine::finish(Timestamp now) {
   const CaptureLossRecord loss = take_loss(now_);
   for (FlowShard& one : shards_) one.stop_reports();
   for (; wheel_.armed() != 0; ++tick_) expire(tick_);
-  tell(kLastRank, stats, loss, true);
+  tell(kLastRank, stats);
+  tell(kLastRank, loss);
   records_.reached({.tick = kLastRank, .rank = kLastRank});
 }
 

@@ -58,8 +58,8 @@ class FlowEngine {
   void report_before(Tick tick);
   [[nodiscard]] StatsRecord take_stats(Timestamp time) noexcept;
   [[nodiscard]] CaptureLossRecord take_loss(Timestamp time) noexcept;
-  void tell(std::uint64_t tick, const StatsRecord& stats, const CaptureLossRecord& loss,
-            bool with_loss);
+  void tell(std::uint64_t tick, const StatsRecord& stats);
+  void tell(std::uint64_t tick, const CaptureLossRecord& loss);
 
   const FlowOptions options_;
   RecordSink& records_;
