@@ -181,6 +181,7 @@ std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const Hea
       clock_ = std::max(clock_, Timestamp{0});
       time_ = clock_;
     }
+    if (ordinal_ == 0) first_ = clock_;
     ++ordinal_;
     if (keys[i].ip_version == 0) continue;
     read_packet(packet.frame(), std::max(packet.wire_bytes, packet.captured_bytes), headers[i],

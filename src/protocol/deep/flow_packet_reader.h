@@ -32,6 +32,8 @@ class FlowPacketReader {
 
   // The latest time of any packet that was read. Before the first: as far back as goes.
   [[nodiscard]] Timestamp clock() const noexcept { return clock_; }
+  // The time of the first packet that was read.
+  [[nodiscard]] Timestamp first() const noexcept { return first_; }
   // Of the packet that comes next (FlowPacket::ordinal).
   [[nodiscard]] std::uint64_t next_ordinal() const noexcept { return ordinal_ + 1; }
   [[nodiscard]] const DefragmenterStatistics& fragments() const noexcept {
@@ -59,6 +61,7 @@ class FlowPacketReader {
   const ChecksumMode checksums_;
   Defragmenter defragmenter_;
   Timestamp clock_;
+  Timestamp first_;
   std::uint64_t ordinal_ = 0;
   Timestamp time_;  // of the packet that is being read
   std::vector<FlowPacket> out_;
