@@ -14,6 +14,8 @@
 namespace weir::protocol {
 namespace {
 
+using namespace std::chrono_literals;
+
 std::string text_of(const Endpoints& ends) {
   std::ostringstream text;
   for (const IpAddress& address : {ends.originator, ends.responder}) {
