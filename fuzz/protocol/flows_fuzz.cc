@@ -17,7 +17,7 @@ using namespace weir::protocol;
 constexpr std::uint32_t kShards = 2;  // and the carriers'
 constexpr std::uint64_t kFlowsMax = 16 * (kShards + 1);
 constexpr std::int64_t kTimeMax = std::int64_t{1} << 61;
-constexpr std::size_t kStepsMax = 4096;  // time may pass in each
+constexpr std::size_t kStepsMax = 400;  // time may pass in each, and that takes its time
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "%s\n", what);
