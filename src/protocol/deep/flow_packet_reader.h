@@ -55,6 +55,8 @@ class FlowPacketReader {
   [[nodiscard]] Checksum check(const Layers& layers, const Found& found,
                                const FlowPacket& packet) const noexcept;
   void add_weird(const Layers& layers, const Found& found, Weird weird);
+  [[nodiscard]] FlowPacket packet_of(const FlowKeyAndSender& key, const Found& found, FlowKind kind,
+                                     std::uint8_t shard) const noexcept;
   FlowPacket& add(const FlowKeyAndSender& key, const Found& found, FlowKind kind,
                   std::uint8_t shard);
 
@@ -65,6 +67,7 @@ class FlowPacketReader {
   std::uint64_t ordinal_ = 0;
   Timestamp time_;  // of the packet that is being read
   std::vector<FlowPacket> out_;
+  std::vector<FlowPacket> notices_;  // of the packet that is being read: told after its flows
 
   // What was put together is parsed again, as a batch of one.
   std::unique_ptr<PacketBatch> whole_;
