@@ -2,11 +2,13 @@
 // the addresses belong to.
 #pragma once
 
-#include <compare>
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
+#include "base/bytes.h"
 #include "base/packet_keys.h"
 
 namespace weir::protocol {
@@ -31,9 +33,14 @@ struct alignas(8) FlowKey {
   std::uint8_t reserved = 0;
   TenantIdentity tenant;
 
-  // Byte by byte: every byte has a meaning, and 64 of them compare in a few instructions.
+  // Word by word: every byte has a meaning, and a call of memcmp costs more than the comparison.
   friend bool operator==(const FlowKey& a, const FlowKey& b) noexcept {
-    return std::memcmp(&a, &b, sizeof(FlowKey)) == 0;
+    using Words = std::array<std::uint64_t, 8>;
+    const Words x = std::bit_cast<Words>(a);
+    const Words y = std::bit_cast<Words>(b);
+    std::uint64_t difference = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) difference |= x[i] ^ y[i];
+    return difference == 0;
   }
 };
 static_assert(sizeof(FlowKey) == 64);
@@ -46,10 +53,17 @@ struct FlowKeyAndSender {
 
 // From what the header parser found. `one_way`: see FlowKey.
 [[nodiscard]] inline FlowKeyAndSender flow_key(const PacketKeys& packet, bool one_way) noexcept {
-  const int order = std::memcmp(packet.source.bytes.data(), packet.destination.bytes.data(),
-                                packet.source.bytes.size());
-  const bool swapped =
-      !one_way && (order > 0 || (order == 0 && packet.source_port > packet.destination_port));
+  const std::uint8_t* const source = packet.source.bytes.data();
+  const std::uint8_t* const destination = packet.destination.bytes.data();
+  const std::uint64_t source_network = load_be64(source);
+  const std::uint64_t destination_network = load_be64(destination);
+  const std::uint64_t source_host = load_be64(source + 8);
+  const std::uint64_t destination_host = load_be64(destination + 8);
+  const bool higher = source_network != destination_network ? source_network > destination_network
+                      : source_host != destination_host
+                          ? source_host > destination_host
+                          : packet.source_port > packet.destination_port;
+  const bool swapped = higher && !one_way;
   return {.key = {.low = swapped ? packet.destination : packet.source,
                   .high = swapped ? packet.source : packet.destination,
                   .low_port = swapped ? packet.destination_port : packet.source_port,

@@ -189,14 +189,46 @@ std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const Hea
     if (ordinal_ == 0) first_ = clock_;
     ++ordinal_;
     if (keys[i].ip_version == 0) continue;
+    if (is_usual(headers[i])) {
+      read_usual(packet, headers[i], keys[i]);
+      continue;
+    }
     read_packet(packet.frame(), std::max(packet.wire_bytes, packet.captured_bytes), headers[i],
                 keys[i], {}, 0);
     // What carries something that is no flow, or is not whole yet, carries nothing to follow.
     if (!out_.empty()) out_.back().carries_next = false;
-    out_.insert(out_.end(), notices_.begin(), notices_.end());
-    notices_.clear();
+    tell_notices();
   }
   return out_;
+}
+
+// The way of most packets: one IP header, whole, and a transport header behind it.
+bool FlowPacketReader::is_usual(const Headers& headers) noexcept {
+  return headers.malformed == MalformedReason::None && headers.tunnel_depth == 0 &&
+         !headers.fragment && headers.transport_offset != kNoOffset;
+}
+
+void FlowPacketReader::read_usual(const Packet& packet, const Headers& headers,
+                                  const PacketKeys& keys) {
+  const Layers layers{
+      packet.frame(), std::max(packet.wire_bytes, packet.captured_bytes), headers, keys, {}};
+  const LayerType network = keys.ip_version == 4 ? LayerType::Ipv4 : LayerType::Ipv6;
+  Found found{.tenant = keys.tenant};
+  const Layer ip{.type = network, .reserved = 0, .offset = headers.network_offset};
+  if (begin_ip(layers, ip, found)) {
+    found.transport = headers.transport_offset;
+    for (std::size_t i = 0; i < headers.layer_count && network == LayerType::Ipv6; ++i) {
+      if (headers.layers[i].type == LayerType::Ipv6Routing) found.rerouted = true;
+    }
+    add_innermost(layers, found);
+  }
+  tell_notices();
+}
+
+void FlowPacketReader::tell_notices() {
+  if (notices_.empty()) return;
+  out_.insert(out_.end(), notices_.begin(), notices_.end());
+  notices_.clear();
 }
 
 void FlowPacketReader::read_packet(Bytes frame, std::uint32_t wire_bytes, const Headers& headers,
@@ -329,8 +361,14 @@ void FlowPacketReader::add_carrier(const Layers& layers, const Found& found,
 }
 
 void FlowPacketReader::add_innermost(const Layers& layers, const Found& found) {
+  if (layers.around == TenantIdentity{}) return add_innermost(layers, found, layers.keys);
   PacketKeys keys = layers.keys;
   keys.tenant = within(layers.around, keys.tenant);
+  add_innermost(layers, found, keys);
+}
+
+void FlowPacketReader::add_innermost(const Layers& layers, const Found& found,
+                                     const PacketKeys& keys) {
   if (makes_no_flow(keys.ip_protocol)) return;
   const FlowKind kind = kind_of(keys.ip_protocol);
   const bool has_transport = found.transport != kNoOffset;
@@ -345,10 +383,11 @@ void FlowPacketReader::add_innermost(const Layers& layers, const Found& found) {
       return;
     }
   }
-  const bool changed = !(keys.tenant == layers.keys.tenant);
+  const bool changed = &keys != &layers.keys;
   const std::uint64_t hash = changed ? flow_hash(keys) : layers.headers.flow_hash;
   const auto shard = static_cast<std::uint8_t>(is_tunnel_flow(keys) ? kCarrierShard : hash >> 58);
-  FlowPacket& packet = add(flow_key(keys, is_one_way_icmp(keys)), found, kind, shard);
+  FlowPacket& packet =
+      add(flow_key(keys, kind == FlowKind::Icmp && is_one_way_icmp(keys)), found, kind, shard);
   packet.bad_header = !has_transport && kind != FlowKind::Other;
   if (has_transport) add_transport(layers, found, packet);
 }

@@ -45,12 +45,16 @@ class FlowPacketReader {
   struct Found;
   struct Layers;
 
+  [[nodiscard]] static bool is_usual(const Headers& headers) noexcept;
+  void read_usual(const Packet& packet, const Headers& headers, const PacketKeys& keys);
+  void tell_notices();
   void read_packet(Bytes frame, std::uint32_t wire_bytes, const Headers& headers,
                    const PacketKeys& keys, const TenantIdentity& around, unsigned depth);
   bool begin_ip(const Layers& layers, const Layer& layer, Found& found);
   void read_fragment(const Layers& layers, const Found& found, unsigned depth);
   void add_carrier(const Layers& layers, const Found& found, std::uint32_t inner_offset);
   void add_innermost(const Layers& layers, const Found& found);
+  void add_innermost(const Layers& layers, const Found& found, const PacketKeys& keys);
   void add_transport(const Layers& layers, const Found& found, FlowPacket& packet);
   [[nodiscard]] Checksum check(const Layers& layers, const Found& found,
                                const FlowPacket& packet) const noexcept;

@@ -26,7 +26,7 @@ class NoticeFilter {
     std::uint64_t hash = 0;
     Timestamp time;
   };
-  std::array<Told, 1024> told_;
+  std::array<Told, 8192> told_;
 };
 
 }  // namespace weir::protocol
