@@ -211,6 +211,7 @@ void FlowEngine::tell(std::uint64_t tick, const CaptureLossRecord& loss) {
 }
 
 void FlowEngine::finish(Timestamp now) {
+  records_.packets_ended();
   move_clock(now);
   if (!started_) return records_.reached({.tick = kLastRank, .rank = kLastRank});
   const StatsRecord stats = take_stats(now_);
