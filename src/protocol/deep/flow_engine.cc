@@ -61,7 +61,7 @@ void FlowEngine::take(std::span<FlowPacket> packets) {
   for (std::size_t at = 0; at < packets.size(); at += kChunk) {
     take_chunk(packets.subspan(at, std::min(kChunk, packets.size() - at)));
   }
-  if (!packets.empty()) passed(packets.back().ordinal + 1);
+  if (started_ && !packets.empty()) passed(next_ordinal_);
 }
 
 void FlowEngine::passed(std::uint64_t ordinal) {
@@ -84,6 +84,7 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
     if (!owned_.test(packet.shard)) continue;
     move_clock(packet.now);
     packet.now = now_;
+    next_ordinal_ = packet.ordinal + 1;
     if (packet.is_notice) {
       tell_notice(packet, hashes[i]);
       continue;
