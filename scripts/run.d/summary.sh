@@ -21,8 +21,10 @@ show_summary() {
   show_protocols "$output"
   show_tunnel "$output"
   show_row all "$("$weir" read "$output/packets.pcapng" --stats-json - 2>>"$output/count.log")"
+  show_flows "$output/logs"
   show_account "$(<"$output/statistics.json")"
-  printf '\npackets:    %s\nstatistics: %s\n' "$output/packets.pcapng" "$output/statistics.json"
+  printf '\npackets:    %s\nlogs:       %s\nstatistics: %s\n' "$output/packets.pcapng" "$output/logs" \
+    "$output/statistics.json"
 }
 
 show_protocols() {
@@ -71,6 +73,21 @@ show_account() {
   printf 'offered to the file %s = written %s + lost %s + pending %s\n' \
     "$(number_of offered "$json")" "$(number_of written "$json")" "$(sum_of lost "$json")" \
     "$(number_of pending "$json")"
+  show_account_of_logs "$json"
+}
+
+# The law of all logs together, in records.
+show_account_of_logs() {
+  local row offered=0 written=0 lost=0 pending=0
+  while read -r row; do
+    offered=$((offered + $(number_of offered "$row")))
+    written=$((written + $(number_of written "$row")))
+    lost=$((lost + $(sum_of lost "$row")))
+    pending=$((pending + $(number_of pending "$row")))
+  done < <(tr -d '\n' <<<"$1" | grep -o '"outputs": *\[[^]]*\]' | head -n 1 |
+    grep -o '{[^{}]*"kind": *"log"[^{}]*\({[^{}]*}[^{}]*\)*}')
+  [[ $offered == 0 ]] || printf 'offered to the logs %s = written %s + lost %s + pending %s\n' \
+    "$offered" "$written" "$lost" "$pending"
 }
 
 show_causes() {

@@ -44,7 +44,6 @@ Result<std::unique_ptr<Analysis>> Analysis::open_for_source(const AnalysisOption
   }
   WEIR_TRY(auto stage, capture::FlowDispatcher::make(options.flows, sinks));
   analysis->stages_.push_back(std::move(stage));
-  analysis->merger_->start();
   return analysis;
 }
 
@@ -65,8 +64,11 @@ Result<std::unique_ptr<Analysis>> Analysis::open_for_lanes(const AnalysisOptions
                                                   analysis->merger_->stream(lane + 1)));
     analysis->stages_.push_back(std::move(stage));
   }
-  analysis->merger_->start();
   return analysis;
+}
+
+void Analysis::start() {
+  if (merger_ != nullptr) merger_->start();
 }
 
 void Analysis::FreshLogs::reached(protocol::RecordOrder) {

@@ -20,6 +20,8 @@ namespace weir::app {
 
 class Analysis {
  public:
+  // Neither starts what it made, but for the threads that share the flows of one source.
+  //
   // Of one source that waits, file or pipe: on its own thread, or shared out among
   // `options.workers`. Errors: those of the directory; memory that could not be reserved.
   static Result<std::unique_ptr<Analysis>> open_for_source(const AnalysisOptions& options,
@@ -28,6 +30,9 @@ class Analysis {
   static Result<std::unique_ptr<Analysis>> open_for_lanes(const AnalysisOptions& options,
                                                           std::uint32_t lanes, const Clock& clock);
 
+  // From here on records reach the logs. A thread of its own, with the rights of this one: a live
+  // capture gives them up before.
+  void start();
   // Borrowed by the lane, for as long as its worker runs.
   [[nodiscard]] capture::DeepStage& stage(std::size_t lane) { return *stages_[lane]; }
   // After the workers have ended: everything to the files.

@@ -178,6 +178,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (live) {
     if (auto given_up = give_up_rights(options); !given_up) return fail(given_up.error());
   }
+  if (analysis != nullptr) analysis->start();
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : *sinks) borrowed.push_back(sink.get());
 

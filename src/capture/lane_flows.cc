@@ -31,6 +31,13 @@ Result<std::unique_ptr<SharedCarriers>> SharedCarriers::make(const FlowAnalysisO
 
 void SharedCarriers::take(std::span<protocol::FlowPacket> packets) {
   const Turn turn(turn_);
+  // Each lane counts its own packets, and records must not go back behind those of earlier turns.
+  const std::uint64_t first = next_ordinal_;
+  for (protocol::FlowPacket& packet : packets) {
+    if (packet.shard != protocol::kCarrierShard) continue;
+    packet.ordinal = std::max(first, packet.ordinal);
+    next_ordinal_ = packet.ordinal + 1;
+  }
   engine_->take(packets);
 }
 

@@ -16,6 +16,7 @@ namespace weir::capture {
 // Any thread; outlives the lanes.
 class SharedCarriers {
  public:
+  // Packets of one lane come in their order, those of different lanes as their turns come.
   // `lanes` will finish. `records` is borrowed, and called by one thread at a time.
   static Result<std::unique_ptr<SharedCarriers>> make(const FlowAnalysisOptions& options,
                                                       std::uint32_t lanes,
@@ -33,6 +34,7 @@ class SharedCarriers {
   std::mutex turn_;
   std::unique_ptr<protocol::FlowEngine> engine_;
   std::uint32_t lanes_;  // that have not finished
+  std::uint64_t next_ordinal_ = 0;
 };
 
 class LaneFlows final : public FlowStage {

@@ -68,6 +68,9 @@ Step Pipeline::run_batch(Duration timeout) {
   outlets_.write(batch_, source_.interfaces(), *verdicts_, kSession);
   count(accepted, matching - accepted);
   source_.release(batch_);
+  // What nobody wants shows that time passes all the same. Of files only what is wanted counts, so
+  // that it does not matter who filtered them.
+  if (accepted == 0 && !source_.lossless() && !times_.empty()) pass_time(times_.last);
 
   WEIR_DEBUG_ASSERT(ledger().balanced());
   return budget_.exhausted() ? Step::LimitReached : Step::Packets;

@@ -15,7 +15,8 @@ namespace weir::output {
 // What happens to a record that finds the ring full.
 enum class WhenFull : std::uint8_t {
   Wait,  // the producer waits: nothing is lost. Files.
-  Drop,  // the record is lost{overrun}: a slow disk of logs must not stop a live capture.
+  Drop,  // the record is lost{overrun}: a slow disk of logs must not stop a live capture. When no
+         // more packets come, the producer waits here too.
 };
 
 using RecordCounters = std::array<telemetry::Counter, protocol::kLogCount>;  // by LogId
@@ -37,6 +38,7 @@ class RecordStream final : public protocol::RecordSink {
   void take(const protocol::Record& record) override;
   // Wakes the merger. kRecordsEnd ends the stream.
   void reached(protocol::RecordOrder order) override;
+  void packets_ended() override { when_full_ = WhenFull::Wait; }
 
   [[nodiscard]] const RecordStreamStatistics& statistics() const noexcept { return statistics_; }
 
@@ -50,7 +52,7 @@ class RecordStream final : public protocol::RecordSink {
  private:
   void ring_merger() noexcept;
 
-  const WhenFull when_full_;
+  WhenFull when_full_;
   Doorbell& merger_;
   std::uint32_t unannounced_ = 0;  // records since the merger was rung
   RecordStreamStatistics statistics_;

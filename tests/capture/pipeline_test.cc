@@ -133,5 +133,33 @@ TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
   EXPECT_TRUE(pipeline.ledger().balanced());
 }
 
+// How far the analysis was told that time has come.
+struct TimeKeeper final : DeepStage {
+  void take(const PacketBatch&, const HeadersArray&, const KeysArray&, const Verdicts&,
+            SessionMask) override {
+    ++batches;
+  }
+  void idle(Timestamp now) override { told = now; }
+  void finish() override {}
+  int batches = 0;
+  Timestamp told;
+};
+
+TEST(Pipeline, ShowsTheAnalysisOfALiveCaptureThatTimePassesWithWhatNobodyWants) {
+  for (const bool lossless : {false, true}) {
+    FakeSource source(test::frames_with_dns(100, 1000), {.lossless = lossless});
+    RecordingSink sink;
+    std::array<output::Sink*, 1> sinks = {&sink};
+    AcceptBudget budget(0);
+    TimeKeeper deep;
+    Pipeline pipeline(source, filter::FrameFilter("tcp", filter::Scope::Frame), sinks, budget,
+                      {.deep = &deep});
+    ASSERT_TRUE(pipeline.prepare().ok());
+    EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
+    EXPECT_EQ(deep.batches, 0);
+    EXPECT_EQ(deep.told.ns, lossless ? 0 : 100'000);
+  }
+}
+
 }  // namespace
 }  // namespace weir::capture

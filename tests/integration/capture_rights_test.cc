@@ -82,6 +82,14 @@ TEST_F(CaptureRights, WhoeverStartsItCapturesWithoutAny) {
   expect_a_capture(weir, kNoCapabilities);
 }
 
+TEST_F(CaptureRights, NorHasWhoeverWritesTheLogs) {
+  Process weir(capture_on_tap(program_, dir_.file("weir.pcapng"),
+                              {"--workers", "2", "--logs", dir_.file("logs")}),
+               {.ready_fd = true});
+  expect_a_capture(weir, kNoCapabilities);
+  EXPECT_TRUE(std::filesystem::exists(dir_.file("logs/conn.log")));
+}
+
 class CaptureRightsOfRoot : public CaptureRights {
  protected:
   void SetUp() override {
@@ -154,6 +162,15 @@ TEST_F(UnprivilegedCapture, WithCapabilitiesOfTheFileItCapturesAndGivesThemUp) {
   grant("cap_net_raw,cap_bpf=eip");
   Process weir(capture_as_nobody(rotated_), {.ready_fd = true});
   expect_a_capture(weir, kNoCapabilities);
+}
+
+TEST_F(UnprivilegedCapture, LogsAreItsOwn) {
+  grant("cap_net_raw,cap_bpf=eip");
+  Process weir(capture_as_nobody({"--logs", dir_.file("logs")}), {.ready_fd = true});
+  expect_a_capture(weir, kNoCapabilities);
+  struct stat log {};
+  ASSERT_EQ(::stat(dir_.file("logs/conn.log").c_str(), &log), 0);
+  EXPECT_EQ(log.st_uid, 65534U);
 }
 
 TEST_F(UnprivilegedCapture, ThePacketSocketsCapabilityAloneIsEnough) {

@@ -216,6 +216,19 @@ TEST(RecordMerger, DropLosesExactlyWhatFindsNoRoom) {
   expect_law(merger, 1);
 }
 
+TEST(RecordMerger, DropWaitsWhenNoPacketWaits) {
+  KeepingSink sink;
+  RecordMerger merger(
+      {.streams = 1, .slots = 4, .when_full = WhenFull::Drop, .ordering = Ordering::Bounded}, sink);
+  merger.stream(0).packets_ended();
+  merger.start();
+  for (std::uint64_t i = 0; i < 10'000; ++i) merger.stream(0).take(weird({.tick = i}, i));
+  merger.stream(0).reached(kRecordsEnd);
+  merger.join();
+  EXPECT_EQ(sink.records.size(), 10'000U);
+  EXPECT_EQ(total(merger.stream(0).statistics().lost), 0U);
+}
+
 TEST(RecordMerger, KeepsTheLedgerWhereRecordsAreDroppedAndOvertaken) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);

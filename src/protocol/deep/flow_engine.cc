@@ -64,7 +64,7 @@ void FlowEngine::take(std::span<FlowPacket> packets) {
   for (std::size_t at = 0; at < packets.size(); at += kChunk) {
     take_chunk(packets.subspan(at, std::min(kChunk, packets.size() - at)));
   }
-  if (!packets.empty()) passed(packets.back().ordinal + 1);
+  if (started_ && !packets.empty()) passed(next_ordinal_);
 }
 
 void FlowEngine::passed(std::uint64_t ordinal) {
@@ -87,6 +87,7 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
     if (!owned_.test(packet.shard)) continue;
     move_clock(packet.now);
     packet.now = now_;
+    next_ordinal_ = packet.ordinal + 1;
     if (packet.is_notice) {
       tell_notice(packet, hashes[i]);
       continue;
@@ -219,6 +220,7 @@ void FlowEngine::tell(std::uint64_t tick, const CaptureLossRecord& loss) {
 }
 
 void FlowEngine::finish(Timestamp now) {
+  records_.packets_ended();
   move_clock(now);
   if (!started_) return records_.reached({.tick = kLastRank, .rank = kLastRank});
   const StatsRecord stats = take_stats(now_);

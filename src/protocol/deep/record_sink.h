@@ -19,6 +19,8 @@ class RecordSink {
   virtual void take(const Record& record) = 0;
   // Every record before `order` has been handed over.
   virtual void reached(RecordOrder order) = 0;
+  // No packet waits any more while a record is taken: the sink may take its time with what comes.
+  virtual void packets_ended() {}
 };
 
 }  // namespace weir::protocol

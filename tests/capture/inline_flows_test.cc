@@ -1,0 +1,66 @@
+#include "capture/inline_flows.h"
+
+#include "capture/flow_stage_fixture.h"
+
+namespace weir::capture {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Feeder;
+using test::Lines;
+
+TEST(InlineFlows, TellTheSameWhateverTheSizeOfBatches) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng random(seed);
+    const auto traffic = test::random_traffic(random, test::Fragments::Yes);
+    const auto expected = test::told_by_one(traffic);
+    ASSERT_GT(expected.size(), 20U);
+    for (const std::size_t batch_max : {1U, 7U, 100U}) {
+      EXPECT_EQ(test::told_by_one(traffic, {}, batch_max), expected) << batch_max;
+    }
+  }
+}
+
+TEST(InlineFlows, EndFlowsWhoseTimeComesWhileNothingElseDoes) {
+  Lines lines;
+  auto stage = InlineFlows::make({}, lines).value();
+  Feeder().feed(*stage, std::vector{test::udp_at(0s)});
+  stage->idle(test::kTrafficStart + 59s);
+  EXPECT_EQ(lines.of("conn").size(), 0U);
+  stage->idle(test::kTrafficStart + 61s);
+  EXPECT_EQ(lines.of("conn").size(), 1U);
+}
+
+TEST(InlineFlows, EndWithoutAPacketTellNothing) {
+  Lines lines;
+  auto stage = InlineFlows::make({}, lines).value();
+  stage->finish();
+  EXPECT_TRUE(lines.lines.empty());
+  EXPECT_TRUE(lines.ended());
+}
+
+TEST(InlineFlows, TakeWhatComesLateAtTheTimeThatHasBeenReached) {
+  Lines lines;
+  auto stage = InlineFlows::make({}, lines).value();
+  Feeder().feed(*stage, std::vector{test::udp_at(100s, 1), test::udp_at(0s, 2)});
+  stage->idle(test::kTrafficStart + 159s);
+  EXPECT_EQ(lines.of("conn").size(), 0U) << "the second too has its minute from when it came";
+  stage->idle(test::kTrafficStart + 161s);
+  EXPECT_EQ(lines.of("conn").size(), 2U);
+}
+
+TEST(InlineFlows, CountWhatTheyHold) {
+  Lines lines;
+  auto stage = InlineFlows::make({}, lines).value();
+  Feeder().feed(*stage, std::vector{test::udp_at(0s, 1), test::udp_at(0s, 2)});
+  const auto udp = static_cast<std::size_t>(protocol::FlowKind::Udp);
+  EXPECT_EQ(stage->totals().begun[udp], 2U);
+  EXPECT_EQ(stage->totals().open[udp], 2U);
+  stage->finish();
+  EXPECT_EQ(stage->totals().begun[udp], 2U);
+  EXPECT_EQ(stage->totals().open[udp], 0U);
+}
+
+}  // namespace
+}  // namespace weir::capture
