@@ -46,6 +46,11 @@ std::optional<std::string> set_timeout(FlowTimeouts& timeouts, const std::string
   if (kind == kKinds.end()) return what + "no such kind (there are " + timeout_kinds() + ")";
   auto parsed = parse_duration(std::string_view(text).substr(equals + 1));
   if (!parsed) return what + parsed.error().context;
+  // A flow that has closed waits in one turn of the timer wheel.
+  constexpr Duration kLingerMax = std::chrono::minutes(5);
+  if (kind->timeout == &FlowTimeouts::tcp_linger && *parsed > kLingerMax) {
+    return what + "too long (at most 5m)";
+  }
   timeouts.*kind->timeout = *parsed;
   return std::nullopt;
 }

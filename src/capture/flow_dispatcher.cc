@@ -46,6 +46,7 @@ void FlowDispatcher::take(const PacketBatch& batch, const HeadersArray& headers,
                           const KeysArray& keys, const Verdicts& verdicts, SessionMask session) {
   const std::span<protocol::FlowPacket> packets =
       reader_.read(batch, headers, keys, verdicts, session);
+  carriers_->begin(reader_.first());
   carriers_->take(packets);
   dispatch(packets, reader_.clock(), false);
 }
@@ -71,6 +72,7 @@ void FlowDispatcher::dispatch(std::span<const protocol::FlowPacket> packets, Tim
     batch.packets[batch.count++] = packet;
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
+    batches[i]->first = reader_.first();
     batches[i]->now = now;
     batches[i]->next_ordinal = reader_.next_ordinal();
     batches[i]->last = last;

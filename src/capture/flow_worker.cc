@@ -11,6 +11,7 @@ void FlowWorker::join() {
 void FlowWorker::run() {
   for (bool last = false; !last;) {
     FlowBatch& batch = *ring_.front();
+    if (batch.next_ordinal > 1) engine_->begin(batch.first);
     engine_->take(std::span(batch.packets).first(batch.count));
     engine_->advance(batch.now);
     engine_->passed(batch.next_ordinal);

@@ -14,6 +14,7 @@ namespace weir::capture {
 
 // What one worker gets of one batch.
 struct FlowBatch {
+  Timestamp first;                 // when the capture began
   Timestamp now;                   // the flow clock at the end of the batch
   std::uint64_t next_ordinal = 0;  // of the first packet after it
   std::uint32_t count = 0;

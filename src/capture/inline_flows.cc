@@ -10,7 +10,11 @@ Result<std::unique_ptr<InlineFlows>> InlineFlows::make(const FlowAnalysisOptions
 
 void InlineFlows::take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
                        const Verdicts& verdicts, SessionMask session) {
-  engine_->take(reader_.read(batch, headers, keys, verdicts, session));
+  const std::span<protocol::FlowPacket> packets =
+      reader_.read(batch, headers, keys, verdicts, session);
+  engine_->begin(reader_.first());
+  engine_->take(packets);
+  engine_->advance(reader_.clock());
 }
 
 FlowTotals InlineFlows::totals() const noexcept {

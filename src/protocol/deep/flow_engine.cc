@@ -22,11 +22,14 @@ std::uint64_t order_tick(Tick tick) noexcept {
   return static_cast<std::uint64_t>(tick + kTickOffset);
 }
 
-// The first multiple of `interval` after `time`.
-Timestamp next_multiple(Timestamp time, Duration interval) noexcept {
+// The last multiple of `interval` that is not after `time`.
+Timestamp last_multiple(Timestamp time, Duration interval) noexcept {
   const std::int64_t step = interval.count();
   const std::int64_t rest = ((time.ns % step) + step) % step;
-  return {time.ns - rest + step};
+  return {time.ns - rest};
+}
+Timestamp next_multiple(Timestamp time, Duration interval) noexcept {
+  return last_multiple(time, interval) + interval;
 }
 
 }  // namespace
@@ -119,17 +122,24 @@ void FlowEngine::advance(Timestamp now) {
   records_.reached({.tick = order_tick(tick_), .rank = next_ordinal_ * 2});
 }
 
+void FlowEngine::begin(Timestamp first) {
+  if (started_) return;
+  started_ = true;
+  begun_ = now_ = first;
+  tick_ = tick_of(first);
+  next_stats_ = next_multiple(first, kStatsInterval);
+  next_loss_ = next_multiple(first, kLossInterval);
+}
+
+// How long the interval was that ends at `time`: the first one begins with the capture, and the
+// last one ends with it.
+Duration FlowEngine::interval_before(Timestamp time, Duration interval) const noexcept {
+  return time - std::max(begun_, last_multiple(time + Duration(-1), interval));
+}
+
 void FlowEngine::move_clock(Timestamp now) {
   if (now.ns == std::numeric_limits<std::int64_t>::min()) return;  // no packet yet
-  if (!started_) {
-    started_ = true;
-    now_ = now;
-    tick_ = tick_of(now);
-    told_.time = loss_told_.time = now;
-    next_stats_ = next_multiple(now, kStatsInterval);
-    next_loss_ = next_multiple(now, kLossInterval);
-    return;
-  }
+  if (!started_) return begin(now);
   if (now <= now_) return;
   now_ = now;
   if (tick_of(now) != tick_) advance_to(tick_of(now));
@@ -170,7 +180,7 @@ void FlowEngine::report_before(Tick tick) {
 
 StatsRecord FlowEngine::take_stats(Timestamp time) noexcept {
   StatsRecord stats{.time = time,
-                    .delta = time - told_.time,
+                    .delta = interval_before(time, kStatsInterval),
                     .packets = packets_ - told_.packets,
                     .bytes = bytes_ - told_.bytes,
                     .flows_evicted = counters_.evicted.value() - told_.evicted};
@@ -179,7 +189,6 @@ StatsRecord FlowEngine::take_stats(Timestamp time) noexcept {
     stats.flows_active[kind] = counters_.open[kind].value();
     told_.begun[kind] = counters_.begun[kind].value();
   }
-  told_.time = time;
   told_.packets = packets_;
   told_.bytes = bytes_;
   told_.evicted = counters_.evicted.value();
@@ -189,10 +198,9 @@ StatsRecord FlowEngine::take_stats(Timestamp time) noexcept {
 CaptureLossRecord FlowEngine::take_loss(Timestamp time) noexcept {
   const CaptureLossRecord loss{
       .time = time,
-      .delta = time - loss_told_.time,
+      .delta = interval_before(time, kLossInterval),
       .gaps = counters_.gaps.value() - loss_told_.gaps,
       .acknowledgements = counters_.acknowledgements.value() - loss_told_.acknowledgements};
-  loss_told_.time = time;
   loss_told_.gaps = counters_.gaps.value();
   loss_told_.acknowledgements = counters_.acknowledgements.value();
   return loss;

@@ -29,6 +29,8 @@ class FlowEngine {
   FlowEngine(const FlowEngine&) = delete;
   FlowEngine& operator=(const FlowEngine&) = delete;
 
+  // When the capture began, for those whose first packet comes later. What has begun has begun.
+  void begin(Timestamp first);
   // Packets in their order. What carries another is followed by what it carries, in the same span:
   // the carrier's uid is written there.
   void take(std::span<FlowPacket> packets);
@@ -53,6 +55,7 @@ class FlowEngine {
     return shards_[static_cast<std::size_t>(place_[index])];
   }
   void move_clock(Timestamp now);
+  [[nodiscard]] Duration interval_before(Timestamp time, Duration interval) const noexcept;
   void advance_to(Tick tick);
   void expire(Tick tick);
   void report_before(Tick tick);
@@ -72,12 +75,12 @@ class FlowEngine {
   std::vector<FlowShard> shards_;
   NoticeFilter notices_;
   bool started_ = false;
+  Timestamp begun_;
   Tick tick_ = 0;
   Timestamp now_;
 
   // What stats.log and capture_loss.log have told of, and when they tell next.
   struct Told {
-    Timestamp time;
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
     std::array<std::uint64_t, kFlowKinds> begun{};

@@ -32,6 +32,10 @@ constexpr std::uint32_t kTcpHeaderBytes = 20;
 constexpr std::uint32_t kIpv4HeaderBytes = 20;
 constexpr std::uint32_t kIpv6HeaderBytes = 40;
 
+// Files may say anything: 73 years around 1970, so that sums with timeouts don't overflow.
+constexpr Timestamp kTimeMax = {std::int64_t{1} << 61};
+constexpr Timestamp kTimeMin = {-(std::int64_t{1} << 61)};
+
 // A datagram whose fragments were in fragments themselves, and so on: deeper than any network.
 constexpr unsigned kFragmentDepthMax = 4;
 // Each IP layer makes at most one flow packet and one notice.
@@ -164,6 +168,7 @@ FlowPacketReader::FlowPacketReader(const FlowReaderOptions& options)
       whole_headers_(std::make_unique<HeadersArray>()),
       whole_keys_(std::make_unique<KeysArray>()) {
   out_.reserve(kFlowPacketsMax);
+  notices_.reserve(kWeirdCount * kLayersMax);
 }
 
 std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const HeadersArray& headers,
@@ -174,17 +179,22 @@ std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const Hea
     if ((verdicts.wanted[i] & session) == 0) continue;
     const Packet& packet = batch.packets[i];
     if (packet.has_time) {
-      clock_ = std::max(clock_, packet.time);
-      time_ = packet.time;
+      time_ = std::clamp(packet.time, kTimeMin, kTimeMax);
+      clock_ = std::max(clock_, time_);
     } else {
       // It came after the ones before: that is all that is known.
       clock_ = std::max(clock_, Timestamp{0});
       time_ = clock_;
     }
+    if (ordinal_ == 0) first_ = clock_;
     ++ordinal_;
     if (keys[i].ip_version == 0) continue;
     read_packet(packet.frame(), std::max(packet.wire_bytes, packet.captured_bytes), headers[i],
                 keys[i], {}, 0);
+    // What carries something that is no flow, or is not whole yet, carries nothing to follow.
+    if (!out_.empty()) out_.back().carries_next = false;
+    out_.insert(out_.end(), notices_.begin(), notices_.end());
+    notices_.clear();
   }
   return out_;
 }
@@ -321,14 +331,7 @@ void FlowPacketReader::add_carrier(const Layers& layers, const Found& found,
 void FlowPacketReader::add_innermost(const Layers& layers, const Found& found) {
   PacketKeys keys = layers.keys;
   keys.tenant = within(layers.around, keys.tenant);
-  if (makes_no_flow(keys.ip_protocol)) {
-    // What carries it carries nothing that is followed.
-    while (!out_.empty() && out_.back().carries_next && out_.back().ordinal == ordinal_) {
-      out_.back().carries_next = false;
-      break;
-    }
-    return;
-  }
+  if (makes_no_flow(keys.ip_protocol)) return;
   const FlowKind kind = kind_of(keys.ip_protocol);
   const bool has_transport = found.transport != kNoOffset;
   if (!has_transport && kind != FlowKind::Other) {
@@ -411,23 +414,27 @@ void FlowPacketReader::add_weird(const Layers& layers, const Found& found, Weird
     std::copy_n(at + 24, 16, keys.destination.bytes.begin());
     keys.ip_protocol = at[6];
   }
-  // What carries it carries no flow.
-  if (!out_.empty() && out_.back().ordinal == ordinal_) out_.back().carries_next = false;
-  FlowPacket& packet = add(flow_key(keys, true), found, FlowKind::Other, kCarrierShard);
+  FlowPacket& packet =
+      notices_.emplace_back(packet_of(flow_key(keys, true), found, FlowKind::Other, kCarrierShard));
   packet.is_notice = true;
   packet.notice = weird;
 }
 
 FlowPacket& FlowPacketReader::add(const FlowKeyAndSender& key, const Found& found, FlowKind kind,
                                   std::uint8_t shard) {
-  return out_.emplace_back(FlowPacket{.key = key.key,
-                                      .time = time_,
-                                      .now = clock_,
-                                      .ordinal = ordinal_,
-                                      .sender = key.sender,
-                                      .kind = kind,
-                                      .shard = shard,
-                                      .ip_bytes = found.ip_bytes});
+  return out_.emplace_back(packet_of(key, found, kind, shard));
+}
+
+FlowPacket FlowPacketReader::packet_of(const FlowKeyAndSender& key, const Found& found,
+                                       FlowKind kind, std::uint8_t shard) const noexcept {
+  return {.key = key.key,
+          .time = time_,
+          .now = clock_,
+          .ordinal = ordinal_,
+          .sender = key.sender,
+          .kind = kind,
+          .shard = shard,
+          .ip_bytes = found.ip_bytes};
 }
 
 }  // namespace weir::protocol

@@ -32,6 +32,8 @@ class FlowPacketReader {
 
   // The latest time of any packet that was read. Before the first: as far back as goes.
   [[nodiscard]] Timestamp clock() const noexcept { return clock_; }
+  // The time of the first packet that was read.
+  [[nodiscard]] Timestamp first() const noexcept { return first_; }
   // Of the packet that comes next (FlowPacket::ordinal).
   [[nodiscard]] std::uint64_t next_ordinal() const noexcept { return ordinal_ + 1; }
   [[nodiscard]] const DefragmenterStatistics& fragments() const noexcept {
@@ -53,15 +55,19 @@ class FlowPacketReader {
   [[nodiscard]] Checksum check(const Layers& layers, const Found& found,
                                const FlowPacket& packet) const noexcept;
   void add_weird(const Layers& layers, const Found& found, Weird weird);
+  [[nodiscard]] FlowPacket packet_of(const FlowKeyAndSender& key, const Found& found, FlowKind kind,
+                                     std::uint8_t shard) const noexcept;
   FlowPacket& add(const FlowKeyAndSender& key, const Found& found, FlowKind kind,
                   std::uint8_t shard);
 
   const ChecksumMode checksums_;
   Defragmenter defragmenter_;
   Timestamp clock_;
+  Timestamp first_;
   std::uint64_t ordinal_ = 0;
   Timestamp time_;  // of the packet that is being read
   std::vector<FlowPacket> out_;
+  std::vector<FlowPacket> notices_;  // of the packet that is being read: told after its flows
 
   // What was put together is parsed again, as a batch of one.
   std::unique_ptr<PacketBatch> whole_;

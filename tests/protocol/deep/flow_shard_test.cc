@@ -7,6 +7,8 @@
 namespace weir::protocol {
 namespace {
 
+using namespace std::chrono_literals;
+
 FlowPacket packet_of(FlowKind kind, std::uint16_t port = 50'001, End sender = End::Low) {
   const std::uint8_t protocol = kind == FlowKind::Udp ? 17 : kind == FlowKind::Icmp ? 1 : 50;
   return {.key = story_key(50'000, port, protocol),

@@ -14,8 +14,6 @@
 
 namespace weir::protocol {
 
-using namespace std::chrono_literals;
-
 inline constexpr std::uint8_t kSyn = kTcpSyn;
 inline constexpr std::uint8_t kAck = kTcpAck;
 inline constexpr std::uint8_t kFin = kTcpFin;
@@ -114,8 +112,8 @@ class Story {
     packet.now = time_;
     packet.ordinal = ordinal_++;
     engine_->take({&packet, 1});
-    time_ = time_ + 10ms;
-    lag_ = 0ms;
+    time_ = time_ + std::chrono::milliseconds(10);
+    lag_ = Duration(0);
   }
 
   // The capture is over.

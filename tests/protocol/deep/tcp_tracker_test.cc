@@ -6,6 +6,8 @@
 namespace weir::protocol {
 namespace {
 
+using namespace std::chrono_literals;
+
 TEST(ConnState, S0IsASynThatNobodyAnswers) {
   Story tcp;
   tcp.client({.flags = kSyn, .sequence = 100});
