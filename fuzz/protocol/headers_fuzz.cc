@@ -16,7 +16,7 @@ constexpr std::array kLinkTypes = {
     weir::LinkType::Ipv6,     weir::LinkType::Null,      weir::LinkType::Loop,
     weir::LinkType::LinuxSll, weir::LinkType::LinuxSll2, weir::LinkType::Ppp,
     weir::LinkType::PppHdlc,  weir::LinkType::Ieee80211, weir::LinkType::Ieee80211Radiotap,
-    weir::LinkType{0xffff},
+    weir::LinkType{0xffff},   weir::LinkType::Fddi,
 };
 
 struct Scratch {

@@ -8,8 +8,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(LayerType::kCoun
     "snap",     "vlan",  "pbb",    "cmd",     "vntag",   "mpls",     "pppoed",  "pppoes",
     "arp",      "ipv4",  "ipv6",   "hopopts", "routing", "fragment", "dstopts", "mobility",
     "hip",      "shim6", "ah",     "esp",     "tcp",     "udp",      "icmp",    "icmpv6",
-    "sctp",     "gre",   "erspan", "vxlan",   "geneve",  "gtpu",     "teredo"};
-static_assert(kNames.back() == "teredo");
+    "sctp",     "gre",   "erspan", "vxlan",   "geneve",  "gtpu",     "teredo",  "fddi"};
+static_assert(kNames.back() == "fddi");
 
 }  // namespace
 

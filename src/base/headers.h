@@ -53,6 +53,7 @@ enum class LayerType : std::uint8_t {
   Geneve,
   GtpU,
   Teredo,
+  Fddi,
   kCount,
 };
 std::string_view name_of(LayerType type) noexcept;

@@ -10,6 +10,7 @@ enum class LinkType : std::uint16_t {
   Null = 0,  // BSD loopback, family in the writer's byte order
   Ethernet = 1,
   Ppp = 9,  // PPP, with or without HDLC framing
+  Fddi = 10,
   PppHdlc = 50,
   Raw = 101,  // IPv4 or IPv6 by the version nibble
   Ieee80211 = 105,

@@ -7,6 +7,7 @@
 #include "protocol/headers/bridge_tags.h"
 #include "protocol/headers/cooked.h"
 #include "protocol/headers/ethernet.h"
+#include "protocol/headers/fddi.h"
 #include "protocol/headers/gre.h"
 #include "protocol/headers/icmp.h"
 #include "protocol/headers/ieee80211.h"
@@ -35,6 +36,7 @@ constexpr Row kRows[] = {
     {Space::Link, number_of(LinkType::Null), decode_null},
     {Space::Link, number_of(LinkType::Ethernet), decode_ethernet},
     {Space::Link, number_of(LinkType::Ppp), decode_ppp_link},
+    {Space::Link, number_of(LinkType::Fddi), decode_fddi},
     {Space::Link, 12, decode_raw},  // DLT_RAW as most systems number it; files should say 101
     {Space::Link, 14, decode_raw},  // ... and OpenBSD
     {Space::Link, number_of(LinkType::PppHdlc), decode_ppp_link},
