@@ -67,12 +67,13 @@ bench:
 	@cmake --build --preset bench -j $(JOBS)
 	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
 
-## bench-peers: reading files and capturing beside the peers (the second as root; LIVE="--quick": its short form)
+## bench-peers: reading files, following flows and capturing beside the peers (the last as root; LIVE="--quick": its short form)
 bench-peers:
 	@scripts/install-deps --bench
 	@$(MAKE) --no-print-directory configure-bench
 	@cmake --build --preset bench -j $(JOBS)
 	@python3 -B bench/peers/read_bench.py --weir build/bench/bin/weir --json build/bench/read_bench.json
+	@python3 -B bench/peers/logs_bench.py --weir build/bench/bin/weir --json build/bench/logs_bench.json
 	@python3 -B bench/peers/live_bench.py --weir build/bench/bin/weir --json build/bench/live_bench.json $(LIVE)
 
 ## clean: everything that was built
