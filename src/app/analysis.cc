@@ -33,7 +33,7 @@ Result<std::unique_ptr<Analysis>> Analysis::open_for_source(const AnalysisOption
                                                             const Clock& clock) {
   WEIR_TRY(auto analysis, open_logs(options, clock));
   if (options.workers == 1) {
-    WEIR_TRY(auto stage, capture::InlineFlows::make(options.flows, *analysis->logs_));
+    WEIR_TRY(auto stage, capture::InlineFlows::make(options.flows, *analysis->fresh_logs_));
     analysis->stages_.push_back(std::move(stage));
     return analysis;
   }

@@ -41,7 +41,7 @@ class Analysis {
   [[nodiscard]] AnalysisReport report() const;
 
  private:
-  // What the merger writes to: the logs, which others may be reading while they grow.
+  // The logs, which others may be reading while they grow.
   class FreshLogs final : public protocol::RecordSink {
    public:
     FreshLogs(output::RecordLogs& logs, const Clock& clock) : logs_(logs), clock_(clock) {}

@@ -18,7 +18,7 @@ class CountedRecords final : public protocol::RecordSink {
 
 TEST(FlowAllocation, NonePerPacketOrRecord) {
   Prng random(1);
-  auto traffic = test::random_traffic(random, test::Fragments::Yes);
+  auto traffic = test::random_traffic(random, test::Oddities::Yes);
   for (std::uint16_t i = 0; i < 5000; ++i) traffic.push_back(test::udp_at(1h + i * 100us, i));
   CountedRecords records;
   auto stage = InlineFlows::make({}, records).value();

@@ -41,7 +41,7 @@ TEST(FlowDispatcher, TellsWhatOneThreadTellsWhateverTheWorkersAndBatches) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
-    const auto traffic = test::random_traffic(random, test::Fragments::Yes);
+    const auto traffic = test::random_traffic(random, test::Oddities::Yes);
     const auto expected = test::told_by_one(traffic);
     ASSERT_GT(expected.size(), 20U);
     for (const std::size_t workers : {1U, 2U, 8U}) {

@@ -46,11 +46,13 @@ inline TimedFrame vxlan_at(Duration time, std::uint16_t port = 5000) {
           kTrafficStart + time};
 }
 
-enum class Fragments : std::uint8_t { No, Yes };
+// Fragments, and packets whose time is before that of others that came earlier.
+enum class Oddities : std::uint8_t { No, Yes };
 
-// About half an hour of it: flows in tunnels and outside, both ways, packets that are no flow's,
-// and times that go back now and then.
-inline std::vector<TimedFrame> random_traffic(Prng& random, Fragments fragments) {
+// About half an hour of it: flows in tunnels and outside, both ways, and packets that are no
+// flow's.
+inline std::vector<TimedFrame> random_traffic(Prng& random, Oddities oddities) {
+  const bool odd = oddities == Oddities::Yes;
   std::vector<BothWays> flows(20 + random.below(60));
   for (BothWays& flow : flows) flow = random_flow(random);
   const std::vector<std::uint8_t> arp = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x06, 0, 1};
@@ -59,10 +61,11 @@ inline std::vector<TimedFrame> random_traffic(Prng& random, Fragments fragments)
   for (std::uint64_t i = 0, count = 100 + random.below(900); i < count; ++i) {
     time = time + std::chrono::milliseconds(random.chance(1, 50) ? random.below(60'000)
                                                                  : random.below(2'000));
-    const Timestamp own = random.chance(1, 10) ? time + -std::chrono::milliseconds(700) : time;
+    const Timestamp own =
+        odd && random.chance(1, 10) ? time + -std::chrono::milliseconds(700) : time;
     if (i < 3 || random.chance(1, 20)) {
       frames.push_back({arp, own});
-    } else if (fragments == Fragments::Yes && random.chance(1, 10)) {
+    } else if (odd && random.chance(1, 10)) {
       const auto id = static_cast<std::uint16_t>(i);
       frames.push_back({PacketBuilder()
                             .ethernet()

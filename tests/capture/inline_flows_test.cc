@@ -13,7 +13,7 @@ TEST(InlineFlows, TellTheSameWhateverTheSizeOfBatches) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
-    const auto traffic = test::random_traffic(random, test::Fragments::Yes);
+    const auto traffic = test::random_traffic(random, test::Oddities::Yes);
     const auto expected = test::told_by_one(traffic);
     ASSERT_GT(expected.size(), 20U);
     for (const std::size_t batch_max : {1U, 7U, 100U}) {

@@ -52,7 +52,7 @@ TEST(LaneFlows, OfOneLaneTellWhatOneThreadTellsInItsOrder) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
-    const auto traffic = test::random_traffic(random, test::Fragments::Yes);
+    const auto traffic = test::random_traffic(random, test::Oddities::Yes);
     Lines lines;
     output::RecordMerger merger({.streams = 2, .slots = 4096}, lines);
     auto carriers = SharedCarriers::make({}, 1, merger.stream(0)).value();
@@ -66,11 +66,12 @@ TEST(LaneFlows, OfOneLaneTellWhatOneThreadTellsInItsOrder) {
 }
 
 // The kernel steers both ways of an innermost flow to one lane; what carries it may reach others.
+// Without late packets: each lane takes those at the time that it has reached itself.
 TEST(LaneFlows, TellOfTheSameFlowsHoweverTheyAreSteered) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Prng random(seed);
-    const auto traffic = test::random_traffic(random, test::Fragments::No);
+    const auto traffic = test::random_traffic(random, test::Oddities::No);
     Lanes four(4);
     Feeder feeder;
     for (const TimedFrame& frame : traffic) {

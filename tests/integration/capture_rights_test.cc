@@ -128,6 +128,14 @@ TEST_F(CaptureRightsOfRoot, WithoutRotationNoneIsKeptThereEither) {
   expect_a_capture(weir, kNoCapabilities);
 }
 
+TEST_F(CaptureRightsOfRoot, OneIsKeptForLogsInADirectoryOfSomebodyElse) {
+  const std::string directory = directory_of(65534);
+  Process weir(capture_on_tap(program_, dir_.file("x.pcapng"), {"--logs", directory}),
+               {.ready_fd = true});
+  expect_a_capture(weir, kOnlyDacOverride);
+  EXPECT_GE(files_in(directory), 1);
+}
+
 class UnprivilegedCapture : public CaptureRights {
  protected:
   void SetUp() override {
