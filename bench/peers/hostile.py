@@ -13,7 +13,8 @@ ETHERNET = b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0"
 
 def ipv4(source: int, destination: int, protocol: int, payload: bytes, ident=0, fragment=0):
     header = struct.pack(
-        "!BBHHHBBHII", 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0, source, destination
+        "!BBHHHBBHII",
+        *(0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0, source, destination),
     )
     total = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)

@@ -42,7 +42,8 @@ class Bench:
         )
         cost = json.loads(result.read_text()) if done.returncode == 0 else {"status": 127}
         if cost["status"] not in (0, 1):
-            sys.exit(f"logs_bench: {' '.join(map(str, words))}: status {cost['status']}\n{done.stderr}")
+            command = " ".join(map(str, words))
+            sys.exit(f"logs_bench: {command}: status {cost['status']}\n{done.stderr}")
         return cost
 
     def weir(self, capture: Path, logs: bool = True) -> dict:
@@ -60,16 +61,17 @@ class Bench:
 
     def rates(self, tools: dict, capture: Path, one: Path, packets: int) -> dict:
         """Medians of packets a second and of CPU time a packet, start-up taken off."""
-        start = {name: statistics.median(run(one)["wall_s"] for _ in range(3)) for name, run in tools.items()}
-        begin = {name: statistics.median(sum_cpu(run(one)) for _ in range(3)) for name, run in tools.items()}
+        starts = {name: [run(one) for _ in range(3)] for name, run in tools.items()}
         runs = {name: [] for name in tools}
         for _ in range(self.options.rounds):
             for name, run in tools.items():
                 runs[name].append(run(capture))
         table = {}
         for name, all_runs in runs.items():
-            wall = statistics.median(run["wall_s"] for run in all_runs) - start[name]
-            cpu = statistics.median(sum_cpu(run) for run in all_runs) - begin[name]
+            wall, cpu = (
+                statistics.median(map(cost, all_runs)) - statistics.median(map(cost, starts[name]))
+                for cost in (wall_s, cpu_s)
+            )
             table[name] = {
                 "packets_per_s": packets / wall,
                 "cpu_ns_per_packet": cpu / packets * 1e9,
@@ -78,7 +80,11 @@ class Bench:
         return table
 
 
-def sum_cpu(cost: dict) -> float:
+def wall_s(cost: dict) -> float:
+    return cost["wall_s"]
+
+
+def cpu_s(cost: dict) -> float:
     return cost["user_s"] + cost["sys_s"]
 
 
@@ -92,9 +98,12 @@ def show(title: str, table: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    argus = shutil.which("argus", path=os.environ["PATH"] + ":/usr/sbin")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--weir", type=Path, default=ROOT / "build/bench/bin/weir")
-    parser.add_argument("--argus", default=shutil.which("argus", path=os.environ["PATH"] + ":/usr/sbin"))
+    parser.add_argument("--argus", default=argus)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--bytes", default="1GiB")
@@ -109,7 +118,8 @@ def main() -> None:
     one = options.data / "logs-one.pcap"
     summary = mixed.with_suffix(".json")
     if not summary.exists():
-        words = [generator, "--seed", "1", "--bytes", options.bytes, "-w", mixed, "--summary", summary]
+        words = [generator, "--seed", "1", "--bytes", options.bytes, "-w", mixed]
+        words += ["--summary", summary]
         subprocess.run(list(map(str, words)), check=True, stderr=subprocess.DEVNULL)
     words = [generator, "--packets", "1", "--needle-packets", "0", "-w", one]
     subprocess.run(list(map(str, words)), check=True, stderr=subprocess.DEVNULL)
@@ -117,7 +127,10 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(dir=options.data) as work:
         bench = Bench(options, Path(work))
-        tools = {"weir read --logs": bench.weir, "weir read": lambda capture: bench.weir(capture, False)}
+        tools = {
+            "weir read --logs": bench.weir,
+            "weir read": lambda capture: bench.weir(capture, False),
+        }
         if options.argus:
             tools["argus"] = bench.argus
         else:
@@ -141,10 +154,16 @@ def main() -> None:
             stats = runs[0]["stats"]
             rate = options.hostile_packets / wall
             flows = stats["flows"]
-            results["hostile"][kind] = {"packets_per_s": rate, "flows": flows, "records": stats["records"]}
+            peak = max(run["peak_rss_kib"] for run in runs) // 1024
+            results["hostile"][kind] = {
+                "packets_per_s": rate,
+                "peak_rss_mib": peak,
+                "flows": flows,
+                "records": stats["records"],
+            }
             print(
                 f"  {kind:24} {rate / 1e6:6.2f} M packets/s, {rate / normal:5.2f} of normal; "
-                f"evicted {flows['evicted']}, {max(r['peak_rss_kib'] for r in runs) // 1024} MiB"
+                f"evicted {flows['evicted']}, {peak} MiB"
             )
         if options.json:
             options.json.write_text(json.dumps(results, indent=1))
