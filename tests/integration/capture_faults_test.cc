@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/capture_fixture.h"
+#include "integration/small_disk.h"
 
 namespace weir::test {
 namespace {
@@ -382,24 +383,6 @@ TEST_P(CaptureFaults, ABurstAfterALongSilenceIsStoredWhole) {
   sent.insert(sent.end(), burst.begin(), burst.end());
   expect_all_stored(*weir, sent);
 }
-
-// A file system of this size over the directory; only this process and its children see it.
-class SmallDisk {
- public:
-  SmallDisk(std::string directory, const char* size) : directory_(std::move(directory)) {
-    EXPECT_EQ(::unshare(CLONE_NEWNS), 0) << std::strerror(errno);
-    EXPECT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-    const std::string options = std::string("size=") + size;
-    EXPECT_EQ(::mount("none", directory_.c_str(), "tmpfs", 0, options.c_str()), 0)
-        << std::strerror(errno);
-  }
-  ~SmallDisk() { ::umount2(directory_.c_str(), MNT_DETACH); }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
- private:
-  std::string directory_;
-};
 
 TEST_P(CaptureFaults, AFullDiskEndsItWithEveryWholePacketThatFitted) {
   const std::string directory = dir_.file("small");
