@@ -65,4 +65,17 @@ inline std::vector<std::vector<std::uint8_t>> frames_with_dns(std::size_t count,
   return frames;
 }
 
+// A flow for each frame, at most 65,536: the source addresses differ.
+inline std::vector<std::vector<std::uint8_t>> frames_of_flows(std::size_t count) {
+  std::vector<std::vector<std::uint8_t>> frames;
+  frames.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    constexpr std::size_t kSourceEnd = 30;
+    frames.push_back(udp_frame(9));
+    frames.back()[kSourceEnd - 2] = static_cast<std::uint8_t>(i >> 8);
+    frames.back()[kSourceEnd - 1] = static_cast<std::uint8_t>(i);
+  }
+  return frames;
+}
+
 }  // namespace weir::test

@@ -69,7 +69,7 @@ void FlowEngine::take(std::span<FlowPacket> packets) {
 
 void FlowEngine::passed(std::uint64_t ordinal) {
   next_ordinal_ = ordinal;
-  if (started_) records_.reached({.tick = order_tick(tick_), .rank = next_ordinal_ * 2});
+  if (started_) records_.reached({.tick = order_tick(tick_), .rank = first_rank_of(next_ordinal_)});
 }
 
 void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
@@ -107,7 +107,7 @@ void FlowEngine::tell_notice(const FlowPacket& packet, std::uint64_t hash) {
   const auto name = static_cast<std::uint64_t>(packet.notice) + 1;
   if (!notices_.passes(hash * (2 * name + 1), now_)) return;
   const FlowKey& key = packet.key;
-  records_.take({.order = {.tick = order_tick(tick_), .rank = packet.ordinal * 2},
+  records_.take({.order = {.tick = order_tick(tick_), .rank = rank_of(packet)},
                  .body = WeirdRecord{.time = packet.time,
                                      .ends = {.originator = key.low,
                                               .responder = key.high,
@@ -120,7 +120,7 @@ void FlowEngine::tell_notice(const FlowPacket& packet, std::uint64_t hash) {
 
 void FlowEngine::advance(Timestamp now) {
   move_clock(now);
-  records_.reached({.tick = order_tick(tick_), .rank = next_ordinal_ * 2});
+  records_.reached({.tick = order_tick(tick_), .rank = first_rank_of(next_ordinal_)});
 }
 
 void FlowEngine::begin(Timestamp first) {

@@ -50,6 +50,17 @@ struct FlowPacket {
   bool carries_next = false;             // the next FlowPacket is what it carries
 };
 
+// RecordOrder::rank of what a packet causes: first its carriers' records, then those of what they
+// carry, then notices, as they follow each other in a span.
+inline constexpr std::uint64_t kRanksPerPacket = 3;
+constexpr std::uint64_t first_rank_of(std::uint64_t ordinal) noexcept {
+  return ordinal * kRanksPerPacket;
+}
+constexpr std::uint64_t rank_of(const FlowPacket& packet) noexcept {
+  const bool carrier = packet.shard == kCarrierShard;
+  return first_rank_of(packet.ordinal) + (packet.is_notice ? 2 : carrier ? 0 : 1);
+}
+
 // RFC 9293 3.1.
 inline constexpr std::uint8_t kTcpFin = 0x01;
 inline constexpr std::uint8_t kTcpSyn = 0x02;

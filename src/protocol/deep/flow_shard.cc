@@ -71,8 +71,7 @@ void FlowShard::prefetch_flow(std::uint64_t hash) const noexcept {
 Uid FlowShard::take(const FlowPacket& packet, std::uint64_t hash, Tick tick,
                     const HashSecret& secret) {
   now_ = tick;
-  notes_.at({.tick = order_tick(tick), .rank = packet.ordinal * 2 + (is_carrier(packet) ? 0 : 1)},
-            packet.time);
+  notes_.at({.tick = order_tick(tick), .rank = rank_of(packet)}, packet.time);
   bool fresh = false;
   const PoolIndex index = find_or_begin(packet, hash, secret, fresh);
   Flow& flow = flows_[index];
