@@ -29,8 +29,9 @@ Result<std::unique_ptr<SharedCarriers>> SharedCarriers::make(const FlowAnalysisO
   return carriers;
 }
 
-void SharedCarriers::take(std::span<protocol::FlowPacket> packets) {
+void SharedCarriers::take(std::span<protocol::FlowPacket> packets, Timestamp begun) {
   const Turn turn(turn_);
+  engine_->begin(begun);
   // Each lane counts its own packets, and records must not go back behind those of earlier turns.
   const std::uint64_t first = next_ordinal_;
   for (protocol::FlowPacket& packet : packets) {
@@ -69,7 +70,8 @@ void LaneFlows::take(const PacketBatch& batch, const HeadersArray& headers, cons
                      const Verdicts& verdicts, SessionMask session) {
   const std::span<protocol::FlowPacket> packets =
       reader_.read(batch, headers, keys, verdicts, session);
-  if (has_carrier(packets)) carriers_.take(packets);
+  engine_->begin(reader_.first());
+  if (has_carrier(packets)) carriers_.take(packets, reader_.first());
   engine_->take(packets);
   pass_time(reader_.clock());
 }

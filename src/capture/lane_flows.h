@@ -22,7 +22,8 @@ class SharedCarriers {
                                                       std::uint32_t lanes,
                                                       protocol::RecordSink& records);
 
-  void take(std::span<protocol::FlowPacket> packets);
+  // `begun`: when the lane's capture did.
+  void take(std::span<protocol::FlowPacket> packets, Timestamp begun);
   void advance(Timestamp now);
   // The last one to call it ends all carriers.
   void finish(Timestamp now);

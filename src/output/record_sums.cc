@@ -26,7 +26,6 @@ void add_counts(StatsRecord& sum, const StatsRecord& part) noexcept {
     sum.flows_active[kind] += part.flows_active[kind];
   }
   sum.flows_evicted += part.flows_evicted;
-  sum.fragments += part.fragments;
 }
 
 void add_counts(CaptureLossRecord& sum, const CaptureLossRecord& part) noexcept {

@@ -135,7 +135,6 @@ struct StatsRecord {
   std::array<std::uint64_t, 4> flows_begun{};   // TCP, UDP, ICMP, others
   std::array<std::uint64_t, 4> flows_active{};  // now
   std::uint64_t flows_evicted = 0;
-  std::uint64_t fragments = 0;  // taken for reassembly
 };
 
 using RecordBody =

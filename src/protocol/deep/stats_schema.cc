@@ -18,7 +18,7 @@ constexpr auto active() noexcept {
   return value<StatsRecord>([](const StatsRecord& stats) { return stats.flows_active[kKind]; });
 }
 
-constexpr std::array<Field, 14> kFields = {{
+constexpr std::array<Field, 13> kFields = {{
     {"ts", FieldType::Time, "The end of the interval.", kFromZeek,
      value<StatsRecord>([](const StatsRecord& stats) { return stats.time; })},
     {"ts_delta", FieldType::Interval, "Its length.", kFromWeir,
@@ -42,8 +42,6 @@ constexpr std::array<Field, 14> kFields = {{
      kFromWeir, active<Others>()},
     {"flows_evicted", FieldType::Count, "Flows that ended early because the memory was full.",
      kFromWeir, value<StatsRecord>([](const StatsRecord& stats) { return stats.flows_evicted; })},
-    {"fragments", FieldType::Count, "IP fragments taken for reassembly.", kFromWeir,
-     value<StatsRecord>([](const StatsRecord& stats) { return stats.fragments; })},
 }};
 
 }  // namespace

@@ -172,7 +172,7 @@ TEST(RecordSchema, MeasurementsHaveAnIntervalAndCounts) {
                 "ts: time", "ts_delta: interval", "pkts_proc: count", "bytes_recv: count",
                 "tcp_conns: count", "udp_conns: count", "icmp_conns: count", "other_conns: count",
                 "active_tcp_conns: count", "active_udp_conns: count", "active_icmp_conns: count",
-                "active_other_conns: count", "flows_evicted: count", "fragments: count"}));
+                "active_other_conns: count", "flows_evicted: count"}));
 }
 
 TEST(RecordSchema, IsNamedAsItsLog) {
@@ -375,13 +375,11 @@ TEST(RecordSchema, StatsCountsByProtocol) {
                                             .bytes = 4,
                                             .flows_begun = {5, 6, 7, 8},
                                             .flows_active = {9, 10, 11, 12},
-                                            .flows_evicted = 13,
-                                            .fragments = 14});
+                                            .flows_evicted = 13});
   int expected = 3;
-  for (const char* field :
-       {"pkts_proc", "bytes_recv", "tcp_conns", "udp_conns", "icmp_conns", "other_conns",
-        "active_tcp_conns", "active_udp_conns", "active_icmp_conns", "active_other_conns",
-        "flows_evicted", "fragments"}) {
+  for (const char* field : {"pkts_proc", "bytes_recv", "tcp_conns", "udp_conns", "icmp_conns",
+                            "other_conns", "active_tcp_conns", "active_udp_conns",
+                            "active_icmp_conns", "active_other_conns", "flows_evicted"}) {
     EXPECT_EQ(values.at(field), std::to_string(expected++)) << field;
   }
 }
