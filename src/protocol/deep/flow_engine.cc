@@ -8,7 +8,7 @@ namespace weir::protocol {
 namespace {
 
 // Far enough ahead that memory answers in time, and few enough that nothing is pushed out again.
-constexpr std::size_t kChunk = 32;
+constexpr std::size_t kChunk = 64;
 
 // As Zeek's stats.log and capture_loss.log; at multiples of them in packet time, so that engines
 // that began at different times tell of the same intervals.
