@@ -455,7 +455,8 @@ def measure_all(bench: Bench, options: argparse.Namespace) -> dict:
     measures_dumpcap = not options.tool or "dumpcap" in options.tool
     dumpcap = bench.best_dumpcap() if measures_dumpcap else live_tools.dumpcap(64)
     writers = chosen([weir, writer, *tcpdumps, dumpcap, netsniff])
-    counters = chosen([weir, counter, *tcpdumps, netsniff, suricata])
+    logs = live_tools.weir_logs(options.weir)
+    counters = chosen([weir, logs, counter, *tcpdumps, netsniff, suricata])
 
     result: dict = {"rows": [], "rates": {}, "idle": None}
     for mix in options.mix or MIXES:

@@ -52,6 +52,20 @@ def weir(path: Path) -> Tool:
     return Tool("weir", str(path) if path.exists() else None, command, report, "none")
 
 
+def weir_logs(path: Path) -> Tool:
+    """weir, following flows too."""
+    plain = weir(path)
+
+    def command(folder: Path, output: Optional[Path]) -> list:
+        return plain.command(folder, output) + ["--logs", str(folder / "logs"), "--overwrite"]
+
+    def report(folder: Path, _printed: str) -> Report:
+        stats = json.loads((folder / "stats").read_text())
+        return Report(stats["accepted"], sum(stats["dropped"].values()))
+
+    return Tool("weir --logs", plain.path, command, report, "none")
+
+
 def bare(path: Path) -> Tool:
     def command(_folder: Path, output: Optional[Path]) -> list:
         return [str(path), CAPTURE_LINK] + ([str(output)] if output else [])
