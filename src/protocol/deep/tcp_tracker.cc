@@ -292,14 +292,13 @@ std::int32_t TcpTracker::advance(std::uint32_t end) noexcept {
   const std::int32_t delta = distance(me_.last, end);
   const bool control = has(kTcpSyn) || has(kTcpRst);
   if (control && (delta > kLargeJump || delta < -kLargeJump)) return delta;
-  if (has(kTcpFin) && me_.last == me_.start + 1) {
-    // Also backwards: of more than 2 GB only SYN and FIN may have been seen.
+  // Backwards only for a FIN: of more than 2 GB perhaps only SYN and FIN have been seen.
+  const bool only_fin = has(kTcpFin) && me_.last == me_.start + 1;
+  // After a reset numbers are not believed any more.
+  const bool believed = me_.state != TcpState::Reset;
+  if (only_fin || (believed && delta > 0)) {
     set_last(me_, end);
-  } else if (me_.state == TcpState::Reset) {
-    // Not to be believed any more.
-  } else if (delta > 0) {
-    set_last(me_, end);
-  } else if (packet_.payload_bytes > 0) {
+  } else if (believed && packet_.payload_bytes > 0) {
     notes_.scaled(flow_, sender_, ScaledEvent::Retransmission);
   }
   return delta;
