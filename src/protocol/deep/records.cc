@@ -30,16 +30,12 @@ std::string_view name_of(TunnelAction action) noexcept { return name_in(kTunnelA
 std::string_view name_of(LogId log) noexcept { return name_in(kLogs, log); }
 
 LogId log_of(const Record& record) noexcept {
-  struct Find {
-    LogId operator()(const ConnRecord& conn) const noexcept {
-      return conn.end == FlowEnd::Interval ? LogId::ConnLong : LogId::Conn;
-    }
-    LogId operator()(const TunnelRecord&) const noexcept { return LogId::Tunnel; }
-    LogId operator()(const WeirdRecord&) const noexcept { return LogId::Weird; }
-    LogId operator()(const CaptureLossRecord&) const noexcept { return LogId::CaptureLoss; }
-    LogId operator()(const StatsRecord&) const noexcept { return LogId::Stats; }
-  };
-  return std::visit(Find{}, record.body);
+  // By the alternatives of RecordBody.
+  constexpr std::array<LogId, std::variant_size_v<RecordBody>> kLogOf = {
+      LogId::Conn, LogId::Tunnel, LogId::Weird, LogId::CaptureLoss, LogId::Stats};
+  const auto* const conn = std::get_if<ConnRecord>(&record.body);
+  if (conn != nullptr && conn->end == FlowEnd::Interval) return LogId::ConnLong;
+  return kLogOf[record.body.index()];
 }
 
 }  // namespace weir::protocol
