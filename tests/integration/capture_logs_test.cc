@@ -221,7 +221,9 @@ TEST_P(CaptureLogs, TellLiveWhatReadingTheStoredPacketsTells) {
   ASSERT_EQ(run_weir({"read", file_, "--logs", again}).status, 0);
   for (const std::string log : {"conn", "tunnel"}) {
     const auto live = lines_of(log);
-    const auto read = test::lines_of(again + "/" + log + ".log");
+    std::string path = again;
+    path.append("/").append(log).append(".log");
+    const auto read = test::lines_of(path);
     // Several workers share the clock by which a tunnel ends: it may be ahead of the last packet.
     EXPECT_EQ(sorted(without_times_of_closing(live)), sorted(without_times_of_closing(read)))
         << log;
