@@ -28,7 +28,8 @@ struct DefragmenterOptions {
   // largest size need counts as that.
   std::uint64_t bytes_max = 8ull << 20;
   Duration timeout = std::chrono::minutes(5);  // Zeek's frag_timeout
-  std::uint64_t seed = 0;                      // secret: who knows it can choose keys that collide
+  // Secret: who knows it can choose keys that collide. FlowPacketReader draws one in place of 0.
+  std::uint64_t seed = 0;
 };
 
 struct IpFragment {

@@ -133,10 +133,9 @@ struct Flow {
   std::uint64_t fin_before_start : 2;  // TCP, by End: its number cannot be, and bounds no data
   std::uint64_t tunnel : 3;            // TunnelType that it carries
   std::uint64_t discovered : 1;        // tunnel.log knows
-  std::uint64_t truncated_history : 1;
-  std::uint64_t incarnation : 8;     // tells flows with one key and one first time apart
-  std::uint64_t history_bytes : 4;   // used of `history`
-  std::uint64_t tunnel_changes : 3;  // times that the carrier became another one
+  std::uint64_t incarnation : 8;       // tells flows with one key and one first time apart
+  std::uint64_t history_bytes : 4;     // used of `history`
+  std::uint64_t tunnel_changes : 3;    // times that the carrier became another one
 
   PoolIndex next;  // in the timer wheel, or of the free ones
   PoolIndex previous;

@@ -15,12 +15,7 @@ constexpr std::size_t kChunk = 64;
 constexpr Duration kStatsInterval = std::chrono::minutes(5);
 constexpr Duration kLossInterval = std::chrono::minutes(15);
 
-constexpr Tick kTickOffset = Tick{1} << 40;
 constexpr std::uint64_t kLastRank = ~std::uint64_t{0};
-
-std::uint64_t order_tick(Tick tick) noexcept {
-  return static_cast<std::uint64_t>(tick + kTickOffset);
-}
 
 // The last multiple of `interval` that is not after `time`.
 Timestamp last_multiple(Timestamp time, Duration interval) noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/deep/conn_record.h"
+#include "protocol/deep/sequence.h"
 
 namespace weir::protocol {
 namespace {
@@ -19,18 +20,12 @@ constexpr bool is_power_of_ten(std::uint32_t n) noexcept {
   return n == 1;
 }
 
-bool before(std::uint32_t a, std::uint32_t b) noexcept {
-  return static_cast<std::int32_t>(a - b) < 0;
-}
-
 void append(Flow& flow, FlowExtra* extra, char letter) noexcept {
   if (flow.history_bytes < kHistoryInline) {
     flow.history[flow.history_bytes] = letter;
     ++flow.history_bytes;
   } else if (extra != nullptr && extra->history_bytes < extra->history.size()) {
     extra->history[extra->history_bytes++] = letter;
-  } else {
-    flow.truncated_history = 1;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "protocol/deep/checksum.h"
+#include "protocol/deep/key_hash.h"
 #include "protocol/headers/decoder_table.h"
 #include "protocol/headers/flow_hash.h"
 #include "protocol/headers/icmp.h"
@@ -136,6 +137,12 @@ FlowKind kind_of(std::uint8_t ip_protocol) noexcept {
   }
 }
 
+// Strangers fill the table of fragments too.
+DefragmenterOptions with_secret(DefragmenterOptions options) {
+  if (options.seed == 0) options.seed = random_hash_secret().words[0];
+  return options;
+}
+
 }  // namespace
 
 // The frame, or the packet that was put together, whose layers are read.
@@ -162,7 +169,7 @@ struct FlowPacketReader::Found {
 
 FlowPacketReader::FlowPacketReader(const FlowReaderOptions& options)
     : checksums_(options.checksums),
-      defragmenter_(options.fragments),
+      defragmenter_(with_secret(options.fragments)),
       clock_{std::numeric_limits<std::int64_t>::min()},
       whole_(std::make_unique<PacketBatch>()),
       whole_headers_(std::make_unique<HeadersArray>()),

@@ -10,16 +10,10 @@
 namespace weir::protocol {
 namespace {
 
-// Ticks as records carry them: never negative, so that times before 1970 sort too.
-constexpr Tick kTickOffset = Tick{1} << 40;
 constexpr std::uint64_t kByTime = std::uint64_t{1} << 63;
 
 constexpr IpAddress kBroadcast = {
     {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-
-std::uint64_t order_tick(Tick tick) noexcept {
-  return static_cast<std::uint64_t>(tick + kTickOffset);
-}
 
 std::size_t kind_of(const Flow& flow) noexcept { return static_cast<std::size_t>(flow.kind); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/deep/conn_record.h"
+#include "protocol/deep/sequence.h"
 
 namespace weir::protocol {
 namespace {
@@ -12,11 +13,6 @@ namespace {
 constexpr std::uint64_t kInitialWindowMax = 16384;
 constexpr std::uint32_t kBeyondHoleMax = 16384;
 constexpr std::uint64_t kUnacknowledgedMax = 10 * 1024 * 1024;
-
-bool before(std::uint32_t a, std::uint32_t b) noexcept {
-  return static_cast<std::int32_t>(a - b) < 0;
-}
-std::uint32_t later(std::uint32_t a, std::uint32_t b) noexcept { return before(a, b) ? b : a; }
 
 }  // namespace
 

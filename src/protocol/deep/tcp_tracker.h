@@ -49,7 +49,6 @@ class TcpTracker {
   void leave_inactive() noexcept;
   void first_syn_of_originator() noexcept;
   void first_syn_of_responder() noexcept;
-  void first_reset() noexcept;
   void first_other() noexcept;
   void change_syn_sent() noexcept;
   void change_established() noexcept;

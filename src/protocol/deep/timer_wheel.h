@@ -18,6 +18,11 @@ using Tick = std::int64_t;
 inline constexpr unsigned kTickBits = 28;
 constexpr Tick tick_of(Timestamp time) noexcept { return time.ns >> kTickBits; }
 constexpr Timestamp start_of(Tick tick) noexcept { return {tick << kTickBits}; }
+// As records carry it (RecordOrder): never negative, so that times before 1970 sort too.
+constexpr std::uint64_t order_tick(Tick tick) noexcept {
+  constexpr Tick kOffset = Tick{1} << 40;
+  return static_cast<std::uint64_t>(tick + kOffset);
+}
 
 // For all shards of one engine. One owner.
 class TimerWheel {
