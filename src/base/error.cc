@@ -25,6 +25,8 @@ constexpr std::array kErrors = {
     ErrorInfo{ErrorCode::Io, "io", ErrorClass::Environment},
     ErrorInfo{ErrorCode::LinkGone, "link_gone", ErrorClass::Environment},
     ErrorInfo{ErrorCode::Resource, "resource", ErrorClass::Environment},
+    ErrorInfo{ErrorCode::TimedOut, "timed_out", ErrorClass::Environment},
+    ErrorInfo{ErrorCode::Conflict, "conflict", ErrorClass::Usage},
     ErrorInfo{ErrorCode::Internal, "internal", ErrorClass::Bug},
 };
 

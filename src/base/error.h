@@ -26,6 +26,8 @@ enum class ErrorCode : std::uint8_t {
   Io,                // a read or write failed for another reason
   LinkGone,          // the network interface disappeared during a capture
   Resource,          // memory, descriptors or another limit of the system ran out
+  TimedOut,          // what was asked of a running engine was not done by its deadline
+  Conflict,          // somebody else has changed meanwhile what was to be changed
   Internal,          // a bug in weir
 };
 
