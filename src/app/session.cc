@@ -10,6 +10,7 @@
 #include "app/analysis.h"
 #include "app/attendant.h"
 #include "app/sinks.h"
+#include "capture/lane_plan.h"
 #include "output/interface_counts.h"
 #include "security/rights.h"
 
@@ -106,6 +107,21 @@ Result<void> give_up_rights(const SessionOptions& options) {
   return security::drop_capabilities(keep);
 }
 
+// `read` and `capture` are one session built from their flags.
+capture::CapturePlan plan_of(const SessionOptions& options, capture::SessionPlan session) {
+  session.filter = options.pipeline.filter;
+  session.scope = options.pipeline.scope;
+  session.snaplen = options.snaplen;
+  return {.generation = 1, .sessions = {std::move(session)}};
+}
+
+Result<void> try_filter(const capture::Orchestrator& orchestrator, const SessionOptions& options) {
+  capture::Session session("trial", orchestrator.lane_count());
+  WEIR_TRY(const capture::StagedPlan plan,
+           orchestrator.stage(plan_of(options, {.session = &session})));
+  return ok();
+}
+
 int finish(const Report& report, StatsFile& stats) {
   int status = report.error ? report_error(*report.error) : 0;
   if (auto written = stats.write(report); !written)
@@ -147,19 +163,21 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     return fail_session(options, std::string(sources.lanes.front().source->mode()).c_str(),
                         std::move(error), stats);
   };
-  capture::Orchestrator orchestrator(sources.lanes, clock,
-                                     {.accepted_max = options.pipeline.accepted_max,
-                                      .snaplen = options.snaplen,
-                                      .stay_on_cores = live});
+  const PipelineOptions& wanted = options.pipeline;
+  const std::size_t lanes = sources.lanes.size();
+  const bool whole_frame = wanted.scope == filter::Scope::Frame;
+  capture::Orchestrator orchestrator(
+      sources.lanes, clock,
+      {.stay_on_cores = live, .prefilter = live && whole_frame ? wanted.filter : ""});
   // The filter is tried before the output is opened, so that a typing error destroys no file.
-  if (auto set = orchestrator.set_filter(options.pipeline.filter, options.pipeline.scope); !set) {
-    return fail(std::move(set).error());
+  if (auto tried = try_filter(orchestrator, options); !tried) {
+    return fail(std::move(tried).error());
   }
   const CaptureCounts counts(orchestrator, sources.upstream);
   auto sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
-                       .workers = static_cast<std::uint32_t>(sources.lanes.size()),
+                       .workers = static_cast<std::uint32_t>(lanes),
                        .live = live,
                        .rotation = options.rotation,
                        .counts = live ? &counts : nullptr,
@@ -168,10 +186,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (!sinks) return fail(std::move(sinks).error());
   std::unique_ptr<Analysis> analysis;
   if (!options.pipeline.analysis.logs_path.empty()) {
-    const AnalysisOptions& wanted = options.pipeline.analysis;
-    auto opened = live ? Analysis::open_for_lanes(
-                             wanted, static_cast<std::uint32_t>(sources.lanes.size()), clock)
-                       : Analysis::open_for_source(wanted, clock);
+    auto opened = live ? Analysis::open_for_lanes(wanted.analysis,
+                                                  static_cast<std::uint32_t>(lanes), clock)
+                       : Analysis::open_for_source(wanted.analysis, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }
@@ -183,10 +200,19 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   for (const auto& sink : *sinks) borrowed.push_back(sink.get());
 
   std::vector<capture::DeepStage*> stages;
-  for (std::size_t i = 0; analysis != nullptr && i < sources.lanes.size(); ++i) {
+  for (std::size_t i = 0; analysis != nullptr && i < lanes; ++i) {
     stages.push_back(&analysis->stage(i));
   }
-  if (auto started = orchestrator.start(borrowed, stages); !started) {
+  capture::Session session("default", lanes, {.packets_max = wanted.accepted_max});
+  capture::SessionOutputs outputs(borrowed, lanes);
+  std::optional<capture::SessionAnalysis> analysed;
+  if (!stages.empty()) analysed.emplace(std::move(stages));
+  auto plan = orchestrator.stage(plan_of(
+      options, {.session = &session,
+                .outputs = &outputs,
+                .analysis = analysed ? &*analysed : nullptr}));
+  if (!plan) return fail(std::move(plan).error());
+  if (auto started = orchestrator.start(std::move(*plan)); !started) {
     return fail(std::move(started).error());
   }
   std::optional<Error> not_announced;

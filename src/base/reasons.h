@@ -14,7 +14,9 @@ namespace weir {
 enum class RejectReason : std::uint8_t {
   Filter,        // the session's filter said no
   KernelFilter,  // the session's filter, or a part of it that runs in the kernel, said no
-  Limit,  // arrived after the capture had all that it was asked for (-c, a signal, --duration)
+  Limit,   // arrived after the capture had all that it was asked for (-c, a signal, --duration)
+  Rule,    // one of the session's rules said no
+  Paused,  // the session was paused; of a whole capture: no session was there that would look at it
   kCount,
 };
 

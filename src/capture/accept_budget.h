@@ -17,6 +17,13 @@ class AcceptBudget {
   explicit AcceptBudget(std::uint64_t packets_max) noexcept
       : left_(packets_max == 0 ? kUnlimited : packets_max) {}
 
+  // A new bound, of which `used` has been taken. Packets that are being accepted meanwhile may come
+  // on top.
+  void reset(std::uint64_t packets_max, std::uint64_t used) noexcept {
+    left_.store(packets_max == 0 ? kUnlimited : packets_max - std::min(packets_max, used),
+                std::memory_order_relaxed);
+  }
+
   [[nodiscard]] std::uint64_t left() const noexcept {
     return left_.load(std::memory_order_relaxed);
   }

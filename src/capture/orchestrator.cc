@@ -1,69 +1,145 @@
 #include "capture/orchestrator.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
+#include "capture/plan_compiler.h"
 
 namespace weir::capture {
+namespace {
+
+// Kept apart in generation_counts().
+constexpr std::size_t kGenerationsMax = 1024;
+
+}  // namespace
 
 Orchestrator::Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options)
     : lanes_(std::move(lanes)),
       clock_(clock),
-      options_(options),
-      budget_(options.accepted_max),
+      options_(std::move(options)),
       cores_(static_cast<std::uint32_t>(lanes_.size())),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      adopted_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      prefilters_(lanes_.size(), options_.prefilter),
       seen_ended_(lanes_.size()) {}
 
 Orchestrator::~Orchestrator() = default;
 
-Result<filter::FrameFilter> Orchestrator::compile(std::string_view expression) const {
-  filter::FrameFilter filter(std::string(expression), scope_);
-  for (const Lane& lane : lanes_) {
-    const InterfaceTable& interfaces = lane.source->interfaces();
-    for (std::uint32_t i = 0; i < interfaces.count(); ++i) {
-      WEIR_CHECK(filter.prepare(interfaces.at({i}).link_type));
+Result<StagedPlan> Orchestrator::stage(const CapturePlan& plan) const {
+  WEIR_ASSERT(plan.sessions.size() <= kSessionsMax);
+  PlanCompiler compiler(plan, lanes_);
+  StagedPlan staged{.generation = plan.generation};
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    WEIR_TRY(StagedPlan::Lane one, compiler.compile(lane));
+    staged.lanes.push_back(std::move(one));
+  }
+  return staged;
+}
+
+Result<void> Orchestrator::start(StagedPlan plan) {
+  if (!ended_ || !adopted_) return system_error(errno, "create an event descriptor");
+  count_generation(plan);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    workers_.push_back(std::make_unique<Worker>(
+        *lanes_[i].source, std::move(plan.lanes[i].plan), clock_,
+        WorkerOptions{.cores = options_.stay_on_cores ? &cores_ : nullptr,
+                      .ended_fd = ended_.get(),
+                      .adopted_fd = adopted_.get()}));
+  }
+  for (const auto& worker : workers_) {
+    if (auto started = worker->start(); !started) {
+      // Those before it must not outlive what the plan names.
+      request_abort();
+      join();
+      return started;
     }
   }
-  return filter;
-}
-
-Result<void> Orchestrator::set_filter(std::string_view expression, filter::Scope scope) {
-  scope_ = scope;
-  WEIR_TRY(filter_, compile(expression));
+  for (std::size_t i = 0; i < lanes_.size(); ++i) set_prefilter(i, plan.lanes[i].prefilter);
   return ok();
 }
 
-Result<void> Orchestrator::start(std::span<output::Sink* const> sinks,
-                                 std::span<DeepStage* const> stages) {
-  if (!ended_) return system_error(errno, "create an event descriptor");
-  WEIR_ASSERT(stages.empty() || stages.size() == lanes_.size());
+bool Orchestrator::change(StagedPlan plan, Duration patience) {
+  count_generation(plan);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    DeepStage* const stage = stages.empty() ? nullptr : stages[i];
-    workers_.push_back(std::make_unique<Worker>(
-        *lanes_[i].source, filter_.clone(), sinks, clock_, budget_,
-        WorkerOptions{.pipeline = {.snaplen = options_.snaplen, .deep = stage},
-                      .cores = options_.stay_on_cores ? &cores_ : nullptr,
-                      .ended_fd = ended_.get()}));
+    if (plan.lanes[i].prefilter != prefilters_[i]) set_prefilter(i, "");
   }
-  for (const auto& worker : workers_) WEIR_CHECK(worker->start());
-  return ok();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->offer(std::move(plan.lanes[i].plan));
+  }
+  const bool adopted = wait_for_adoption(patience);
+  for (std::size_t i = 0; adopted && i < lanes_.size(); ++i) {
+    set_prefilter(i, plan.lanes[i].prefilter);
+  }
+  return adopted;
 }
 
-Result<void> Orchestrator::change_filter(std::string_view expression) {
-  WEIR_TRY(filter_, compile(expression));
-  for (const Lane& lane : lanes_) (void)lane.source->set_prefilter("");
+void Orchestrator::set_prefilter(std::size_t lane, const std::string& expression) {
+  if (expression == prefilters_[lane]) return;
+  prefilters_[lane] = expression;
+  (void)lanes_[lane].source->set_prefilter(expression);
+}
+
+bool Orchestrator::all_adopted() const noexcept {
+  return std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
+    return worker->generation() == generation_ || worker->ended();
+  });
+}
+
+bool Orchestrator::wait_for_adoption(Duration patience) {
+  const MonotonicTime deadline = clock_.monotonic() + patience;
+  while (!all_adopted()) {
+    const Duration left = deadline - clock_.monotonic();
+    if (left <= Duration(0)) return false;
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    pollfd news{adopted_.get(), POLLIN, 0};
+    (void)::poll(&news, 1, static_cast<int>(std::min<std::int64_t>(ms, 1000)));
+    eventfd_t ignored = 0;
+    (void)eventfd_read(adopted_.get(), &ignored);
+  }
+  return true;
+}
+
+void Orchestrator::count_generation(StagedPlan& plan) {
+  const std::lock_guard lock(generations_mutex_);
+  generation_ = plan.generation;
+  forget_old_generations();
+  generations_.push_back(
+      {.number = plan.generation, .lanes = std::vector<telemetry::Counter>(lanes_.size())});
+  for (std::size_t i = 0; i < plan.lanes.size(); ++i) {
+    plan.lanes[i].plan->judged = &generations_.back().lanes[i];
+  }
+}
+
+// Those that no worker acts by any more, when there are many.
+void Orchestrator::forget_old_generations() {
+  std::uint64_t oldest_used = generation_;
   for (const auto& worker : workers_) {
-    worker->offer_filter(std::make_unique<filter::FrameFilter>(filter_.clone()));
+    if (!worker->ended()) oldest_used = std::min(oldest_used, worker->generation());
   }
-  for (const auto& worker : workers_) worker->wait_for_filter();
-  if (scope_ == filter::Scope::Frame) {
-    for (const Lane& lane : lanes_) (void)lane.source->set_prefilter(expression);
+  while (generations_.size() >= kGenerationsMax && generations_.front().number < oldest_used) {
+    forgotten_packets_ += generations_.front().packets();
+    generations_.pop_front();
   }
-  return ok();
+}
+
+std::uint64_t Orchestrator::Generation::packets() const noexcept {
+  std::uint64_t sum = 0;
+  for (const telemetry::Counter& lane : lanes) sum += lane.value();
+  return sum;
+}
+
+std::vector<GenerationCount> Orchestrator::generation_counts() const {
+  const std::lock_guard lock(generations_mutex_);
+  std::vector<GenerationCount> counts;
+  if (forgotten_packets_ != 0) counts.push_back({.generation = 0, .packets = forgotten_packets_});
+  for (const Generation& generation : generations_) {
+    counts.push_back({.generation = generation.number, .packets = generation.packets()});
+  }
+  return counts;
 }
 
 void Orchestrator::request_stop(ExitReason reason) noexcept {
@@ -136,6 +212,10 @@ LedgerSnapshot Orchestrator::interface_ledger(InterfaceId interface) const noexc
     if (lanes_[i].interface == interface) sum += lane_ledger(i);
   }
   return sum;
+}
+
+std::uint64_t Orchestrator::lane_generation(std::size_t index) const noexcept {
+  return workers_.empty() ? 0 : workers_[index]->generation();
 }
 
 int Orchestrator::lane_core(std::size_t index) const noexcept {

@@ -1,21 +1,22 @@
-// The workers of one capture, one a source, as a whole: they start together, share outputs and
-// limit, stop together, and their ledgers add up.
+// The workers of one capture, one a source, as a whole: they start together, act by one plan, stop
+// together, and their ledgers add up.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "capture/accept_budget.h"
 #include "capture/core_choice.h"
+#include "capture/lane_plan.h"
 #include "capture/worker.h"
-#include "filter/frame_filter.h"
 #include "output/interface_counts.h"
 
 namespace weir::capture {
@@ -29,29 +30,50 @@ struct Lane {
 };
 
 struct OrchestratorOptions {
-  std::uint64_t accepted_max = 0;  // of all workers together; 0 = no limit
-  std::uint32_t snaplen = 0;       // PipelineOptions::snaplen
-  bool stay_on_cores = false;      // live captures: each worker on a core of its own
+  bool stay_on_cores = false;  // live captures: each worker on a core of its own
+  // What all sources were opened with as pre-filter.
+  std::string prefilter = {};
+};
+
+// A plan, compiled for every lane.
+struct StagedPlan {
+  std::uint64_t generation = 0;
+  struct Lane {
+    std::unique_ptr<LanePlan> plan;
+    std::string prefilter;  // the kernel may leave out what this rejects; empty: nothing
+  };
+  std::vector<Lane> lanes;
+};
+
+// Packets that were judged under one generation of the plan.
+struct GenerationCount {
+  std::uint64_t generation = 0;
+  std::uint64_t packets = 0;
 };
 
 // Set-up and control: one thread, except where said otherwise.
 class Orchestrator final : public output::InterfaceCountsReader {
  public:
-  Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options);
+  Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options = {});
   ~Orchestrator() override;  // aborts and joins what still runs
 
-  // The filter of all lanes, compiled for what the sources have already shown. Before start().
-  Result<void> set_filter(std::string_view expression, filter::Scope scope);
-  // Starts all workers. The sinks are borrowed; with several lanes they are called by several
-  // threads (output/shared_sink.h). Each worker closes them, in the order given. `stages`: who
-  // analyses what each lane accepts, one a lane, borrowed; none: nobody does.
-  Result<void> start(std::span<output::Sink* const> sinks, std::span<DeepStage* const> stages = {});
-
-  // While the workers run: from some moment during the call on the new expression decides. No
-  // packet that both accept is lost: what the kernel leaves out is widened, the filters of the
-  // workers are switched, what the kernel leaves out is narrowed. A refused expression changes
-  // nothing.
-  Result<void> change_filter(std::string_view expression);
+  // Compiles a plan for what the sources have already shown; nothing changes. Errors: BadFilter.
+  Result<StagedPlan> stage(const CapturePlan& plan) const;
+  // Starts all workers.
+  Result<void> start(StagedPlan plan);
+  // While the workers run: from some moment soon on each acts by the new plan. No packet that both
+  // plans accept is lost: what the kernel leaves out is widened, the workers are switched, what the
+  // kernel leaves out is narrowed. Returns when every worker acts by it, or has ended; false when
+  // that took longer than `patience`: a worker waits for an output. Then the plan comes into force
+  // there as soon as it goes on (all_adopted()), and the kernel leaves nothing out until the next
+  // change.
+  bool change(StagedPlan plan, Duration patience);
+  // Every worker acts by the plan of the last change, or has ended: what only earlier plans named
+  // is free.
+  [[nodiscard]] bool all_adopted() const noexcept;
+  // By generation, oldest first; what is no longer kept apart comes first, as generation 0. While
+  // the workers run the last ones grow. Together: what all sources have delivered. Any thread.
+  [[nodiscard]] std::vector<GenerationCount> generation_counts() const;
 
   // See Worker. The first reason stays.
   void request_stop(ExitReason reason) noexcept;
@@ -72,6 +94,9 @@ class Orchestrator final : public output::InterfaceCountsReader {
   [[nodiscard]] LedgerSnapshot lane_ledger(std::size_t index) const noexcept;
   [[nodiscard]] LedgerSnapshot interface_ledger(InterfaceId interface) const noexcept;
   [[nodiscard]] int lane_core(std::size_t index) const noexcept;
+  [[nodiscard]] std::uint64_t lane_generation(std::size_t index) const noexcept;
+  // The worker of a lane; after start().
+  [[nodiscard]] const Worker& worker(std::size_t index) const { return *workers_[index]; }
   // The pre-filter that all lanes have in common.
   [[nodiscard]] interface::Prefilter prefilter() const noexcept;
   // After join().
@@ -83,18 +108,31 @@ class Orchestrator final : public output::InterfaceCountsReader {
   [[nodiscard]] output::InterfaceCounts counts(InterfaceId interface) const override;
 
  private:
-  Result<filter::FrameFilter> compile(std::string_view expression) const;
+  // Packets judged under a generation, by lane.
+  struct Generation {
+    std::uint64_t number;
+    std::vector<telemetry::Counter> lanes;
+    [[nodiscard]] std::uint64_t packets() const noexcept;
+  };
+
+  void count_generation(StagedPlan& plan);
+  void forget_old_generations();
+  bool wait_for_adoption(Duration patience);
+  void set_prefilter(std::size_t lane, const std::string& expression);
   [[nodiscard]] bool is_first_loss(std::size_t index) const;
   [[nodiscard]] bool others_go_on(InterfaceId lost) const;
 
   const std::vector<Lane> lanes_;
   const Clock& clock_;
   const OrchestratorOptions options_;
-  AcceptBudget budget_;
   CoreChoice cores_;
   UniqueFd ended_;
-  filter::Scope scope_ = filter::Scope::Frame;
-  filter::FrameFilter filter_{"", scope_};  // as all workers have it
+  UniqueFd adopted_;
+  std::vector<std::string> prefilters_;  // in the kernel now, by lane
+  std::uint64_t generation_ = 0;
+  mutable std::mutex generations_mutex_;  // guards the next two
+  std::deque<Generation> generations_;
+  std::uint64_t forgotten_packets_ = 0;
   std::optional<ExitReason> stop_reason_;
   std::vector<std::unique_ptr<Worker>> workers_;  // as lanes_; empty before start()
   std::vector<bool> seen_ended_;

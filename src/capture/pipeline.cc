@@ -1,46 +1,33 @@
 #include "capture/pipeline.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
 #include "protocol/headers/parse_batch.h"
 
 namespace weir::capture {
-namespace {
 
-// The one session that `read` and `capture` build from their flags.
-constexpr SessionMask kSession = 1;
-
-}  // namespace
-
-Pipeline::Pipeline(interface::Source& source, filter::FrameFilter filter,
-                   std::span<output::Sink* const> sinks, AcceptBudget& budget,
-                   PipelineOptions options)
+Pipeline::Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan)
     : source_(source),
-      filter_(std::move(filter)),
-      outlets_(sinks),
-      budget_(budget),
-      options_(options),
+      plan_(std::move(plan)),
+      generation_(plan_->generation),
       headers_(std::make_unique<HeadersArray>()),
       keys_(std::make_unique<KeysArray>()),
       verdicts_(std::make_unique<Verdicts>()) {}
 
-Pipeline::~Pipeline() { delete offered_filter_.load(); }
+Pipeline::~Pipeline() { delete offered_.load(); }
 
 Step Pipeline::run_batch(Duration timeout) {
-  take_offered_filter();
-  if (budget_.exhausted()) return Step::LimitReached;
+  adopt_offered_plan();
+  if (exhausted()) return Step::LimitReached;
   // Credit before pull: without room at the output nothing is taken from the source, and its ring
   // is the buffer.
-  if (auto credit = outlets_.reserve(); !credit) {
-    return fail(Fault::Outputs, std::move(credit).error());
-  }
-  // Never more than may still be accepted, so that the last wanted packet is also the last one
-  // taken.
-  const auto packets_max =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(budget_.left(), kBatchPacketsMax));
-  switch (source_.next_batch(batch_, packets_max, timeout)) {
+  if (auto credit = reserve(); !credit) return fail(Fault::Outputs, std::move(credit).error());
+  switch (source_.next_batch(batch_, packets_wanted(), timeout)) {
     case interface::Pull::Packets:
       break;
     case interface::Pull::Idle:
@@ -59,25 +46,19 @@ Step Pipeline::run_batch(Duration timeout) {
   }
 
   protocol::parse_batch(batch_, *headers_, *keys_);
-  const std::uint32_t matching = filter_.evaluate(batch_, *headers_, kSession, *verdicts_);
-  const std::uint32_t accepted = keep_within_budget(matching);
-  if (options_.deep != nullptr && accepted != 0) {
-    options_.deep->take(batch_, *headers_, *keys_, *verdicts_, kSession);
-  }
-  cut_to_snaplen();
-  outlets_.write(batch_, source_.interfaces(), *verdicts_, kSession);
-  count(accepted, matching - accepted);
+  plan_->filters.evaluate(batch_, *headers_, *verdicts_);
+  judge();
+  analyse();
+  write();
+  count();
   source_.release(batch_);
-  // What nobody wants shows that time passes all the same. Of files only what is wanted counts, so
-  // that it does not matter who filtered them.
-  if (accepted == 0 && !source_.lossless() && !times_.empty()) pass_time(times_.last);
 
   WEIR_DEBUG_ASSERT(ledger().balanced());
-  return budget_.exhausted() ? Step::LimitReached : Step::Packets;
+  return exhausted() ? Step::LimitReached : Step::Packets;
 }
 
 Step Pipeline::discard_batch(Duration timeout) {
-  take_offered_filter();
+  adopt_offered_plan();
   switch (source_.next_batch(batch_, kBatchPacketsMax, timeout)) {
     case interface::Pull::Packets:
       break;
@@ -89,29 +70,57 @@ Step Pipeline::discard_batch(Duration timeout) {
       return fail(Fault::Source, *source_.error());
   }
   counters_.rejected[static_cast<std::size_t>(RejectReason::Limit)].add(batch_.count);
+  count_judged(batch_.count);
   source_.release(batch_);
   return Step::Packets;
 }
 
-void Pipeline::offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept {
+void Pipeline::offer(std::unique_ptr<LanePlan> next) noexcept {
   // What was offered before and not taken yet is no longer wanted.
-  delete offered_filter_.exchange(next.release());
+  delete offered_.exchange(next.release());
 }
 
-void Pipeline::wait_for_filter() const noexcept {
-  for (;;) {
-    filter::FrameFilter* const offered = offered_filter_.load();
-    if (offered == nullptr) return;
-    offered_filter_.wait(offered);
-  }
-}
-
-void Pipeline::take_offered_filter() noexcept {
-  if (offered_filter_.load() == nullptr) return;
-  const std::unique_ptr<filter::FrameFilter> next(offered_filter_.exchange(nullptr));
+void Pipeline::adopt_offered_plan() noexcept {
+  if (offered_.load(std::memory_order_relaxed) == nullptr) return;
+  std::unique_ptr<LanePlan> next(offered_.exchange(nullptr));
   if (next == nullptr) return;
-  filter_ = std::move(*next);
-  offered_filter_.notify_all();
+  plan_ = std::move(next);
+  generation_.store(plan_->generation, std::memory_order_release);
+  if (adopted_fd_ >= 0) (void)eventfd_write(adopted_fd_, 1);
+}
+
+// A session that has lost its outputs goes on, and counts what it loses, until somebody takes it
+// out of the plan. An error: no session is left that takes packets, and the capture is over.
+Result<void> Pipeline::reserve() {
+  std::optional<Error> last;
+  bool any_works = !plan_->ends_with_sessions || plan_->sessions.empty();
+  for (const LanePlan::View& session : plan_->sessions) {
+    auto credit = session.outlets != nullptr ? session.outlets->reserve() : ok();
+    any_works = any_works || credit.ok();
+    if (credit) continue;
+    session.outputs->tell_failed(credit.error());
+    last = std::move(credit).error();
+  }
+  if (any_works) return ok();
+  return std::move(*last);
+}
+
+bool Pipeline::exhausted() const noexcept {
+  if (!plan_->ends_with_sessions || plan_->sessions.empty()) return false;
+  return std::all_of(plan_->sessions.begin(), plan_->sessions.end(),
+                     [](const auto& session) { return session.lane->budget().exhausted(); });
+}
+
+// Of a capture that ends with its sessions never more than may still be accepted, so that the last
+// wanted packet is also the last one taken.
+std::uint32_t Pipeline::packets_wanted() const noexcept {
+  if (!plan_->ends_with_sessions || plan_->sessions.empty()) return kBatchPacketsMax;
+  std::uint64_t most = 0;
+  for (const LanePlan::View& session : plan_->sessions) {
+    most = std::max(most, session.lane->budget().packets.left());
+  }
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(most, 1, std::uint64_t{kBatchPacketsMax}));
 }
 
 // An output names all interfaces of its source, also those without a packet: an empty batch tells
@@ -120,7 +129,7 @@ void Pipeline::describe_interfaces() {
   batch_.count = 0;
   batch_.side_blocks = {};
   batch_.gap = {};
-  outlets_.write(batch_, source_.interfaces(), *verdicts_, kSession);
+  write();
 }
 
 Result<void> Pipeline::prepare() { return prepare_new_interfaces(); }
@@ -128,55 +137,164 @@ Result<void> Pipeline::prepare() { return prepare_new_interfaces(); }
 Result<void> Pipeline::prepare_new_interfaces() {
   const InterfaceTable& interfaces = source_.interfaces();
   for (; interfaces_prepared_ < interfaces.count(); ++interfaces_prepared_) {
-    WEIR_CHECK(filter_.prepare(interfaces.at({interfaces_prepared_}).link_type));
+    const LinkType link_type = interfaces.at({interfaces_prepared_}).link_type;
+    WEIR_CHECK(plan_->filters.prepare(link_type));
+    for (LanePlan::View& session : plan_->sessions) {
+      if (session.rules) WEIR_CHECK(session.rules->prepare(link_type));
+    }
   }
   return ok();
 }
 
-// With several workers the budget may have been used up since the pull: what is over it at the end
-// of the batch is not wanted any more.
-std::uint32_t Pipeline::keep_within_budget(std::uint32_t accepted) noexcept {
-  const auto granted = static_cast<std::uint32_t>(budget_.take(accepted));
-  std::uint32_t over = accepted - granted;
-  for (std::uint32_t i = batch_.count; over > 0 && i-- > 0;) {
-    if ((verdicts_->wanted[i] & kSession) == 0) continue;
-    verdicts_->wanted[i] &= ~kSession;
-    --over;
+// What is left of the filters' verdicts after rules and limits.
+void Pipeline::judge() {
+  over_limit_.reset();
+  sums_ = sums();
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    accepted_[i] = judge(plan_->sessions[i]);
   }
-  return granted;
 }
 
-void Pipeline::cut_to_snaplen() noexcept {
-  if (options_.snaplen == 0) return;
+std::uint32_t Pipeline::judge(const LanePlan::View& session) {
+  SessionLane& lane = *session.lane;
+  const auto reject = [&](RejectReason reason, std::uint32_t packets) {
+    if (packets != 0) lane.counters.rejected[static_cast<std::size_t>(reason)].add(packets);
+  };
+  lane.counters.received.add(batch_.count);
+  lane.counters.received_bytes.add(sums_.bytes);
+  if (session.paused) {
+    reject(RejectReason::Paused, batch_.count);
+    return 0;
+  }
+  const std::uint32_t matching = packets_with(session.bit);
+  std::uint32_t wanted = matching;
+  if (session.rules) {
+    wanted = session.rules->evaluate(batch_, *headers_, *keys_, session.bit, *verdicts_,
+                                     *lane.outcomes, *session.rule_counters);
+  }
+  const std::uint32_t kept =
+      lane.keep_within_budget(batch_, *verdicts_, session.bit, wanted, over_limit_);
+  if (lane.budget().exhausted()) session.session->tell_limit();
+  reject(RejectReason::Filter, batch_.count - matching);
+  reject(RejectReason::Rule, matching - wanted);
+  reject(RejectReason::Limit, wanted - kept);
+  return kept;
+}
+
+void Pipeline::analyse() {
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    DeepStage* const stage = plan_->sessions[i].stage;
+    if (stage == nullptr || accepted_[i] == 0) continue;
+    stage->take(batch_, *headers_, *keys_, *verdicts_, plan_->sessions[i].bit);
+  }
+}
+
+// Each session has of a packet what it keeps: the frame is shortened for the time of its turn.
+void Pipeline::write() {
+  for (const LanePlan::View& session : plan_->sessions) {
+    const bool cuts = session.snaplen != 0 || session.rules.has_value();
+    if (cuts) session.lane->cut(batch_, session.snaplen, session.rules.has_value());
+    session.lane->count_accepted(batch_, *verdicts_, session.bit);
+    if (session.outlets != nullptr) {
+      session.outlets->write(batch_, source_.interfaces(), *verdicts_, session.bit);
+    }
+    if (cuts) session.lane->restore(batch_);
+  }
+}
+
+std::uint32_t Pipeline::packets_with(SessionMask bit) const noexcept {
+  std::uint32_t packets = 0;
   for (std::uint32_t i = 0; i < batch_.count; ++i) {
-    Packet& packet = batch_.packets[i];
-    packet.captured_bytes = std::min(packet.captured_bytes, options_.snaplen);
+    packets += (verdicts_->wanted[i] & bit) != 0 ? 1u : 0u;
   }
+  return packets;
 }
 
-void Pipeline::count(std::uint32_t accepted, std::uint32_t over_limit) {
-  std::uint64_t accepted_bytes = 0;
-  std::uint64_t truncated = 0;
+Pipeline::BatchSums Pipeline::sums() const noexcept {
+  // A packet is truncated when no session can have all of it.
+  std::uint32_t widest = plan_->sessions.empty() ? kPacketBytesMax : 0;
+  for (const LanePlan::View& session : plan_->sessions) {
+    widest = std::max(widest, session.snaplen == 0 ? kPacketBytesMax : session.snaplen);
+  }
+  BatchSums sums;
+  for (const Packet& packet : batch_.view()) {
+    sums.bytes += packet.wire_bytes;
+    sums.truncated += std::min(packet.captured_bytes, widest) < packet.wire_bytes ? 1u : 0u;
+  }
+  return sums;
+}
+
+// The capture's own row: a packet is accepted when at least one session wants it.
+void Pipeline::count() {
+  const bool all_paused = std::all_of(plan_->sessions.begin(), plan_->sessions.end(),
+                                      [](const auto& session) { return session.paused; });
+  std::array<std::uint32_t, kReasonCount<RejectReason>> rejected{};
   std::array<std::uint32_t, kReasonCount<MalformedReason>> malformed{};
+  std::uint32_t accepted = 0;
+  std::uint64_t accepted_bytes = 0;
   for (std::uint32_t i = 0; i < batch_.count; ++i) {
     const Packet& packet = batch_.packets[i];
-    accepted_bytes += (verdicts_->wanted[i] & kSession) != 0 ? packet.wire_bytes : 0;
-    truncated += packet.captured_bytes < packet.wire_bytes ? 1 : 0;
     ++malformed[static_cast<std::size_t>((*headers_)[i].malformed)];
     if (packet.has_time) {
       times_.first = std::min(times_.first, packet.time);
       times_.last = std::max(times_.last, packet.time);
     }
+    if (verdicts_->wanted[i] != 0) {
+      ++accepted;
+      accepted_bytes += packet.wire_bytes;
+      continue;
+    }
+    const auto reason = over_limit_[i] ? RejectReason::Limit
+                        : all_paused   ? RejectReason::Paused
+                                       : RejectReason::Filter;
+    ++rejected[static_cast<std::size_t>(reason)];
   }
   counters_.accepted.add(accepted);
   counters_.accepted_bytes.add(accepted_bytes);
-  counters_.truncated.add(truncated);
-  counters_.rejected[static_cast<std::size_t>(RejectReason::Filter)].add(batch_.count - accepted -
-                                                                         over_limit);
-  counters_.rejected[static_cast<std::size_t>(RejectReason::Limit)].add(over_limit);
+  counters_.truncated.add(sums_.truncated);
+  for (std::size_t i = 0; i < rejected.size(); ++i) {
+    if (rejected[i] != 0) counters_.rejected[i].add(rejected[i]);
+  }
   for (std::size_t i = 0; i < malformed.size(); ++i) {
     if (malformed[i] != 0) counters_.malformed[i].add(malformed[i]);
   }
+  count_judged(batch_.count);
+  // What a session does not want shows it that time passes all the same. Of files only what is
+  // wanted counts, so that it does not matter who filtered them.
+  if (source_.lossless() || times_.empty()) return;
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    DeepStage* const stage = plan_->sessions[i].stage;
+    if (stage != nullptr && accepted_[i] == 0) stage->idle(times_.last);
+  }
+}
+
+void Pipeline::count_judged(std::uint32_t packets) noexcept {
+  if (plan_->judged != nullptr) plan_->judged->add(packets);
+}
+
+void Pipeline::flush_outputs() {
+  for (const LanePlan::View& session : plan_->sessions) {
+    if (session.outlets != nullptr) session.outlets->flush();
+  }
+}
+
+void Pipeline::pass_time(Timestamp now) {
+  for (const LanePlan::View& session : plan_->sessions) {
+    if (session.stage != nullptr) session.stage->idle(now);
+  }
+}
+
+Result<void> Pipeline::close_sessions() {
+  if (!plan_->ends_with_sessions) return ok();
+  std::optional<Error> first;
+  for (const LanePlan::View& session : plan_->sessions) {
+    if (session.analysis != nullptr) session.analysis->finish_lane(plan_->lane);
+    if (session.outputs == nullptr) continue;
+    auto closed = session.outputs->close_lane(plan_->lane);
+    if (!closed && !first) first = std::move(closed).error();
+  }
+  if (first) return std::move(*first);
+  return ok();
 }
 
 Step Pipeline::fail(Fault fault, Error error) {

@@ -1,24 +1,19 @@
 // The packet flow of one worker, one batch at a time: reserve credit → source → headers → filter →
-// deep → output → release.
+// deep → output → release. One pass, however many sessions there are.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "base/headers.h"
 #include "base/packet_batch.h"
 #include "base/verdicts.h"
-#include "capture/accept_budget.h"
-#include "capture/deep_stage.h"
+#include "capture/lane_plan.h"
 #include "capture/ledger.h"
-#include "capture/outlets.h"
-#include "filter/frame_filter.h"
 #include "interface/source.h"
-#include "output/sink.h"
 
 namespace weir::capture {
 
@@ -38,23 +33,15 @@ enum class Fault : std::uint8_t {
   Outputs,  // none is left that takes packets: the capture is over
 };
 
-struct PipelineOptions {
-  // Cut off after the filter, so that a filter sees what it would see without it; 0 = nothing.
-  std::uint32_t snaplen = 0;
-  DeepStage* deep = nullptr;  // borrowed; null: packets are not analysed
-};
-
 // Owned and called by one worker, but for what says otherwise. Allocates nothing after
 // construction, except when the source shows a new interface.
 class Pipeline {
  public:
-  // Source, sinks and budget are borrowed and outlive the pipeline.
-  Pipeline(interface::Source& source, filter::FrameFilter filter,
-           std::span<output::Sink* const> sinks, AcceptBudget& budget,
-           PipelineOptions options = {});
+  // The source is borrowed and outlives the pipeline.
+  Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan);
   ~Pipeline();
 
-  // Compiles the filter for the interfaces that the source has already shown.
+  // Compiles the filters for the interfaces that the source has already shown.
   Result<void> prepare();
 
   // One round of the packet flow.
@@ -63,24 +50,22 @@ class Pipeline {
   Step discard_batch(Duration timeout);
 
   // Recent packets to readers while the line is quiet; a failure comes back from the next round.
-  void flush_outputs() { outlets_.flush(); }
+  void flush_outputs();
   // The analysis sees time pass while no packets come.
-  void pass_time(Timestamp now) {
-    if (options_.deep != nullptr) options_.deep->idle(now);
-  }
-  void finish_analysis() {
-    if (options_.deep != nullptr) options_.deep->finish();
-  }
-  // The first error of all outputs' lives. They are closed in the order in which they were given.
-  Result<void> close_outputs() { return outlets_.close(); }
+  void pass_time(Timestamp now);
+  // Ends analysis and outputs of the sessions that it has, if the capture ends with them. The first
+  // error of all their lives.
+  Result<void> close_sessions();
 
-  // The filter of all packets that are pulled from some moment soon on: prepared for all link types
-  // of the source. Any thread; the caller wakes the source if it should not wait for a packet.
-  void offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept;
-  // Returns when the last filter that was offered decides. Any thread.
-  void wait_for_filter() const noexcept;
-  // Nothing is filtered any more: ends the wait of others. The worker.
-  void end_filtering() noexcept { take_offered_filter(); }
+  // What all packets that are pulled from some moment soon on are judged by: prepared for all link
+  // types of the source. Any thread; the caller wakes the source if it should not wait for a packet.
+  void offer(std::unique_ptr<LanePlan> next) noexcept;
+  // Of the plan in force. Any thread.
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
+  // An eventfd, written when a plan that was offered comes into force. Before the first round.
+  void tell_adoption(int fd) noexcept { adopted_fd_ = fd; }
 
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] LedgerSnapshot ledger() const noexcept {
@@ -92,28 +77,44 @@ class Pipeline {
   [[nodiscard]] Fault fault() const noexcept { return fault_; }
 
  private:
-  void take_offered_filter() noexcept;
+  // Sums of one batch, of all packets whatever a session wants of them.
+  struct BatchSums {
+    std::uint64_t bytes = 0;
+    std::uint32_t truncated = 0;
+  };
+
+  void adopt_offered_plan() noexcept;
+  Result<void> reserve();
+  [[nodiscard]] bool exhausted() const noexcept;
+  [[nodiscard]] std::uint32_t packets_wanted() const noexcept;
   Result<void> prepare_new_interfaces();
   void describe_interfaces();
-  std::uint32_t keep_within_budget(std::uint32_t accepted) noexcept;
-  void cut_to_snaplen() noexcept;
-  void count(std::uint32_t accepted, std::uint32_t over_limit);
+  void judge();
+  std::uint32_t judge(const LanePlan::View& session);
+  void analyse();
+  void write();
+  [[nodiscard]] BatchSums sums() const noexcept;
+  [[nodiscard]] std::uint32_t packets_with(SessionMask bit) const noexcept;
+  void count();
+  void count_judged(std::uint32_t packets) noexcept;
   Step fail(Fault fault, Error error);
 
   interface::Source& source_;
-  filter::FrameFilter filter_;
-  Outlets outlets_;
-  AcceptBudget& budget_;
-  const PipelineOptions options_;
+  std::unique_ptr<LanePlan> plan_;
   std::uint32_t interfaces_prepared_ = 0;
   PipelineCounters counters_;
   TimeRange times_;
   std::optional<Error> error_;
   Fault fault_ = Fault::None;
 
-  std::atomic<filter::FrameFilter*> offered_filter_ = nullptr;  // owned
+  std::atomic<LanePlan*> offered_ = nullptr;  // owned
+  std::atomic<std::uint64_t> generation_;
+  int adopted_fd_ = -1;
 
   PacketBatch batch_;
+  BatchSums sums_;
+  OverLimit over_limit_;
+  std::array<std::uint32_t, kSessionsMax> accepted_{};  // of this batch, by session of the plan
   // Results of the stages, entry i for packet i; on the heap, because they are large.
   std::unique_ptr<HeadersArray> headers_;
   std::unique_ptr<KeysArray> keys_;

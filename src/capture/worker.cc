@@ -29,14 +29,15 @@ std::string_view name_of(ExitReason reason) noexcept {
   return kReasonNames[static_cast<std::size_t>(reason)];
 }
 
-Worker::Worker(interface::Source& source, filter::FrameFilter filter,
-               std::span<output::Sink* const> sinks, const Clock& clock, AcceptBudget& budget,
+Worker::Worker(interface::Source& source, std::unique_ptr<LanePlan> plan, const Clock& clock,
                WorkerOptions options)
     : source_(source),
       clock_(clock),
       options_(options),
-      pipeline_(source, std::move(filter), sinks, budget, options.pipeline),
-      request_(kNoRequest) {}
+      pipeline_(source, std::move(plan)),
+      request_(kNoRequest) {
+  pipeline_.tell_adoption(options.adopted_fd);
+}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -69,14 +70,9 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept {
-  pipeline_.offer_filter(std::move(next));
+void Worker::offer(std::unique_ptr<LanePlan> next) noexcept {
+  pipeline_.offer(std::move(next));
   source_.wake();
-}
-
-// The end of a worker takes an offered filter too, but only one that was there when it ended.
-void Worker::wait_for_filter() const noexcept {
-  if (!ended()) pipeline_.wait_for_filter();
 }
 
 LedgerSnapshot Worker::ledger() const noexcept { return pipeline_.ledger(); }
@@ -90,7 +86,8 @@ void Worker::run() {
   close();
   outcome_.elapsed = clock_.monotonic() - begin;
   ended_ = true;
-  pipeline_.end_filtering();
+  // Whoever waits for it to act by a plan need not any more.
+  if (options_.adopted_fd >= 0) eventfd_write(options_.adopted_fd, 1);
   if (options_.ended_fd >= 0) eventfd_write(options_.ended_fd, 1);
 }
 
@@ -146,8 +143,8 @@ void Worker::drain() {
 
 void Worker::close() {
   source_.close();
-  pipeline_.finish_analysis();
-  if (auto closed = pipeline_.close_outputs(); !closed) {
+  // Sessions of a service outlive its workers: whoever owns them closes them.
+  if (auto closed = pipeline_.close_sessions(); !closed) {
     fail(Fault::Outputs, std::move(closed).error());
   }
   lifecycle_.handle(outcome_.error ? LifecycleEvent::Fault : LifecycleEvent::Closed);

@@ -4,8 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <thread>
 
@@ -29,24 +29,24 @@ struct Outcome {
 };
 
 struct WorkerOptions {
-  PipelineOptions pipeline;
   // Where workers that belong together choose a core to stay on; null: the scheduler decides.
   CoreChoice* cores = nullptr;
   // An eventfd that is written when the worker has ended: poll it, then join(). Borrowed; -1: none.
   int ended_fd = -1;
+  // Likewise, when it acts by a plan that was offered.
+  int adopted_fd = -1;
 };
 
 class Worker {
  public:
-  // Source, sinks, clock and budget are borrowed and outlive the worker.
-  Worker(interface::Source& source, filter::FrameFilter filter,
-         std::span<output::Sink* const> sinks, const Clock& clock, AcceptBudget& budget,
+  // Source and clock are borrowed and outlive the worker, and so does what the plan names.
+  Worker(interface::Source& source, std::unique_ptr<LanePlan> plan, const Clock& clock,
          WorkerOptions options = {});
   ~Worker();  // aborts and joins when still running
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Checks the filter against the source's interfaces, then starts the thread.
+  // Checks the filters against the source's interfaces, then starts the thread.
   Result<void> start();
 
   // Close the intake, process what was received before, write out, end. Any thread; the first
@@ -58,8 +58,8 @@ class Worker {
   [[nodiscard]] bool ended() const noexcept { return ended_.load(); }
 
   // As Pipeline's, with the source woken. Any thread.
-  void offer_filter(std::unique_ptr<filter::FrameFilter> next) noexcept;
-  void wait_for_filter() const noexcept;
+  void offer(std::unique_ptr<LanePlan> next) noexcept;
+  [[nodiscard]] std::uint64_t generation() const noexcept { return pipeline_.generation(); }
 
   // Any thread while it runs; exact after join().
   [[nodiscard]] LedgerSnapshot ledger() const noexcept;

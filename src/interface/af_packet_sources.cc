@@ -55,33 +55,41 @@ Result<RingGeometry> geometry_of(const AfPacketCapture& wanted) {
                       .block_count = static_cast<std::uint32_t>(block_count)};
 }
 
-Result<void> check_counts(const AfPacketCapture& wanted) {
-  if (wanted.workers_per_interface == 0 || wanted.workers_per_interface > kWorkersPerInterfaceMax) {
-    return usage(std::to_string(wanted.workers_per_interface) + " workers are not possible (1 to " +
-                 std::to_string(kWorkersPerInterfaceMax) + ")");
-  }
-  const std::vector<std::string>& names = wanted.interfaces;
-  if (names.empty()) return usage("no interface to capture on is named");
-  for (auto name = names.begin(); name != names.end(); ++name) {
-    if (std::find(names.begin(), name, *name) != name) {
-      return usage("capture on " + *name + ": the interface is named twice");
+Result<void> check_counts(std::span<const AfPacketCapture> captures) {
+  std::vector<std::string_view> names;
+  for (const AfPacketCapture& wanted : captures) {
+    if (wanted.workers_per_interface == 0 ||
+        wanted.workers_per_interface > kWorkersPerInterfaceMax) {
+      return usage(std::to_string(wanted.workers_per_interface) +
+                   " workers are not possible (1 to " + std::to_string(kWorkersPerInterfaceMax) +
+                   ")");
+    }
+    for (const std::string& name : wanted.interfaces) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) {
+        return usage("capture on " + name + ": the interface is named twice");
+      }
+      names.push_back(name);
     }
   }
+  if (names.empty()) return usage("no interface to capture on is named");
   return ok();
 }
 
 // One interface of the capture, before any socket exists.
 struct Target {
+  const AfPacketCapture* wanted;
   NetworkInterface facts;
   Framing framing;
   TimestampSource timestamps;
 };
 
-Result<Target> find_target(const std::string& name) {
+Result<Target> find_target(const std::string& name, const AfPacketCapture& wanted) {
   WEIR_TRY(NetworkInterface facts, find_network_interface(name));
   const Framing framing = framing_of(facts.hardware_type);
-  return Target{
-      .facts = std::move(facts), .framing = framing, .timestamps = timestamp_source_of(name)};
+  return Target{.wanted = &wanted,
+                .facts = std::move(facts),
+                .framing = framing,
+                .timestamps = timestamp_source_of(name)};
 }
 
 // The socket and the ring of one worker. Its filter lets nothing in yet.
@@ -190,47 +198,60 @@ Result<std::unique_ptr<AfPacketSource>> start_source(Intake intake, const Target
                                           clock);
 }
 
+Result<void> open_target(const Target& target, const InterfaceTable& table, InterfaceId id,
+                         security::PrivilegedOperations& privileges, const Clock& clock,
+                         AfPacketSources& opened) {
+  const AfPacketCapture& wanted = *target.wanted;
+  WEIR_TRY(const RingGeometry geometry, geometry_of(wanted));
+  WEIR_TRY(Group group, open_group(target, geometry, wanted, privileges));
+  for (std::uint32_t queue = 0; queue < group.intakes.size(); ++queue) {
+    Intake& intake = group.intakes[queue];
+    opened.queues.push_back({.interface = id, .queue = queue, .ring_bytes = intake.ring.bytes()});
+    WEIR_TRY(auto source,
+             start_source(std::move(intake), target, wanted, table, id, privileges, clock));
+    opened.sources.push_back(std::move(source));
+  }
+  opened.interfaces.push_back({.name = target.facts.name,
+                               .index = target.facts.index,
+                               .steering = group.steered.steering,
+                               .why_kernel_hash = std::move(group.steered.why_kernel_hash),
+                               .timestamps = target.timestamps});
+  return ok();
+}
+
 }  // namespace
 
 Result<AfPacketSources> open_af_packet_sources(const AfPacketCapture& wanted,
                                                security::PrivilegedOperations& privileges,
                                                const Clock& clock) {
+  return open_af_packet_sources(std::span(&wanted, 1), privileges, clock);
+}
+
+Result<AfPacketSources> open_af_packet_sources(std::span<const AfPacketCapture> captures,
+                                               security::PrivilegedOperations& privileges,
+                                               const Clock& clock) {
   const auto on = [](const std::string& name, Error error) {
     return std::move(error).with_context("capture on " + name);
   };
-  WEIR_CHECK(check_counts(wanted));
+  WEIR_CHECK(check_counts(captures));
 
   std::vector<Target> targets;
   InterfaceTable table;
-  for (const std::string& name : wanted.interfaces) {
-    auto target = find_target(name);
-    if (!target) return on(name, std::move(target).error());
-    table.add(describe(target->facts, target->framing.link_type, wanted.snaplen));
-    targets.push_back(std::move(target).value());
+  for (const AfPacketCapture& wanted : captures) {
+    for (const std::string& name : wanted.interfaces) {
+      auto target = find_target(name, wanted);
+      if (!target) return on(name, std::move(target).error());
+      table.add(describe(target->facts, target->framing.link_type, wanted.snaplen));
+      targets.push_back(std::move(target).value());
+    }
   }
 
   AfPacketSources opened;
   for (std::uint32_t index = 0; index < targets.size(); ++index) {
     const Target& target = targets[index];
-    const std::string& name = target.facts.name;
-    auto geometry = geometry_of(wanted);
-    if (!geometry) return on(name, std::move(geometry).error());
-    auto group = open_group(target, *geometry, wanted, privileges);
-    if (!group) return on(name, std::move(group).error());
-    for (std::uint32_t queue = 0; queue < group->intakes.size(); ++queue) {
-      Intake& intake = group->intakes[queue];
-      opened.queues.push_back(
-          {.interface = {index}, .queue = queue, .ring_bytes = intake.ring.bytes()});
-      auto source =
-          start_source(std::move(intake), target, wanted, table, {index}, privileges, clock);
-      if (!source) return on(name, std::move(source).error());
-      opened.sources.push_back(std::move(source).value());
+    if (auto added = open_target(target, table, {index}, privileges, clock, opened); !added) {
+      return on(target.facts.name, std::move(added).error());
     }
-    opened.interfaces.push_back({.name = name,
-                                 .index = target.facts.index,
-                                 .steering = group->steered.steering,
-                                 .why_kernel_hash = std::move(group->steered.why_kernel_hash),
-                                 .timestamps = target.timestamps});
   }
   return opened;
 }

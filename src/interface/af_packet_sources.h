@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,10 @@ struct AfPacketSources {
 // sources have the same InterfaceTable. Errors as AfPacketSource::open, and Usage for an interface
 // that is named twice.
 Result<AfPacketSources> open_af_packet_sources(const AfPacketCapture& wanted,
+                                               security::PrivilegedOperations& privileges,
+                                               const Clock& clock);
+// Interfaces that are captured in different ways, as one capture.
+Result<AfPacketSources> open_af_packet_sources(std::span<const AfPacketCapture> captures,
                                                security::PrivilegedOperations& privileges,
                                                const Clock& clock);
 

@@ -76,6 +76,7 @@ class PcapngFile final : public Sink {
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
+  [[nodiscard]] std::string file() const override { return rotation_ ? rotation_->file() : path_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return device_->mode(); }
   [[nodiscard]] std::uint64_t files() const noexcept override {
     return rotation_ ? rotation_->files() : 1;

@@ -11,6 +11,9 @@
 namespace weir::output {
 namespace {
 
+// Runs that begin in one second.
+constexpr std::uint64_t kSkippedMax = 1000;
+
 std::string_view stem(std::string_view path) noexcept {
   for (const std::string_view ending : {".pcapng", ".pcap"}) {
     if (path.size() > ending.size() && path.ends_with(ending) &&
@@ -70,7 +73,13 @@ void Rotation::enter_interval(Timestamp time) noexcept {
 Result<std::unique_ptr<storage::BlockDevice>> Rotation::open_first() {
   const Timestamp now = clock_.wall();
   if (options_.interval.count() != 0) enter_interval(now);
-  return open(now);
+  auto device = open(now);
+  while (!device && device.error().code == ErrorCode::Exists && options_.number_on &&
+         skipped_ < kSkippedMax) {
+    ++skipped_;
+    device = open(now);
+  }
+  return device;
 }
 
 Result<std::unique_ptr<storage::BlockDevice>> Rotation::open_next(const Packet* packet) {
@@ -85,9 +94,10 @@ Result<std::unique_ptr<storage::BlockDevice>> Rotation::open_next(const Packet* 
 }
 
 Result<std::unique_ptr<storage::BlockDevice>> Rotation::open(Timestamp begin) {
-  std::string path = rotated_path(path_, files() + 1, begin);
+  std::string path = rotated_path(path_, skipped_ + files() + 1, begin);
   WEIR_TRY(auto device, store_->create(path));
   files_.add(1);
+  file_ = path;
   if (options_.files_max != 0) {
     kept_.push_back(std::move(path));
     while (kept_.size() > options_.files_max) {

@@ -68,6 +68,7 @@ class Rotation {
   [[nodiscard]] bool due() const noexcept;
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }  // as given
+  [[nodiscard]] const std::string& file() const noexcept { return file_; }  // opened last
   [[nodiscard]] std::uint64_t files() const noexcept { return files_.value(); }
   // No further file: waits for deletions that are not done.
   void finish() noexcept { store_->finish(); }
@@ -91,6 +92,8 @@ class Rotation {
   MonotonicTime deadline_ = {};
 
   telemetry::Counter files_;
+  std::uint64_t skipped_ = 0;  // numbers of another run
+  std::string file_;
   std::deque<std::string> kept_;  // oldest first; only with files_max
 };
 

@@ -13,6 +13,10 @@ struct RotationOptions {
   Duration interval = {};        // files change at UTC multiples of it
   std::uint32_t files_max = 0;   // only the newest so many files of this run are kept
 
+  // What to do when the first file of the series would be one that exists: another run of the same
+  // second. Otherwise that is an error.
+  bool number_on = false;  // the numbers begin behind it
+
   // Whether the files are numbered at all; `files_max` alone never starts a second one.
   [[nodiscard]] bool any() const noexcept {
     return size_bytes != 0 || interval.count() != 0 || files_max != 0;

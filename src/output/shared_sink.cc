@@ -37,6 +37,11 @@ Result<void> SharedSink::close() {
   return sink_->close();
 }
 
+std::string SharedSink::file() const {
+  const Turn turn(turn_);
+  return sink_->file();
+}
+
 std::string_view SharedSink::mode() const noexcept {
   const Turn turn(turn_);
   return sink_->mode();

@@ -35,6 +35,7 @@ class SharedSink final : public Sink {
   }
   [[nodiscard]] std::string_view kind() const noexcept override { return sink_->kind(); }
   [[nodiscard]] std::string_view path() const noexcept override { return sink_->path(); }
+  [[nodiscard]] std::string file() const override;
   [[nodiscard]] std::string_view mode() const noexcept override;
   [[nodiscard]] std::uint64_t files() const noexcept override { return sink_->files(); }
   std::optional<Error> take_warning() override;

@@ -1,10 +1,9 @@
 // The hot path allocates nothing: file source, header parser, filter, ledger and pcapng sink, after
 // their first batches.
-#include <array>
-
 #include <gtest/gtest.h>
 
 #include "capture/frames.h"
+#include "capture/one_session.h"
 #include "capture/pipeline.h"
 #include "integration/pcap_bytes.h"
 #include "interface/capture_file.h"
@@ -29,10 +28,8 @@ TEST(Allocation, NonePerPacketFromFileToFile) {
   ASSERT_TRUE(source.ok()) << source.error().context;
   auto sink = output::PcapngFile::open({.path = dir.file("out.pcapng")});
   ASSERT_TRUE(sink.ok()) << sink.error().context;
-  std::array<output::Sink*, 1> sinks = {sink->get()};
-  AcceptBudget budget(0);
-  Pipeline pipeline(**source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
-                    budget);
+  test::OneSession one({.filter = "udp port 53", .sinks = {sink->get()}});
+  Pipeline pipeline(**source, one.plan());
   ASSERT_TRUE(pipeline.prepare().ok());
   for (int i = 0; i < 4; ++i) ASSERT_EQ(pipeline.run_batch(Duration(0)), Step::Packets);
 

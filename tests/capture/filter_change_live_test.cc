@@ -43,9 +43,16 @@ TEST_P(FilterChange, AHundredChangesAtFullRateLoseNoPacketThatBothAccept) {
   ASSERT_TRUE(opened.ok()) << opened.error().context;
   std::vector<Lane> lanes;
   for (const auto& source : opened->sources) lanes.push_back({.source = source.get()});
-  Orchestrator orchestrator(lanes, clock, {});
-  ASSERT_TRUE(orchestrator.set_filter(kOne, filter::Scope::Frame).ok());
-  ASSERT_TRUE(orchestrator.start({}).ok());
+  Session session("all", lanes.size());
+  Orchestrator orchestrator(lanes, clock, {.prefilter = std::string(kOne)});
+  const auto stage = [&](std::uint64_t generation, std::string_view filter) {
+    return orchestrator.stage(
+        {.generation = generation,
+         .sessions = {{.session = &session, .filter = std::string(filter)}}});
+  };
+  auto first = stage(1, kOne);
+  ASSERT_TRUE(first.ok()) << first.error().context;
+  ASSERT_TRUE(orchestrator.start(std::move(*first)).ok());
   EXPECT_EQ(orchestrator.prefilter().place, interface::FilterPlace::Kernel);
 
   std::vector<FrameBytes> frames;
@@ -60,9 +67,10 @@ TEST_P(FilterChange, AHundredChangesAtFullRateLoseNoPacketThatBothAccept) {
       sent += frames.size();
     }
   });
-  for (int change = 0; change < 100; ++change) {
-    const auto result = orchestrator.change_filter(change % 2 == 0 ? kOther : kOne);
-    EXPECT_TRUE(result.ok()) << result.error().context;
+  for (std::uint64_t change = 0; change < 100; ++change) {
+    auto next = stage(change + 2, change % 2 == 0 ? kOther : kOne);
+    ASSERT_TRUE(next.ok()) << next.error().context;
+    EXPECT_TRUE(orchestrator.change(std::move(*next), std::chrono::minutes(1)));
     // Some packets of every filter's reign.
     for (const std::uint64_t before = sent; sent < before + frames.size();)
       std::this_thread::yield();
@@ -82,6 +90,9 @@ TEST_P(FilterChange, AHundredChangesAtFullRateLoseNoPacketThatBothAccept) {
   // What a full ring dropped is no fault of the change, and is counted.
   EXPECT_EQ(ledger.accepted + ledger.dropped_total(), sent.load());
   EXPECT_EQ(ledger.rejected_total(), 0u);
+  std::uint64_t judged = 0;
+  for (const GenerationCount& count : orchestrator.generation_counts()) judged += count.packets;
+  EXPECT_EQ(judged, ledger.delivered) << "every packet belongs to one generation";
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, FilterChange, testing::Values(1u, 4u),

@@ -43,14 +43,31 @@ class OrchestratorTest : public testing::Test {
     return *orchestrator_;
   }
 
-  void start(std::string_view expression = "", std::optional<std::size_t> room = std::nullopt) {
+  [[nodiscard]] CapturePlan plan(std::uint64_t generation, std::string_view expression) {
+    return {.generation = generation,
+            .sessions = {{.session = session_.get(),
+                          .outputs = outputs_.get(),
+                          .filter = std::string(expression)}}};
+  }
+  Result<void> change_filter(std::string_view expression) {
+    WEIR_TRY(StagedPlan staged, orchestrator_->stage(plan(++generation_, expression)));
+    EXPECT_TRUE(orchestrator_->change(std::move(staged), std::chrono::minutes(1)));
+    return ok();
+  }
+
+  void start(std::string_view expression = "", std::optional<std::size_t> room = std::nullopt,
+             std::uint64_t packets_max = 0) {
     auto recording = std::make_unique<RecordingSink>(room);
     recording_ = recording.get();
     sink_ = std::make_unique<output::SharedSink>(std::move(recording),
                                                  static_cast<std::uint32_t>(sources_.size()));
-    sinks_ = {sink_.get()};
-    ASSERT_TRUE(orchestrator_->set_filter(expression, filter::Scope::Frame).ok());
-    ASSERT_TRUE(orchestrator_->start(sinks_).ok());
+    session_ = std::make_unique<Session>("one", sources_.size(),
+                                         SessionLimits{.packets_max = packets_max});
+    outputs_ = std::make_unique<SessionOutputs>(std::vector<output::Sink*>{sink_.get()},
+                                                sources_.size());
+    auto staged = orchestrator_->stage(plan(++generation_, expression));
+    ASSERT_TRUE(staged.ok()) << staged.error().context;
+    ASSERT_TRUE(orchestrator_->start(std::move(*staged)).ok());
   }
 
   void wait_for_end() {
@@ -66,7 +83,9 @@ class OrchestratorTest : public testing::Test {
   std::vector<std::unique_ptr<FakeSource>> sources_;
   RecordingSink* recording_ = nullptr;
   std::unique_ptr<output::SharedSink> sink_;
-  std::vector<output::Sink*> sinks_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<SessionOutputs> outputs_;
+  std::uint64_t generation_ = 0;
   std::unique_ptr<Orchestrator> orchestrator_;  // first to go: it still uses the others
 };
 
@@ -87,8 +106,8 @@ TEST_F(OrchestratorTest, TheLedgersOfTheWorkersAddUp) {
 
 TEST_F(OrchestratorTest, TheWorkersShareTheLimit) {
   for (int i = 0; i < 4; ++i) add_source(20'000, {.lossless = false, .endless = true});
-  Orchestrator& orchestrator = make({.accepted_max = 12'345});
-  start();
+  Orchestrator& orchestrator = make();
+  start("", std::nullopt, 12'345);
   wait_for_end();
   const LedgerSnapshot ledger = orchestrator.ledger();
   EXPECT_EQ(ledger.accepted, 12'345u);
@@ -175,14 +194,14 @@ TEST_F(OrchestratorTest, AChangeWidensTheKernelSwitchesTheWorkersAndNarrowsTheKe
   for (int i = 0; i < 2; ++i) add_source(100, {.lossless = false, .endless = true});
   Orchestrator& orchestrator = make();
   start("tcp");
-  ASSERT_TRUE(orchestrator.change_filter("udp port 53").ok());
+  ASSERT_TRUE(change_filter("udp port 53").ok());
   for (const auto& source : sources_) {
-    EXPECT_EQ(source->prefilters(), (std::vector<std::string>{"", "udp port 53"}));
+    EXPECT_EQ(source->prefilters(), (std::vector<std::string>{"tcp", "", "udp port 53"}));
   }
-  const auto refused = orchestrator.change_filter("tcp prot 80");
+  const auto refused = change_filter("tcp prot 80");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::BadFilter);
-  EXPECT_EQ(sources_[0]->prefilters().size(), 2u) << "a refused expression changes nothing";
+  EXPECT_EQ(sources_[0]->prefilters().size(), 3u) << "a refused expression changes nothing";
   orchestrator.request_stop(ExitReason::Signal);
   wait_for_end();
   EXPECT_TRUE(orchestrator.ledger().balanced());
@@ -190,10 +209,10 @@ TEST_F(OrchestratorTest, AChangeWidensTheKernelSwitchesTheWorkersAndNarrowsTheKe
 
 TEST_F(OrchestratorTest, AFilterForWorkersThatHaveEndedIsNotWaitedFor) {
   add_source(10);
-  Orchestrator& orchestrator = make();
+  make();
   start();
   wait_for_end();
-  EXPECT_TRUE(orchestrator.change_filter("udp").ok());
+  EXPECT_TRUE(change_filter("udp").ok());
 }
 
 TEST_F(OrchestratorTest, EachWorkerStaysOnACoreOfItsOwnWhereThereAreEnough) {

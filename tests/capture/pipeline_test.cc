@@ -1,10 +1,9 @@
 #include "capture/pipeline.h"
 
-#include <array>
-
 #include <gtest/gtest.h>
 
 #include "capture/frames.h"
+#include "capture/one_session.h"
 #include "support/fake_source.h"
 #include "support/recording_sink.h"
 
@@ -12,6 +11,7 @@ namespace weir::capture {
 namespace {
 
 using test::FakeSource;
+using test::OneSession;
 using test::RecordingSink;
 
 constexpr Duration kNoWait{0};
@@ -30,10 +30,8 @@ Step run_all(Pipeline& pipeline) {
 TEST(Pipeline, EveryPacketIsAcceptedOrRejectedAndTheLedgerBalances) {
   FakeSource source(test::frames_with_dns(1000, 4));
   RecordingSink sink;
-  std::array<output::Sink*, 1> sinks = {&sink};
-  AcceptBudget budget(0);
-  Pipeline pipeline(source, filter::FrameFilter("udp port 53", filter::Scope::Frame), sinks,
-                    budget);
+  OneSession one({.filter = "udp port 53", .sinks = {&sink}});
+  Pipeline pipeline(source, one.plan());
   ASSERT_TRUE(pipeline.prepare().ok());
 
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
@@ -53,9 +51,8 @@ TEST(Pipeline, ResultsDoNotDependOnTheBatchSize) {
   for (const std::uint32_t batch : {1u, 3u, 255u, 256u}) {
     FakeSource source(test::frames_with_dns(1000, 3), {.batch_packets_max = batch});
     RecordingSink sink;
-    std::array<output::Sink*, 1> sinks = {&sink};
-    AcceptBudget budget(100);
-    Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), sinks, budget);
+      OneSession one({.filter = "port 53", .sinks = {&sink}, .packets_max = 100});
+      Pipeline pipeline(source, one.plan());
     EXPECT_EQ(run_all(pipeline), Step::LimitReached) << batch;
     EXPECT_EQ(pipeline.ledger().received, 298u) << batch;
     EXPECT_EQ(pipeline.ledger().accepted, 100u) << batch;
@@ -64,16 +61,16 @@ TEST(Pipeline, ResultsDoNotDependOnTheBatchSize) {
 
 TEST(Pipeline, TheLastWantedPacketIsTheLastOneTaken) {
   FakeSource source(test::frames_with_dns(1000, 10));
-  AcceptBudget budget(7);
-  Pipeline pipeline(source, filter::FrameFilter("port 53", filter::Scope::Frame), {}, budget);
+  OneSession one({.filter = "port 53", .packets_max = 7});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(run_all(pipeline), Step::LimitReached);
   EXPECT_EQ(source.handed_out(), 61u) << "packets 0, 10, ... 60 are the seven";
 }
 
 TEST(Pipeline, WhatARingStillHoldsAfterTheLimitIsRejected) {
   FakeSource source(test::frames_with_dns(500, 1), {.lossless = false});
-  AcceptBudget budget(10);
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), {}, budget);
+  OneSession one({.filter = "", .packets_max = 10});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(run_all(pipeline), Step::LimitReached);
   source.close_intake();
   while (pipeline.discard_batch(kNoWait) == Step::Packets) {
@@ -88,9 +85,8 @@ TEST(Pipeline, WhatARingStillHoldsAfterTheLimitIsRejected) {
 TEST(Pipeline, NothingIsPulledWithoutCredit) {
   FakeSource source(test::frames_with_dns(100, 1));
   RecordingSink sink(0);
-  std::array<output::Sink*, 1> sinks = {&sink};
-  AcceptBudget budget(0);
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, budget);
+  OneSession one({.filter = "", .sinks = {&sink}});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(pipeline.run_batch(kNoWait), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::NoSpace);
   EXPECT_EQ(source.handed_out(), 0u);
@@ -99,9 +95,8 @@ TEST(Pipeline, NothingIsPulledWithoutCredit) {
 TEST(Pipeline, AFullSinkLosesPacketsByNameAndEndsTheRun) {
   FakeSource source(test::frames_with_dns(1000, 1), {.batch_packets_max = 64});
   RecordingSink sink(100);
-  std::array<output::Sink*, 1> sinks = {&sink};
-  AcceptBudget budget(0);
-  Pipeline pipeline(source, filter::FrameFilter("", filter::Scope::Frame), sinks, budget);
+  OneSession one({.filter = "", .sinks = {&sink}});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(sink.statistics().offered.value(), 128u);
   EXPECT_EQ(sink.statistics().written.value(), 100u);
@@ -111,8 +106,8 @@ TEST(Pipeline, AFullSinkLosesPacketsByNameAndEndsTheRun) {
 
 TEST(Pipeline, AFilterIsCompiledAgainForANewLinkType) {
   FakeSource source(test::frames_with_dns(300, 1), {.interface_at = 100});
-  AcceptBudget budget(0);
-  Pipeline pipeline(source, filter::FrameFilter("udp", filter::Scope::Frame), {}, budget);
+  OneSession one({.filter = "udp"});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
   EXPECT_EQ(pipeline.ledger().accepted, 100u) << "an Ethernet header is no IP packet";
   EXPECT_EQ(pipeline.ledger().malformed[static_cast<std::size_t>(MalformedReason::BadVersion)],
@@ -123,10 +118,8 @@ TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
   FakeSource source(
       test::frames_with_dns(300, 1),
       {.batch_packets_max = 100, .interface_at = 100, .second_link_type = LinkType::Raw});
-  AcceptBudget budget(0);
-  Pipeline pipeline(source,
-                    filter::FrameFilter("ether host 02:00:00:00:00:01", filter::Scope::Frame), {},
-                    budget);
+  OneSession one({.filter = "ether host 02:00:00:00:00:01"});
+  Pipeline pipeline(source, one.plan());
   EXPECT_EQ(run_all(pipeline), Step::Failed);
   EXPECT_EQ(pipeline.error()->code, ErrorCode::BadFilter);
   EXPECT_EQ(pipeline.ledger().accepted, 100u);
@@ -149,11 +142,9 @@ TEST(Pipeline, ShowsTheAnalysisOfALiveCaptureThatTimePassesWithWhatNobodyWants) 
   for (const bool lossless : {false, true}) {
     FakeSource source(test::frames_with_dns(100, 1000), {.lossless = lossless});
     RecordingSink sink;
-    std::array<output::Sink*, 1> sinks = {&sink};
-    AcceptBudget budget(0);
     TimeKeeper deep;
-    Pipeline pipeline(source, filter::FrameFilter("tcp", filter::Scope::Frame), sinks, budget,
-                      {.deep = &deep});
+      OneSession one({.filter = "tcp", .sinks = {&sink}, .stage = &deep});
+      Pipeline pipeline(source, one.plan());
     ASSERT_TRUE(pipeline.prepare().ok());
     EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
     EXPECT_EQ(deep.batches, 0);

@@ -3,12 +3,11 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
-#include <array>
-
 #include <gtest/gtest.h>
 
 #include "base/unique_fd.h"
 #include "capture/frames.h"
+#include "capture/one_session.h"
 #include "support/fake_source.h"
 #include "support/recording_sink.h"
 
@@ -18,8 +17,6 @@ namespace {
 using state::LifecycleState;
 using test::FakeSource;
 using test::RecordingSink;
-
-filter::FrameFilter everything() { return filter::FrameFilter("", filter::Scope::Frame); }
 
 class WorkerTest : public testing::Test {
  protected:
@@ -32,14 +29,13 @@ class WorkerTest : public testing::Test {
   UniqueFd ended_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   WorkerOptions options_{.ended_fd = ended_.get()};
   SystemClock clock_;
-  AcceptBudget unlimited_{0};
   RecordingSink sink_;
-  std::array<output::Sink*, 1> sinks_ = {&sink_};
+  test::OneSession everything_{{.filter = "", .sinks = {&sink_}}};
 };
 
 TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
   FakeSource source(test::frames_with_dns(1000, 1));
-  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
+  Worker worker(source, everything_.plan(), clock_, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Stopped);
@@ -52,7 +48,7 @@ TEST_F(WorkerTest, RunsALosslessSourceToItsEnd) {
 
 TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
+  Worker worker(source, everything_.plan(), clock_, options_);
   ASSERT_TRUE(worker.start().ok());
   worker.request_stop(ExitReason::Signal);
   wait_for_end(worker);
@@ -64,7 +60,7 @@ TEST_F(WorkerTest, StopDrainsWhatWasReceivedBefore) {
 
 TEST_F(WorkerTest, TheFirstReasonToStopStays) {
   FakeSource source(test::frames_with_dns(10, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
+  Worker worker(source, everything_.plan(), clock_, options_);
   worker.request_stop(ExitReason::Duration);
   worker.request_stop(ExitReason::Signal);
   ASSERT_TRUE(worker.start().ok());
@@ -74,7 +70,7 @@ TEST_F(WorkerTest, TheFirstReasonToStopStays) {
 
 TEST_F(WorkerTest, AbortDropsTheRingByName) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .endless = true});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
+  Worker worker(source, everything_.plan(), clock_, options_);
   worker.request_abort();
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
@@ -87,8 +83,8 @@ TEST_F(WorkerTest, AbortDropsTheRingByName) {
 
 TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
   FakeSource source(test::frames_with_dns(5000, 1), {.lossless = false, .kernel_drops = 17});
-  AcceptBudget budget(1234);
-  Worker worker(source, everything(), sinks_, clock_, budget, options_);
+  test::OneSession some({.filter = "", .sinks = {&sink_}, .packets_max = 1234});
+  Worker worker(source, some.plan(), clock_, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   const LedgerSnapshot ledger = worker.ledger();
@@ -102,7 +98,7 @@ TEST_F(WorkerTest, TheLimitRejectsTheRestOfTheRing) {
 
 TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
   FakeSource source(test::frames_with_dns(1000, 1), {.fail_at = 700});
-  Worker worker(source, everything(), sinks_, clock_, unlimited_, options_);
+  Worker worker(source, everything_.plan(), clock_, options_);
   ASSERT_TRUE(worker.start().ok());
   wait_for_end(worker);
   EXPECT_EQ(worker.state(), LifecycleState::Failed);
@@ -113,8 +109,8 @@ TEST_F(WorkerTest, ADamagedSourceFailsAfterItsGoodPackets) {
 
 TEST_F(WorkerTest, AFilterThatDoesNotCompileIsFoundBeforeTheStart) {
   FakeSource source(test::frames_with_dns(1, 1));
-  Worker worker(source, filter::FrameFilter("tcp prot 80", filter::Scope::Frame), sinks_, clock_,
-                unlimited_, options_);
+  test::OneSession wrong({.filter = "tcp prot 80", .sinks = {&sink_}});
+  Worker worker(source, wrong.plan(), clock_, options_);
   auto started = worker.start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::BadFilter);

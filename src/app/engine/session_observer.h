@@ -1,0 +1,18 @@
+// Who is told of what becomes of sessions: the engine makes events of it, and keeps their states.
+#pragma once
+
+#include <string_view>
+
+namespace weir::app {
+
+class SessionEntry;
+
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  // Its machine has moved.
+  virtual void session_moved(const SessionEntry& session) noexcept = 0;
+  virtual void session_removed(std::string_view name) noexcept = 0;
+};
+
+}  // namespace weir::app

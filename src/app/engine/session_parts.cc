@@ -1,0 +1,140 @@
+#include "app/engine/session_parts.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+#include "output/open_pcapng.h"
+#include "output/pcapng_pipe.h"
+#include "output/section_counts.h"
+#include "output/shared_sink.h"
+
+namespace weir::app {
+namespace {
+
+bool is_pipe(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode);
+}
+
+// Opening a FIFO waits for its reader, which an engine cannot.
+Result<void> check_reader(const std::string& path) {
+  const UniqueFd probe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!probe && errno == ENXIO) {
+    return Error{.code = ErrorCode::NotFound,
+                 .context = "write " + path + ": nobody reads the pipe (start its reader first)"};
+  }
+  if (!probe) return system_error(errno, "write " + path);
+  return ok();
+}
+
+}  // namespace
+
+OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
+                         const PartsContext& context)
+    : sinks_(std::move(sinks)) {
+  std::vector<output::Sink*> borrowed;
+  for (const auto& sink : sinks_) borrowed.push_back(sink.get());
+  outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
+                                                       context.news_fd);
+}
+
+Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::PcapngConfig& config,
+                                                       const PartsContext& context) {
+  if (config.path.empty()) return std::shared_ptr<OutputsPart>();
+  const bool pipe = is_pipe(config.path);
+  if (pipe) WEIR_CHECK(check_reader(config.path));
+  output::RotationOptions rotation{
+      .size_bytes = config.rotate_bytes,
+      .interval = config.rotate_interval,
+      .files_max = static_cast<std::uint32_t>(config.files_max),
+      .number_on = true};
+  // A service never writes into a file that was there before: without a rule for when the next one
+  // begins it is a series of one.
+  if (rotation.size_bytes == 0 && rotation.interval.count() == 0) {
+    rotation.size_bytes = std::uint64_t{1} << 60;
+  }
+  WEIR_TRY(auto sink, output::open_pcapng(
+                          {.path = config.path,
+                           .credits_max = static_cast<std::uint32_t>(context.lanes),
+                           .full_policy = output::FullPolicy::Drop,
+                           .rotation = pipe ? output::RotationOptions{} : rotation,
+                           .counts = context.counts,
+                           .clock = context.clock}));
+  std::vector<std::unique_ptr<output::Sink>> sinks;
+  sinks.push_back(std::make_unique<output::SharedSink>(
+      std::move(sink), static_cast<std::uint32_t>(context.lanes)));
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
+}
+
+Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::string path,
+                                                            const PartsContext& context) {
+  WEIR_TRY(auto sink, output::PcapngPipe::open(
+                          std::move(pipe),
+                          {.path = std::move(path),
+                           .credits_max = static_cast<std::uint32_t>(context.lanes),
+                           .full_policy = output::FullPolicy::Drop,
+                           .counts = output::SectionCounts(*context.counts, *context.clock)}));
+  std::vector<std::unique_ptr<output::Sink>> sinks;
+  sinks.push_back(std::make_unique<output::SharedSink>(
+      std::move(sink), static_cast<std::uint32_t>(context.lanes)));
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
+}
+
+Result<void> OutputsPart::close() {
+  for (const auto& sink : sinks_) sink->cancel();
+  return outputs_->close();
+}
+
+void OutputsPart::discard() {
+  for (const auto& sink : sinks_) {
+    const std::string file = sink->file();
+    struct stat facts {};
+    const bool ours = ::stat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+    WEIR_ASSERT(sink->statistics().offered.value() == 0);
+    (void)outputs_->close();
+    if (ours) (void)::unlink(file.c_str());
+  }
+}
+
+AnalysisPart::AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes)
+    : analysis_(std::move(analysis)) {
+  std::vector<capture::DeepStage*> stages;
+  std::size_t next = 0;
+  for (const bool takes_part : lanes) {
+    stages.push_back(takes_part ? &analysis_->stage(next++) : nullptr);
+  }
+  stages_ = std::make_unique<capture::SessionAnalysis>(std::move(stages));
+}
+
+Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::LogsConfig& config,
+                                                         const std::vector<bool>& lanes,
+                                                         const PartsContext& context) {
+  if (config.path.empty()) return std::shared_ptr<AnalysisPart>();
+  AnalysisOptions options{.logs_path = config.path, .existing = output::ExistingLogs::Append};
+  options.flows.flows.flows_max = config.flow_memory / protocol::kBytesPerFlow;
+  const auto users = std::count(lanes.begin(), lanes.end(), true);
+  WEIR_TRY(auto analysis, Analysis::open_for_lanes(options, static_cast<std::uint32_t>(users),
+                                                   *context.clock));
+  return std::shared_ptr<AnalysisPart>(new AnalysisPart(std::move(analysis), lanes));
+}
+
+Result<void> AnalysisPart::close() {
+  stages_->finish();
+  return analysis_->close();
+}
+
+Result<std::shared_ptr<capture::SessionRules>> compile_rules(const control::SessionConfig& config,
+                                                             std::size_t lanes) {
+  if (config.rules.empty()) return std::shared_ptr<capture::SessionRules>();
+  WEIR_TRY(filter::RuleSet rules,
+           filter::RuleSet::compile(config.rules, config.otherwise, config.scope));
+  return std::make_shared<capture::SessionRules>(std::move(rules), lanes);
+}
+
+}  // namespace weir::app

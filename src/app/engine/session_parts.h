@@ -1,0 +1,80 @@
+// What a session of a running engine has open: its files and pipes, its analysis, its rules. Made
+// when a configuration is staged, closed when no worker uses it any more.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/analysis.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "capture/session.h"
+#include "control/config.h"
+#include "output/interface_counts.h"
+#include "output/sink.h"
+
+namespace weir::app {
+
+// Of the capture that the parts are for. Borrowed, outlives them.
+struct PartsContext {
+  std::size_t lanes = 0;
+  const output::InterfaceCountsReader* counts = nullptr;
+  const Clock* clock = nullptr;
+  int news_fd = -1;  // capture::SessionOutputs
+};
+
+// [session.pcapng], or the pipe of a tail.
+class OutputsPart {
+ public:
+  // Opens what the configuration names: a series of files that were not there before, or a pipe
+  // that somebody reads. Null when it names nothing. Errors: those of output::open_pcapng(), Usage.
+  static Result<std::shared_ptr<OutputsPart>> open(const control::PcapngConfig& config,
+                                                   const PartsContext& context);
+  // The write end of a pipe; a reader that is too slow loses packets.
+  static Result<std::shared_ptr<OutputsPart>> open_tail(UniqueFd pipe, std::string path,
+                                                        const PartsContext& context);
+
+  [[nodiscard]] capture::SessionOutputs& outputs() noexcept { return *outputs_; }
+  [[nodiscard]] const capture::SessionOutputs& outputs() const noexcept { return *outputs_; }
+  // When no worker has it in a plan. A pipe whose reader sleeps is not waited for.
+  Result<void> close();
+  // The same for one that no packet was offered: what it created goes too.
+  void discard();
+
+ private:
+  OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context);
+
+  std::vector<std::unique_ptr<output::Sink>> sinks_;
+  std::unique_ptr<capture::SessionOutputs> outputs_;
+};
+
+// [session.logs].
+class AnalysisPart {
+ public:
+  // Null when the configuration asks for none. The logs of the directory go on where they end.
+  // `lanes`: which take part; those that do not have no say in the order of records.
+  static Result<std::shared_ptr<AnalysisPart>> open(const control::LogsConfig& config,
+                                                    const std::vector<bool>& lanes,
+                                                    const PartsContext& context);
+
+  [[nodiscard]] capture::SessionAnalysis& stages() noexcept { return *stages_; }
+  [[nodiscard]] AnalysisReport report() const { return analysis_->report(); }
+  // From here on records reach the logs.
+  void start() { analysis_->start(); }
+  // When no worker has it in a plan.
+  Result<void> close();
+
+ private:
+  AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes);
+
+  std::unique_ptr<Analysis> analysis_;
+  std::unique_ptr<capture::SessionAnalysis> stages_;
+};
+
+// The rules, compiled; null when there are none.
+Result<std::shared_ptr<capture::SessionRules>> compile_rules(const control::SessionConfig& config,
+                                                             std::size_t lanes);
+
+}  // namespace weir::app

@@ -1,0 +1,137 @@
+// The sessions of a running engine: what the configuration wants of them, what they have open, and
+// the plan that the workers act by. A change of the configuration is staged here (outputs opened,
+// filters and rules compiled), and comes into force for all sessions at once, between two batches.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "app/engine/session_entry.h"
+#include "app/engine/session_observer.h"
+#include "capture/orchestrator.h"
+#include "control/config_manager.h"
+#include "control/engine_control.h"
+#include "telemetry/collection.h"
+#include "telemetry/log.h"
+#include "telemetry/registry.h"
+
+namespace weir::app {
+
+// The engine's thread, but for what says otherwise.
+class SessionTable final : public control::ConfigParticipant, public telemetry::Collector {
+ public:
+  struct Options {
+    std::vector<std::string> interfaces;       // by InterfaceId
+    std::vector<std::size_t> lane_interfaces;  // by lane: into `interfaces`
+    PartsContext parts;
+    std::uint64_t seed = 1;
+  };
+  // All borrowed, and outlive the table.
+  SessionTable(Options options, capture::Orchestrator& orchestrator, state::Journaler& journaler,
+               SessionObserver& observer, telemetry::Logger log);
+  ~SessionTable() override;
+
+  // ConfigParticipant.
+  [[nodiscard]] std::string_view name() const noexcept override { return "sessions"; }
+  Result<void> stage(const control::Config& now, const control::Config& next,
+                     std::uint64_t generation) override;
+  void commit() noexcept override;
+  void roll_back() noexcept override;
+
+  // The next commit is asked for by this one: for the journal.
+  void set_cause(std::string who, std::string why);
+  // Sessions that the configuration file does not have.
+  void set_file_sessions(std::vector<std::string> names) { file_sessions_ = std::move(names); }
+  // That had reached their limits before a restart: they stay finished.
+  void set_finished(std::vector<std::string> names) { finished_before_ = std::move(names); }
+
+  // Starts the workers with the plan that was committed last; commits before only note it.
+  Result<void> start();
+  // Limits that are reached, outputs that failed, sessions to try again, tails whose reader is
+  // gone. Returns when it must be called again at the latest.
+  MonotonicTime tend(MonotonicTime now);
+  // A session of its own that shows what another one accepts: the read end of its pipe.
+  Result<UniqueFd> tail(std::string_view session, std::string_view who);
+  // After the workers have ended: closes everything. The first error.
+  Result<void> close();
+
+  // Any thread.
+  [[nodiscard]] std::vector<control::SessionStatus> status() const;
+  [[nodiscard]] std::optional<control::SessionStatus> status(std::string_view name) const;
+  [[nodiscard]] std::size_t size() const;
+  // Packets judged under each generation of the configuration.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> generation_packets() const;
+  void collect(telemetry::Collection& into) const override;
+
+ private:
+  // What a session will be when the staged configuration is committed.
+  struct Staged {
+    std::shared_ptr<SessionEntry> entry;  // new, or as it is now
+    bool is_new = false;
+    bool changed = false;
+    control::SessionConfig config;
+    std::vector<bool> lanes;
+    SessionParts parts;         // those that stay, and new ones
+    SessionParts opened;        // the new ones among them
+  };
+  struct Staging {
+    std::uint64_t generation = 0;
+    std::vector<Staged> sessions;
+    std::optional<capture::StagedPlan> plan;
+  };
+
+  Result<Staged> stage_session(const control::SessionConfig& config);
+  Result<void> open_parts(Staged& staged, const SessionEntry* before);
+  Result<std::vector<bool>> lanes_of(const control::SessionConfig& config) const;
+  Result<void> try_filter(const control::SessionConfig& config) const;
+  void commit_session(Staged& staged, std::uint64_t generation);
+  void remove_missing(const std::vector<Staged>& staged);
+
+  [[nodiscard]] SessionEntry* find(std::string_view name) const;
+  [[nodiscard]] bool was_finished(std::string_view name) const;
+  [[nodiscard]] capture::CapturePlan plan(const std::vector<Staged>* staged) const;
+  void publish();
+  void adopt(capture::StagedPlan plan);
+  void retire(SessionParts parts);
+  void close_retired();
+  Result<void> close_parts(SessionParts& parts);
+
+  void tend_session(const std::shared_ptr<SessionEntry>& entry, MonotonicTime now);
+  void end_session(SessionEntry& entry, state::SessionEvent event, std::string_view why);
+  void try_again(SessionEntry& entry, MonotonicTime now);
+  void failed(SessionEntry& entry, Error error, MonotonicTime now);
+  void tend_tails();
+  void tell(const SessionEntry& entry) noexcept;
+
+  const Options options_;
+  capture::Orchestrator& orchestrator_;
+  state::Journaler& journaler_;
+  SessionObserver& observer_;
+  const telemetry::Logger log_;
+  std::string who_ = "engine";
+  std::string why_;
+  std::vector<std::string> file_sessions_;
+  std::vector<std::string> finished_before_;
+
+  bool started_ = false;
+  bool stale_ = false;  // the plan in force is not what the entries say
+  std::uint64_t generation_ = 0;  // of the configuration
+  std::uint64_t serial_ = 0;      // of the plan
+  std::uint64_t tails_opened_ = 0;
+  std::optional<Staging> staging_;
+  std::vector<SessionParts> retired_;  // that a worker may still use
+
+  mutable std::mutex mutex_;  // guards the next three
+  std::vector<std::shared_ptr<SessionEntry>> entries_;
+  std::vector<std::shared_ptr<SessionEntry>> tails_;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> serials_;  // serial, generation
+};
+
+}  // namespace weir::app

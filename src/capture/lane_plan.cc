@@ -1,0 +1,26 @@
+#include "capture/lane_plan.h"
+
+namespace weir::capture {
+
+LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask bit) {
+  LanePlan::View view{.bit = bit,
+                      .snaplen = session.snaplen,
+                      .paused = session.paused,
+                      .session = session.session,
+                      .lane = &session.session->lane(lane),
+                      .outputs = session.outputs,
+                      .analysis = session.analysis};
+  if (session.outputs != nullptr) view.outlets = &session.outputs->lane(lane);
+  if (session.analysis != nullptr) view.stage = session.analysis->lane(lane);
+  if (session.rules != nullptr) {
+    view.rules = session.rules->rules().clone();
+    view.rule_counters = &session.rules->counters(lane);
+    // No worker looks at it before it has this view.
+    if (view.lane->outcomes == nullptr) {
+      view.lane->outcomes = std::make_unique<filter::RuleOutcomes>();
+    }
+  }
+  return view;
+}
+
+}  // namespace weir::capture

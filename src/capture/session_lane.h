@@ -1,0 +1,66 @@
+// What one worker counts and remembers of a session.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+
+#include "base/packet_batch.h"
+#include "base/verdicts.h"
+#include "capture/accept_budget.h"
+#include "capture/ledger.h"
+#include "filter/rule_set.h"
+
+namespace weir::capture {
+
+// The session's row: received = accepted + Σ rejected + Σ dropped, where `received` is what the
+// worker was handed while the session was in its plan. Written by the worker, read by any thread.
+struct SessionCounters {
+  telemetry::Counter received;
+  telemetry::Counter received_bytes;
+  telemetry::Counter accepted;
+  telemetry::Counter accepted_bytes;
+  telemetry::Counter truncated;  // accepted, and less than the whole frame was kept
+  std::array<telemetry::Counter, kReasonCount<RejectReason>> rejected;
+};
+
+// What a session may still accept, all its workers together.
+struct SessionBudget {
+  AcceptBudget packets;
+  AcceptBudget bytes;  // on the wire; the packet that crosses the bound is the last one
+  [[nodiscard]] bool exhausted() const noexcept { return packets.exhausted() || bytes.exhausted(); }
+};
+
+// Packets of a batch that some session wanted and could not take any more.
+using OverLimit = std::bitset<kBatchPacketsMax>;
+
+// The worker whose lane it is; before the first and after the last batch whoever owns the session.
+class SessionLane {
+ public:
+  // Borrowed.
+  explicit SessionLane(SessionBudget& budget) : budget_(budget) {}
+
+  [[nodiscard]] const SessionBudget& budget() const noexcept { return budget_; }
+
+  // Takes back the verdicts that the budget has no room for. `wanted`: packets with the bit.
+  // Returns how many are left.
+  std::uint32_t keep_within_budget(const PacketBatch& batch, Verdicts& verdicts, SessionMask bit,
+                                   std::uint32_t wanted, OverLimit& over);
+
+  // Shortens the packets to what the session keeps of them: `snaplen` (0: all), and what its rules
+  // say. restore() makes the batch what it was.
+  void cut(PacketBatch& batch, std::uint32_t snaplen, bool by_rules);
+  void restore(PacketBatch& batch) const;
+  void count_accepted(const PacketBatch& batch, const Verdicts& verdicts, SessionMask bit);
+
+  SessionCounters counters;
+  TimeRange times;                                // of accepted packets
+  std::unique_ptr<filter::RuleOutcomes> outcomes;  // of the last batch; null without rules
+
+ private:
+  SessionBudget& budget_;
+  std::array<std::uint32_t, kBatchPacketsMax> captured_bytes_{};  // before cut()
+};
+
+}  // namespace weir::capture
