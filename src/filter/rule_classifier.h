@@ -1,0 +1,98 @@
+// Thousands of header conditions at once: the first rule of a list whose conditions a packet
+// satisfies.
+//
+// Bit vectors, one bit a rule. The values of a condition, over all rules, cut its axis (addresses,
+// ports, ...) into intervals; each interval has a row: the rules whose value contains it. A packet
+// is looked up once a condition (both ends of `nets` and `ports`: twice, the rows ORed, so either
+// end costs no second rule); a rule matches when every condition either has its bit in the row or
+// was not given. Rows hold 256 rules a chunk and only the chunks that are not empty, named by one
+// word: the AND of these words leaves few chunks to look at. Rules with the same kinds of
+// conditions stand together, so that "was not given" is mostly all or nothing for a chunk.
+//
+// What would make the rows longer than kClassifierBytesMax, conditions that cover very many
+// intervals, is left out of them; such a rule is checked by itself when the other conditions hold.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "filter/interval_rows.h"
+#include "filter/rule_conditions.h"
+
+namespace weir::filter {
+
+// Of rows; the intervals themselves are at most 5 MiB more (kRuleValuesMax).
+inline constexpr std::size_t kClassifierBytesMax = 32u << 20;
+
+// Immutable after build(): any number of threads may classify at once. A copy is a few flat arrays.
+class RuleClassifier {
+ public:
+  static constexpr std::uint16_t kNone = 0xffff;
+
+  RuleClassifier() = default;  // no rules: nothing matches
+
+  // Of the rules `members` (places in the list, ascending); all others take no part. A member
+  // without conditions matches every packet. `bytes_max` is for tests.
+  static RuleClassifier build(const RuleConditions& conditions,
+                              std::span<const std::uint16_t> members,
+                              std::size_t bytes_max = kClassifierBytesMax);
+
+  // first[k] = the first rule that packet which[k] satisfies, or kNone.
+  void classify(const HeadersArray& headers, const KeysArray& keys,
+                std::span<const std::uint8_t> which, std::uint16_t* first) const noexcept;
+
+  [[nodiscard]] std::size_t table_bytes() const noexcept;
+  // Rules of which a condition did not fit into the rows.
+  [[nodiscard]] std::size_t checked_alone() const noexcept { return checks_.size(); }
+
+ private:
+  struct Builder;
+  struct Scratch;
+
+  // The table of one condition that some rule has.
+  struct Table {
+    Condition condition{};
+    std::uint64_t not_given = 0;             // chunks of `not_given_rules` that are not empty
+    std::vector<RuleChunk> not_given_rules;  // rules that do not have the condition
+    IntervalIndex<std::uint32_t> numbers;
+    IntervalIndex<Uint128> addresses_6;
+    IntervalIndex<std::uint64_t> endpoints;
+  };
+  // A value of a condition that is not in the rows.
+  struct CheckedValue {
+    Condition condition{};
+    bool address_6 = false;
+    Uint128 first = 0;
+    Uint128 last = 0;
+  };
+  // Of a rule: values_[begin, end), those of one condition side by side.
+  struct Check {
+    std::uint16_t rule;
+    std::uint32_t begin;
+    std::uint32_t end;
+  };
+
+  void find_rows(const Table& table, const Scratch& scratch, std::uint32_t* rows,
+                 std::uint32_t* other_end_rows) const noexcept;
+  [[nodiscard]] RuleChunk chunk_of(std::uint32_t row, std::uint32_t chunk) const noexcept;
+  [[nodiscard]] std::uint16_t first_in(const Scratch& scratch, std::size_t k,
+                                       std::uint64_t chunks) const noexcept;
+  [[nodiscard]] bool holds_alone(std::uint16_t rule, const Scratch& scratch,
+                                 std::size_t k) const noexcept;
+
+  std::vector<std::uint16_t> rule_of_;         // by bit
+  std::vector<std::uint16_t> first_of_chunk_;  // the lowest rule in it
+  std::vector<RuleChunk> used_;                // bits that belong to a rule
+  std::vector<RuleChunk> checked_bits_;        // bits of rules in checks_
+  std::vector<Table> tables_;
+  RuleRows rows_;
+  std::vector<Check> checks_;  // by rule
+  std::vector<CheckedValue> checked_values_;
+};
+
+}  // namespace weir::filter
