@@ -1,46 +1,19 @@
 // Intervals of an axis and, for each, a row of bits: which rules have a value there.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
-#include "base/prng.h"
-
 namespace weir::filter {
 
-inline constexpr std::uint32_t kRulesPerChunk = 256;
-
-// Bits of 256 rules.
-struct alignas(32) RuleChunk {
-  std::array<std::uint64_t, 4> words{};
-
-  void set(std::uint32_t bit) noexcept { words[bit / 64] |= std::uint64_t{1} << (bit % 64); }
-  void flip(std::uint32_t bit) noexcept { words[bit / 64] ^= std::uint64_t{1} << (bit % 64); }
-  [[nodiscard]] bool has(std::uint32_t bit) const noexcept {
-    return (words[bit / 64] >> (bit % 64) & 1) != 0;
-  }
-  [[nodiscard]] bool empty() const noexcept {
-    return (words[0] | words[1] | words[2] | words[3]) == 0;
-  }
-  friend bool operator==(const RuleChunk&, const RuleChunk&) = default;
-};
-static_assert(sizeof(RuleChunk) == 32);
-
-// Rows of up to 64 chunks, of which they keep those that are not empty.
-struct RuleRows {
-  struct Row {
-    std::uint64_t chunks = 0;  // bit c: chunk c is not empty
-    std::uint32_t first = 0;   // where its chunks begin, in ascending order
-  };
-  std::vector<Row> rows;  // row 0 is empty
-  std::vector<RuleChunk> chunks;
-};
+// A row has up to 256 words of 64 bits and keeps those that are not zero.
+inline constexpr std::uint32_t kRowWordsMax = 256;
+inline constexpr std::uint32_t kRowBitsMax = kRowWordsMax * 64;
+inline constexpr std::uint32_t kRowMapMax = kRowWordsMax / 64;
 
 // Number of ones; the compiler's own calls a function where it may not use POPCNT.
 constexpr std::uint32_t count_ones(std::uint64_t v) noexcept {
@@ -49,6 +22,28 @@ constexpr std::uint32_t count_ones(std::uint64_t v) noexcept {
   v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f;
   return static_cast<std::uint32_t>(v * 0x0101010101010101 >> 56);
 }
+
+// Rows, one behind the other, so that a short row is one cache line. A row is named by where it
+// begins: first its map, `map_words` words, with bit w set when word w is not zero; then those
+// words.
+struct RuleRows {
+  static constexpr std::uint32_t kEmpty = 0;  // a row without bits
+
+  std::uint32_t map_words = 1;
+  std::vector<std::uint64_t> data;
+
+  [[nodiscard]] std::uint64_t map(std::uint32_t row, std::uint32_t part) const noexcept {
+    return data[row + part];
+  }
+  [[nodiscard]] std::uint64_t word(std::uint32_t row, std::uint32_t index) const noexcept {
+    const std::uint64_t flag = std::uint64_t{1} << (index % 64);
+    const std::uint64_t part = map(row, index / 64);
+    if ((part & flag) == 0) return 0;
+    std::uint32_t before = count_ones(part & (flag - 1));
+    for (std::uint32_t i = 0; i < index / 64; ++i) before += count_ones(map(row, i));
+    return data[row + map_words + before];
+  }
+};
 
 // Which row a key has: sorted beginnings of intervals, searched without branches and several keys
 // at a time, so that the waits for memory overlap.
@@ -59,7 +54,7 @@ struct IntervalIndex {
 
   [[nodiscard]] bool empty() const noexcept { return starts.empty(); }
 
-  // found[i] = row of keys[i].
+  // found[i] = row of keys[i]. Not empty.
   void find(std::span<const Key> keys, std::uint32_t* found) const noexcept {
     constexpr std::size_t kTogether = 8;
     std::size_t i = 0;
@@ -72,16 +67,19 @@ struct IntervalIndex {
  private:
   template <std::size_t kCount>
   void find_together(const Key* keys, std::uint32_t* found) const noexcept {
-    std::array<std::size_t, kCount> at{};
+    std::array<const Key*, kCount> at;  // NOLINT(*-member-init)
+    at.fill(starts.data());
     for (std::size_t left = starts.size(); left > 1;) {
       const std::size_t half = left / 2;
       for (std::size_t j = 0; j < kCount; ++j) {
-        // A product, not a choice: nobody can predict it.
-        at[j] += half * static_cast<std::size_t>(starts[at[j] + half] <= keys[j]);
+        // A mask, not a choice: nobody can predict it.
+        at[j] += half & (0 - static_cast<std::size_t>(at[j][half] <= keys[j]));
       }
       left -= half;
     }
-    for (std::size_t j = 0; j < kCount; ++j) found[j] = rows[at[j]];
+    for (std::size_t j = 0; j < kCount; ++j) {
+      found[j] = rows[static_cast<std::size_t>(at[j] - starts.data())];
+    }
   }
 };
 

@@ -3,14 +3,15 @@
 //
 // Bit vectors, one bit a rule. The values of a condition, over all rules, cut its axis (addresses,
 // ports, ...) into intervals; each interval has a row: the rules whose value contains it. A packet
-// is looked up once a condition (both ends of `nets` and `ports`: twice, the rows ORed, so either
-// end costs no second rule); a rule matches when every condition either has its bit in the row or
-// was not given. Rows hold 256 rules a chunk and only the chunks that are not empty, named by one
-// word: the AND of these words leaves few chunks to look at. Rules with the same kinds of
-// conditions stand together, so that "was not given" is mostly all or nothing for a chunk.
+// is looked up once a condition (both ends for `nets` and `ports`, the rows ORed, so either end
+// costs no second rule); a rule matches when each condition has its bit in the row or was not
+// given. Rows keep only their words that are not zero, under a map of them: the AND of the maps
+// leaves few words to look at. Rules with the same kinds of conditions, and of these the ones with
+// near values, stand together, so that "was not given" is all or nothing for most words and the
+// rules of a packet are in few of them.
 //
-// What would make the rows longer than kClassifierBytesMax, conditions that cover very many
-// intervals, is left out of them; such a rule is checked by itself when the other conditions hold.
+// Conditions that would make the rows longer than kClassifierBytesMax, by covering very many
+// intervals, are left out of them; such a rule is checked by itself when the others hold.
 #pragma once
 
 #include <array>
@@ -26,7 +27,7 @@
 
 namespace weir::filter {
 
-// Of rows; the intervals themselves are at most 5 MiB more (kRuleValuesMax).
+// Of rows; the intervals are at most 10 MiB more (kRuleValuesMax).
 inline constexpr std::size_t kClassifierBytesMax = 32u << 20;
 
 // Immutable after build(): any number of threads may classify at once. A copy is a few flat arrays.
@@ -54,14 +55,24 @@ class RuleClassifier {
   struct Builder;
   struct Scratch;
 
-  // The table of one condition that some rule has.
-  struct Table {
-    Condition condition{};
-    std::uint64_t not_given = 0;             // chunks of `not_given_rules` that are not empty
-    std::vector<RuleChunk> not_given_rules;  // rules that do not have the condition
+  // The same condition may have two of them; a key's bits are those of both.
+  struct Layer {
     IntervalIndex<std::uint32_t> numbers;
     IntervalIndex<Uint128> addresses_6;
     IntervalIndex<std::uint64_t> endpoints;
+
+    [[nodiscard]] bool empty() const noexcept {
+      return numbers.empty() && addresses_6.empty() && endpoints.empty();
+    }
+  };
+  // One condition that some rule has.
+  struct Table {
+    Condition condition{};
+    std::array<std::uint64_t, kRowMapMax> not_given_map{};  // of not_given: words that are not zero
+    std::vector<std::uint64_t> not_given;                   // rules that do not have the condition
+    std::array<Layer, 2> layers;
+    std::uint32_t first_lookup = 0;  // its lookups: one for each layer and end
+    std::uint32_t last_lookup = 0;   // one beyond
   };
   // A value of a condition that is not in the rows.
   struct CheckedValue {
@@ -77,18 +88,19 @@ class RuleClassifier {
     std::uint32_t end;
   };
 
-  void find_rows(const Table& table, const Scratch& scratch, std::uint32_t* rows,
-                 std::uint32_t* other_end_rows) const noexcept;
-  [[nodiscard]] RuleChunk chunk_of(std::uint32_t row, std::uint32_t chunk) const noexcept;
-  [[nodiscard]] std::uint16_t first_in(const Scratch& scratch, std::size_t k,
-                                       std::uint64_t chunks) const noexcept;
+  static constexpr std::size_t kLookupsMax = 2 * (kConditions + 2);  // two have two ends
+
+  void find_rows(const Layer& layer, Condition condition, bool destination, const Scratch& scratch,
+                 std::uint32_t* rows) const noexcept;
+  void find_words(const Table& table, Scratch& scratch) const noexcept;
+  [[nodiscard]] std::uint16_t first_rule(const Scratch& scratch, std::size_t k) const noexcept;
   [[nodiscard]] bool holds_alone(std::uint16_t rule, const Scratch& scratch,
                                  std::size_t k) const noexcept;
 
-  std::vector<std::uint16_t> rule_of_;         // by bit
-  std::vector<std::uint16_t> first_of_chunk_;  // the lowest rule in it
-  std::vector<RuleChunk> used_;                // bits that belong to a rule
-  std::vector<RuleChunk> checked_bits_;        // bits of rules in checks_
+  std::vector<std::uint16_t> rule_of_;        // by bit
+  std::vector<std::uint16_t> first_of_word_;  // the lowest rule in it
+  std::vector<std::uint64_t> used_;           // bits that belong to a rule
+  std::vector<std::uint64_t> checked_bits_;   // bits of rules in checks_
   std::vector<Table> tables_;
   RuleRows rows_;
   std::vector<Check> checks_;  // by rule

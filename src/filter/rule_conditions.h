@@ -16,8 +16,8 @@
 
 namespace weir::filter {
 
-inline constexpr std::size_t kRulesMax = 16'384;       // of one list
-inline constexpr std::size_t kRuleValuesMax = 65'536;  // nets, ranges, endpoints of a whole list
+inline constexpr std::size_t kRulesMax = 16'384;        // of one list
+inline constexpr std::size_t kRuleValuesMax = 131'072;  // nets, ranges, endpoints of a whole list
 inline constexpr std::size_t kRuleNameBytesMax = 128;
 
 // What is wrong with one rule, or with the list.

@@ -83,11 +83,15 @@ class RuleSet {
                          const KeysArray& keys, SessionMask session, Verdicts& verdicts,
                          RuleOutcomes& outcomes, RuleCounters& counters) const noexcept;
 
+  RuleSet(RuleSet&&) noexcept = default;
+  RuleSet& operator=(RuleSet&&) noexcept = default;
+  ~RuleSet() = default;
+
   [[nodiscard]] std::size_t size() const noexcept { return specs_.size(); }
   [[nodiscard]] const RuleSpec& spec(std::size_t index) const noexcept { return specs_[index]; }
   // The rule's own name or "rule-N".
   [[nodiscard]] std::string_view name(std::size_t index) const noexcept {
-    return specs_[index].name;
+    return specs_[index].name.empty() ? names_[index] : specs_[index].name;
   }
   [[nodiscard]] RuleAction otherwise() const noexcept { return otherwise_; }
   [[nodiscard]] Scope scope() const noexcept { return scope_; }
@@ -108,18 +112,13 @@ class RuleSet {
   RuleSet(const RuleSet&) = default;
   RuleSet& operator=(const RuleSet&) = default;
 
- public:
-  RuleSet(RuleSet&&) noexcept = default;
-  RuleSet& operator=(RuleSet&&) noexcept = default;
-  ~RuleSet() = default;
-
- private:
   [[nodiscard]] std::uint16_t first_expression(const Packet& packet, const Headers& headers,
                                                std::uint16_t before) const noexcept;
   [[nodiscard]] std::uint32_t kept(Decision decision, const Packet& packet,
                                    const Headers& headers) const noexcept;
 
-  std::vector<RuleSpec> specs_;  // names filled in
+  std::vector<RuleSpec> specs_;
+  std::vector<std::string> names_;  // of rules without one of their own
   std::vector<Decision> decisions_;
   std::vector<Expression> expressions_;  // in the order of the rules
   RuleClassifier classifier_;
