@@ -30,18 +30,19 @@ struct RuleRows {
   static constexpr std::uint32_t kEmpty = 0;  // a row without bits
 
   std::uint32_t map_words = 1;
-  std::vector<std::uint64_t> data;
+  std::vector<std::uint64_t> data;  // one word more than the rows have
 
   [[nodiscard]] std::uint64_t map(std::uint32_t row, std::uint32_t part) const noexcept {
     return data[row + part];
   }
+  // Without a branch, which would be hard to predict: what stands where the word would be, if there
+  // is no such word, is masked.
   [[nodiscard]] std::uint64_t word(std::uint32_t row, std::uint32_t index) const noexcept {
-    const std::uint64_t flag = std::uint64_t{1} << (index % 64);
     const std::uint64_t part = map(row, index / 64);
-    if ((part & flag) == 0) return 0;
-    std::uint32_t before = count_ones(part & (flag - 1));
+    const std::uint64_t there = part >> (index % 64) & 1;
+    std::uint32_t before = count_ones(part & ((std::uint64_t{1} << (index % 64)) - 1));
     for (std::uint32_t i = 0; i < index / 64; ++i) before += count_ones(map(row, i));
-    return data[row + map_words + before];
+    return data[row + map_words + before] & (0 - there);
   }
 };
 
@@ -71,6 +72,7 @@ struct IntervalIndex {
     at.fill(starts.data());
     for (std::size_t left = starts.size(); left > 1;) {
       const std::size_t half = left / 2;
+#pragma GCC unroll 8
       for (std::size_t j = 0; j < kCount; ++j) {
         // A mask, not a choice: nobody can predict it.
         at[j] += half & (0 - static_cast<std::size_t>(at[j][half] <= keys[j]));

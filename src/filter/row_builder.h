@@ -67,6 +67,8 @@ class RowBuilder {
     words_left_ = words_max;
     place_all(64);
   }
+  // When all has been added.
+  void finish() { rows_.data.push_back(0); }
 
   // Fills the indexes from the values; `bit_of` of a value's rule is its bit, or kNoBit to leave it
   // out. What a key has is the OR of the rows in both: where ranges that cover many intervals stand

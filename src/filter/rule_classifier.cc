@@ -212,7 +212,7 @@ std::uint16_t RuleClassifier::first_rule(const Scratch& scratch, std::size_t k) 
   for (std::uint32_t part = 0; part < rows_.map_words; ++part) {
     for (std::uint64_t words = scratch.word_map[part][k]; words != 0; words &= words - 1) {
       const std::uint32_t word = part * 64 + static_cast<std::uint32_t>(std::countr_zero(words));
-      if (first_of_word_[word] >= first) continue;
+      if (rule_of_[word * 64] >= first) return first;  // and so are all behind it
       std::uint64_t rules = used_[word];
       for (const Table& table : tables_) {
         std::uint64_t let_through = table.not_given[word];
@@ -224,7 +224,7 @@ std::uint16_t RuleClassifier::first_rule(const Scratch& scratch, std::size_t k) 
       }
       for (; rules != 0; rules &= rules - 1) {
         const std::uint32_t bit = word * 64 + static_cast<std::uint32_t>(std::countr_zero(rules));
-        if (rule_of_[bit] >= first) break;  // and so are all behind it
+        if (rule_of_[bit] >= first) break;
         if ((checked_bits_[word] & rules & (0 - rules)) == 0 ||
             holds_alone(rule_of_[bit], scratch, k)) {
           first = rule_of_[bit];
@@ -244,7 +244,7 @@ void RuleClassifier::classify(const HeadersArray& headers, const KeysArray& keys
     return;
   }
   Scratch scratch(headers, keys, which);
-  std::size_t words = first_of_word_.size();
+  std::size_t words = used_.size();
   for (std::uint32_t part = 0; part < rows_.map_words; ++part) {
     const std::size_t in_part = std::min<std::size_t>(64, words);
     std::fill_n(scratch.word_map[part].begin(), which.size(), ~std::uint64_t{0} >> (64 - in_part));

@@ -8,7 +8,8 @@
 // given. Rows keep only their words that are not zero, under a map of them: the AND of the maps
 // leaves few words to look at. Rules with the same kinds of conditions, and of these the ones with
 // near values, stand together, so that "was not given" is all or nothing for most words and the
-// rules of a packet are in few of them.
+// rules of a packet are in few of them. The words stand in the order of their first rules, so that
+// a match ends the search.
 //
 // Conditions that would make the rows longer than kClassifierBytesMax, by covering very many
 // intervals, are left out of them; such a rule is checked by itself when the others hold.
@@ -97,10 +98,10 @@ class RuleClassifier {
   [[nodiscard]] bool holds_alone(std::uint16_t rule, const Scratch& scratch,
                                  std::size_t k) const noexcept;
 
-  std::vector<std::uint16_t> rule_of_;        // by bit
-  std::vector<std::uint16_t> first_of_word_;  // the lowest rule in it
-  std::vector<std::uint64_t> used_;           // bits that belong to a rule
-  std::vector<std::uint64_t> checked_bits_;   // bits of rules in checks_
+  // By bit; kNone for none. Ascending in a word, and the first ones of the words ascending too.
+  std::vector<std::uint16_t> rule_of_;
+  std::vector<std::uint64_t> used_;          // bits that belong to a rule
+  std::vector<std::uint64_t> checked_bits_;  // bits of rules in checks_
   std::vector<Table> tables_;
   RuleRows rows_;
   std::vector<Check> checks_;  // by rule

@@ -45,6 +45,7 @@ struct RuleClassifier::Builder {
   void note_first_values();
   [[nodiscard]] std::size_t telling_condition(std::span<const std::uint16_t> rules) const;
   void place_rules();
+  void place_words(std::span<const std::uint16_t> order);
   void add_table(Condition condition);
   void check_alone(Table& table, const std::vector<std::uint32_t>& bits);
   void add_checked_values(Condition condition, std::uint16_t rule);
@@ -98,12 +99,10 @@ std::size_t RuleClassifier::Builder::telling_condition(std::span<const std::uint
 }
 
 // Rules with the same kinds of conditions next to each other, and of those the ones whose values
-// are near each other, so that a packet's rules are in few chunks; within a chunk in the order of
-// the list, so that the lowest bit is the first rule.
+// are near each other, so that a packet's rules are in few words.
 void RuleClassifier::Builder::place_rules() {
   note_first_values();
-  std::vector<std::uint16_t>& order = out.rule_of_;
-  order.assign(members.begin(), members.end());
+  std::vector<std::uint16_t> order(members.begin(), members.end());
   std::stable_sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
     return conditions.given[a] < conditions.given[b];
   });
@@ -120,17 +119,26 @@ void RuleClassifier::Builder::place_rules() {
     begin = end;
   }
 
-  const std::size_t words = (order.size() + 63) / 64;
-  out.used_.resize(words);
-  out.checked_bits_.resize(words);
-  for (std::size_t begin = 0; begin < order.size(); begin += 64) {
-    const std::size_t count = std::min<std::size_t>(64, order.size() - begin);
-    const auto first = order.begin() + static_cast<std::ptrdiff_t>(begin);
-    std::sort(first, first + static_cast<std::ptrdiff_t>(count));
-    out.first_of_word_.push_back(*first);
-  }
-  for (std::uint32_t bit = 0; bit < order.size(); ++bit) {
-    bit_of[order[bit]] = bit;
+  place_words(order);
+}
+
+// Cuts the order into words; those with early rules come first, so that a match ends the search
+// soon.
+void RuleClassifier::Builder::place_words(std::span<const std::uint16_t> order) {
+  using Word = std::array<std::uint16_t, 64>;
+  std::vector<Word> words((order.size() + 63) / 64);
+  for (Word& word : words) word.fill(kNone);
+  for (std::size_t i = 0; i < order.size(); ++i) words[i / 64][i % 64] = order[i];
+  for (Word& word : words) std::sort(word.begin(), word.end());
+  std::sort(words.begin(), words.end(), [](const Word& a, const Word& b) { return a[0] < b[0]; });
+
+  out.used_.resize(words.size());
+  out.checked_bits_.resize(words.size());
+  for (std::uint32_t bit = 0; bit < 64 * words.size(); ++bit) {
+    const std::uint16_t rule = words[bit / 64][bit % 64];
+    out.rule_of_.push_back(rule);
+    if (rule == kNone) continue;
+    bit_of[rule] = bit;
     out.used_[bit / 64] |= flag_of(bit);
   }
 }
@@ -142,6 +150,7 @@ void RuleClassifier::Builder::add_table(Condition condition) {
   table.not_given = out.used_;
   bool any = false;
   for (std::uint32_t bit = 0; bit < out.rule_of_.size(); ++bit) {
+    if (out.rule_of_[bit] == kNone) continue;
     const ConditionSet given = conditions.given[out.rule_of_[bit]];
     if ((given >> static_cast<std::uint32_t>(condition) & 1) == 0) continue;
     table.not_given[bit / 64] &= ~flag_of(bit);
@@ -212,14 +221,15 @@ RuleClassifier RuleClassifier::build(const RuleConditions& conditions,
   Builder builder(conditions, members, bytes_max, out);
   builder.place_rules();
   for (std::size_t c = 0; c < kConditions; ++c) builder.add_table(static_cast<Condition>(c));
+  builder.rows.finish();
   builder.gather_checks();
   return out;
 }
 
 std::size_t RuleClassifier::table_bytes() const noexcept {
   const auto bytes = [](const auto& v) { return v.size() * sizeof(v[0]); };
-  std::size_t sum = bytes(rule_of_) + bytes(first_of_word_) + bytes(used_) + bytes(checked_bits_) +
-                    bytes(rows_.data) + bytes(checks_) + bytes(checked_values_);
+  std::size_t sum = bytes(rule_of_) + bytes(used_) + bytes(checked_bits_) + bytes(rows_.data) +
+                    bytes(checks_) + bytes(checked_values_);
   const auto index_bytes = [&](const auto& index) {
     return bytes(index.starts) + bytes(index.rows);
   };
