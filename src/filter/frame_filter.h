@@ -14,6 +14,8 @@
 
 namespace weir::filter {
 
+class LinkPrograms;
+
 enum class Scope : std::uint8_t {
   Frame,      // the frame as received, as tcpdump does
   Innermost,  // the innermost frame or IP packet of a tunnel; without a tunnel the frame itself
@@ -53,9 +55,8 @@ class FrameFilter {
   [[nodiscard]] std::string_view expression() const noexcept;
 
  private:
-  struct Programs;
-  explicit FrameFilter(std::unique_ptr<Programs> programs) noexcept;
-  std::unique_ptr<Programs> programs_;
+  explicit FrameFilter(std::unique_ptr<LinkPrograms> programs) noexcept;
+  std::unique_ptr<LinkPrograms> programs_;
 };
 
 }  // namespace weir::filter

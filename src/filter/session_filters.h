@@ -1,0 +1,72 @@
+// The filters of all sessions over a batch, in one pass.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "base/result.h"
+#include "base/verdicts.h"
+#include "filter/frame_filter.h"
+#include "filter/link_programs.h"
+
+namespace weir::filter {
+
+// Each distinct pair of expression and scope is compiled and evaluated once, whatever the number of
+// sessions that have it; an empty expression costs nothing per packet.
+//
+// add() and prepare() belong to set-up and control; evaluate() is const and may run in any number
+// of threads between them. A worker has its own clone().
+class SessionFilters {
+ public:
+  // The union for the kernel takes no more than these; see kernel_expression().
+  static constexpr std::size_t kKernelExpressionsMax = 8;
+  static constexpr std::size_t kKernelBytesMax = 2048;
+
+  // Session `bit` (below kSessionsMax) wants what `expression` accepts; empty: everything.
+  // ErrorCode::Exists when the bit is taken, ErrorCode::Internal when there is no such bit.
+  Result<void> add(std::uint32_t bit, std::string_view expression, Scope scope);
+
+  // As FrameFilter::prepare(), for every expression; names all that do not compile. Nothing changes
+  // for what had been prepared before.
+  Result<void> prepare(LinkType link_type);
+
+  // A deep copy, without compiling.
+  [[nodiscard]] SessionFilters clone() const { return *this; }
+
+  // Writes the verdict of every packet of the batch: the bits of the sessions that want it, no
+  // others. Every link type of the batch has been prepared. No allocation, no failure.
+  void evaluate(const PacketBatch& batch, const HeadersArray& headers,
+                Verdicts& verdicts) const noexcept;
+
+  // An expression that accepts at least what any session wants, for the kernel's pre-filter; empty:
+  // everything. That is the case without sessions, when a session wants everything or looks into
+  // tunnels, and when the union would be of more than kKernelExpressionsMax expressions or
+  // kKernelBytesMax bytes. One distinct expression is returned as it is.
+  [[nodiscard]] std::string kernel_expression() const;
+
+  [[nodiscard]] SessionMask sessions() const noexcept { return sessions_; }
+
+  SessionFilters() = default;
+  SessionFilters(SessionFilters&&) noexcept = default;
+  SessionFilters& operator=(SessionFilters&&) noexcept = default;
+  ~SessionFilters() = default;
+
+ private:
+  struct Filter {
+    SessionMask sessions;
+    LinkPrograms programs;
+  };
+  SessionFilters(const SessionFilters&) = default;
+  SessionFilters& operator=(const SessionFilters&) = default;
+
+  SessionMask sessions_ = 0;
+  SessionMask everything_ = 0;  // sessions without an expression
+  std::vector<Filter> filters_;
+};
+
+}  // namespace weir::filter
