@@ -70,7 +70,7 @@ struct Series {
 // UTF-8 in it becomes U+FFFD: Prometheus would refuse everything for one such value.
 class Collection {
  public:
-  static constexpr std::size_t kLabelBytesMax = 1024;
+  static constexpr std::size_t kLabelBytesMax = 1024;  // "..." comes on top where it is cut
 
   // As many labels as the metric has in the table, and a number that fits its type: assertions. A
   // counter is whole.
@@ -86,14 +86,13 @@ class Collection {
 
  private:
   struct Row {
-    Number value;              // the histogram's place in histograms_, if it is one
-    std::size_t text = 0;      // where its labels begin in text_
+    Number value{0.0};     // the histogram's place in histograms_, if it is one
+    std::size_t text = 0;  // where its labels begin in text_
     std::array<std::uint16_t, kLabelsMax> lengths{};
     Metric metric{};
   };
   Row& append(Metric metric, LabelValues labels);
-  [[nodiscard]] std::string_view labels_of(const Row& row) const noexcept;
-  [[nodiscard]] bool before(const Row& a, const Row& b) const noexcept;
+  [[nodiscard]] std::array<std::string_view, kLabelsMax> labels_of(const Row& row) const noexcept;
 
   std::vector<Row> rows_;
   std::vector<HistogramSnapshot> histograms_;

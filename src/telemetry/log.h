@@ -81,7 +81,7 @@ class LogService final : public Collector {
   LogService(const LogService&) = delete;
   LogService& operator=(const LogService&) = delete;
 
-  // The same name gives the same module.
+  // The same name gives the same module. A name is a-z, 0-9, '_', '/' and '-': an assertion.
   [[nodiscard]] Logger logger(std::string_view module);
   [[nodiscard]] std::vector<std::string> modules() const;  // in the order of their first logger
 

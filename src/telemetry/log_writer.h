@@ -17,9 +17,9 @@
 
 namespace weir::telemetry {
 
-// Any thread writes. Bounded: what finds no room is lost, counted, and said by the next line that is
-// written. Writes in pieces that a pipe takes at once, and only when the descriptor is ready, so
-// that the end never waits longer than `patience` for a reader that stands still.
+// Any thread writes. Bounded: a line that finds no room is lost and counted, as is one whose writing
+// fails. Writes in pieces that a pipe takes at once, and only when the descriptor is ready, so that
+// the end waits no longer than `patience` for a reader that stands still.
 class LogWriter {
  public:
   struct Options {
@@ -61,6 +61,8 @@ class LogWriter {
   std::array<std::uint64_t, 4> written_{};
   std::uint64_t lost_ = 0;
   bool stopping_ = false;
+  Duration patience_left_ = options_.patience;  // the thread's own, as is the next
+  bool gave_up_ = false;
   std::thread thread_;  // last: uses all of the above
 };
 
