@@ -10,8 +10,8 @@
 
 namespace weir {
 
-// The length of the UTF-8 sequence (RFC 3629) at the front of `text`, which is not empty; 0 when there
-// is none.
+// The length of the UTF-8 sequence (RFC 3629) at the front of `text`, which is not empty; 0 when
+// there is none.
 std::size_t utf8_length(std::string_view text) noexcept;
 
 // Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.

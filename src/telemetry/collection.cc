@@ -58,11 +58,11 @@ std::size_t Collection::finish() {
 Series Collection::operator[](std::size_t i) const noexcept {
   const Row& row = rows_[i];
   const MetricInfo& info = info_of(row.metric);
-  return {.info = &info,
-          .labels = labels_of(row),
-          .value = row.value,
-          .histogram = info.type == MetricType::Histogram ? &histograms_[row.value.whole()]
-                                                          : nullptr};
+  return {
+      .info = &info,
+      .labels = labels_of(row),
+      .value = row.value,
+      .histogram = info.type == MetricType::Histogram ? &histograms_[row.value.whole()] : nullptr};
 }
 
 }  // namespace weir::telemetry

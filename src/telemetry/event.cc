@@ -46,8 +46,7 @@ constexpr EventKindInfo kTable[] = {
      "a store was found damaged, was moved aside and begun anew"},
     {EventKind::StoreFailed, "store_failed", kError, "store, error",
      "a store takes nothing more; told once an outage"},
-    {EventKind::StoreRecovered, "store_recovered", kInfo, "store",
-     "a store takes entries again"},
+    {EventKind::StoreRecovered, "store_recovered", kInfo, "store", "a store takes entries again"},
     {EventKind::ReportReceiverAway, "report_receiver_away", kWarning, "url, error",
      "the receiver of reports does not answer; reports wait for it"},
     {EventKind::ReportReceiverBack, "report_receiver_back", kInfo, "url, reports",
@@ -109,12 +108,12 @@ EventHub::EventHub(const Clock& clock, std::size_t events_max)
 
 std::uint64_t EventHub::publish(const NewEvent& event) {
   WEIR_ASSERT(event.kind < EventKind::kCount);
-  Event full{.time = clock_.wall(),
-             .module = clean(event.module, kEventKeyMax),
-             .kind = event.kind,
-             .severity =
-                 event.severity.value_or(kTable[static_cast<std::size_t>(event.kind)].severity),
-             .text = clean(event.text, kEventTextMax)};
+  Event full{
+      .time = clock_.wall(),
+      .module = clean(event.module, kEventKeyMax),
+      .kind = event.kind,
+      .severity = event.severity.value_or(kTable[static_cast<std::size_t>(event.kind)].severity),
+      .text = clean(event.text, kEventTextMax)};
   for (const EventField& field : event.fields) {
     if (full.fields.size() == kEventFieldsMax) break;
     full.fields.push_back({clean(field.key, kEventKeyMax), clean(field.value, kEventTextMax)});
@@ -150,9 +149,7 @@ EventBatch EventHub::read_after(std::uint64_t id, std::size_t events_max) const 
   return batch;
 }
 
-bool EventHub::has_after(std::uint64_t id) const noexcept {
-  return last_id_ > 0 && id != last_id_;
-}
+bool EventHub::has_after(std::uint64_t id) const noexcept { return last_id_ > 0 && id != last_id_; }
 
 EventWait EventHub::wait_after(std::uint64_t id, Duration timeout) const {
   std::unique_lock lock(mutex_);

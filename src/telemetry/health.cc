@@ -101,8 +101,8 @@ HealthMonitor::Finding HealthMonitor::examine(Watched& watched, MonotonicTime no
   const Duration longest = std::max(still, waiting);
   if (longest < watched.limits.late) return {};
   return {.health = longest < watched.limits.stalled ? Health::Late : Health::Stalled,
-          .reason = (waiting >= still ? "waits for an output for " : "no turn for ") +
-                    seconds(longest)};
+          .reason =
+              (waiting >= still ? "waits for an output for " : "no turn for ") + seconds(longest)};
 }
 
 // What gets worse is believed at once. Of what gets better, the worse of two findings in a row.

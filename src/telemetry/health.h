@@ -125,7 +125,8 @@ class HealthMonitor final : public Collector {
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;
 
-  // Names are unique ("capture", "worker eth0/0"): an assertion. What is watched outlives the watch.
+  // Names are unique ("capture", "worker eth0/0"): an assertion. What is watched outlives the
+  // watch.
   HealthWatch watch(std::string name, const Heartbeat& worker, HealthLimits limits = {});
   HealthWatch watch(std::string name, const HealthProbe& module);
   void add_observer(HealthObserver& observer);
@@ -149,8 +150,8 @@ class HealthMonitor final : public Collector {
     const Heartbeat* worker = nullptr;
     HealthLimits limits;
     const HealthProbe* module = nullptr;
-    std::uint64_t turns = 0;    // at the last check
-    MonotonicTime turned{};     // when a turn was last seen
+    std::uint64_t turns = 0;       // at the last check
+    MonotonicTime turned{};        // when a turn was last seen
     std::optional<Health> better;  // what the last check found, if that was better
     HealthStatus status;
     std::array<std::uint64_t, kHealthCount> changes{};  // to each

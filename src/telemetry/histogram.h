@@ -12,10 +12,10 @@
 
 namespace weir::telemetry {
 
-// The upper ends of a histogram's buckets, inclusive and rising, in the unit that is observed: whole
-// nanoseconds, bytes or packets. A last bucket without an end follows them. Constants: they outlive
-// their histograms. Cost of find(): one table look-up and a comparison for each bound within the
-// value's power of two.
+// The upper ends of a histogram's buckets, inclusive and rising, in the unit that is observed:
+// whole nanoseconds, bytes or packets. A last bucket without an end follows them. Constants: they
+// outlive their histograms. Cost of find(): one table look-up and a comparison for each bound
+// within the value's power of two.
 class HistogramBounds {
  public:
   static constexpr std::size_t kBoundsMax = 24;
@@ -50,7 +50,8 @@ class HistogramBounds {
 
  private:
   std::array<std::uint64_t, kBoundsMax> upper_{};
-  std::array<std::uint8_t, 65> start_{};  // by bit width of a value: the first bound it may be below
+  std::array<std::uint8_t, 65>
+      start_{};  // by bit width of a value: the first bound it may be below
   std::uint8_t size_;
   std::uint8_t decimals_;
 };
@@ -58,7 +59,8 @@ class HistogramBounds {
 // Plain numbers of one moment.
 struct HistogramSnapshot {
   const HistogramBounds* bounds = nullptr;
-  std::array<std::uint64_t, HistogramBounds::kBoundsMax + 1> buckets{};  // each alone, not summed up
+  std::array<std::uint64_t, HistogramBounds::kBoundsMax + 1>
+      buckets{};  // each alone, not summed up
   std::uint64_t sum = 0;
 
   [[nodiscard]] std::uint64_t count() const noexcept {

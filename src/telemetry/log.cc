@@ -27,9 +27,8 @@ Logger LogService::logger(std::string_view module) {
   const std::lock_guard lock(mutex_);
   auto found = std::ranges::find(modules_, module, &Logger::Module::name);
   if (found == modules_.end()) {
-    const auto own = std::ranges::find(levels_, module, [](const auto& row) -> std::string_view {
-      return row.first;
-    });
+    const auto own = std::ranges::find(
+        levels_, module, [](const auto& row) -> std::string_view { return row.first; });
     modules_.emplace_back(std::string(module), own == levels_.end() ? level_ : own->second);
     found = std::prev(modules_.end());
   }
@@ -84,8 +83,7 @@ void LogService::say(const Logger::Module& module, LogLevel level, LogMessage me
 }
 
 void LogService::collect(Collection& into) const {
-  for (const LogLevel level :
-       {LogLevel::Error, LogLevel::Warning, LogLevel::Info, LogLevel::Debug})
+  for (const LogLevel level : {LogLevel::Error, LogLevel::Warning, LogLevel::Info, LogLevel::Debug})
     into.add(Metric::LogLines, {name_of(level)}, writer_.written(level));
   into.add(Metric::LogSuppressed, {}, limit_.suppressed());
   into.add(Metric::LogLost, {}, writer_.lost());

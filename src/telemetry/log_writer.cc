@@ -77,7 +77,9 @@ void LogWriter::run() {
 
 void LogWriter::write_all(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
-    const bool written = write_text(line.text);
+    // What comes behind half a line stands on a line of its own.
+    if (mid_line_ && write_text("\n")) mid_line_ = false;
+    const bool written = !mid_line_ && write_text(line.text);
     {
       const std::lock_guard lock(mutex_);
       ++done_count_;
@@ -93,12 +95,13 @@ void LogWriter::write_all(const std::vector<Line>& lines) {
 bool LogWriter::write_text(std::string_view text) {
   while (!text.empty()) {
     if (!wait_until_ready()) return false;
-    const ssize_t count =
-        ::write(output_.get(), text.data(), std::min(text.size(), kPieceBytes));
-    if (count >= 0)
+    const ssize_t count = ::write(output_.get(), text.data(), std::min(text.size(), kPieceBytes));
+    if (count > 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
-    else if (errno != EINTR && errno != EAGAIN)
+      mid_line_ = !text.empty();
+    } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
       return false;
+    }
   }
   return true;
 }

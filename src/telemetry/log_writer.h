@@ -17,9 +17,9 @@
 
 namespace weir::telemetry {
 
-// Any thread writes. Bounded: a line that finds no room is lost and counted, as is one whose writing
-// fails. Writes in pieces that a pipe takes at once, and only when the descriptor is ready, so that
-// the end waits no longer than `patience` for a reader that stands still.
+// Any thread writes. Bounded: a line that finds no room is lost and counted, as is one whose
+// writing fails. Writes in pieces that a pipe takes at once, and only when the descriptor is ready,
+// so that the end waits no longer than `patience` for a reader that stands still.
 class LogWriter {
  public:
   struct Options {
@@ -55,7 +55,7 @@ class LogWriter {
   std::condition_variable given_;
   std::condition_variable taken_;
   std::vector<Line> lines_;
-  std::size_t bytes_ = 0;       // of lines_
+  std::size_t bytes_ = 0;  // of lines_
   std::uint64_t given_count_ = 0;
   std::uint64_t done_count_ = 0;  // written or lost in writing
   std::array<std::uint64_t, 4> written_{};
@@ -63,7 +63,8 @@ class LogWriter {
   bool stopping_ = false;
   Duration patience_left_ = options_.patience;  // the thread's own, as is the next
   bool gave_up_ = false;
-  std::thread thread_;  // last: uses all of the above
+  bool mid_line_ = false;  // a line was begun and its end failed
+  std::thread thread_;     // last: uses all of the above
 };
 
 }  // namespace weir::telemetry

@@ -97,7 +97,8 @@ Collection Registry::collect() const {
     for (const auto& [id, entry] : series_) {
       std::array<std::string_view, kLabelsMax> labels;
       std::ranges::copy(entry.labels, labels.begin());
-      const LabelValues values(std::span<const std::string_view>(labels).first(entry.labels.size()));
+      const LabelValues values(
+          std::span<const std::string_view>(labels).first(entry.labels.size()));
       if (entry.counter != nullptr)
         all.add(entry.metric, values, entry.counter->value());
       else

@@ -60,8 +60,7 @@ class Registry {
 
   // The counter outlives the registration. `labels`: values in the order of the table. Error:
   // Exists when there is such a series.
-  [[nodiscard]] Result<Registration> add(Metric metric, LabelValues labels,
-                                         const Counter& counter);
+  [[nodiscard]] Result<Registration> add(Metric metric, LabelValues labels, const Counter& counter);
   [[nodiscard]] Result<Registration> add(Metric metric, LabelValues labels,
                                          const Histogram& histogram);
   [[nodiscard]] Registration add(const Collector& collector);

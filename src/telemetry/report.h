@@ -16,7 +16,7 @@ namespace weir::telemetry {
 struct Report {
   Timestamp time{};
   std::vector<Sample> samples;
-  std::vector<Event> events;         // since the last report that was taken
+  std::vector<Event> events;        // since the last report that was taken
   std::uint64_t events_missed = 0;  // among them that were forgotten before
 };
 
