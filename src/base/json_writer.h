@@ -2,12 +2,17 @@
 // reports. (Reading JSON is control/json_reader.h.)
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace weir {
+
+// The length of the UTF-8 sequence (RFC 3629) at the front of `text`, which is not empty; 0 when
+// there is none.
+std::size_t utf8_length(std::string_view text) noexcept;
 
 // Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
