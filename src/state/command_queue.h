@@ -29,8 +29,8 @@ struct CommandOutcome {
   std::vector<std::string> needs_restart;  // keys whose new value waits for a restart
 };
 
-// What a command does. Owned by the queue until it is over; destroyed by the engine's thread, or
-// by the submitter's when it never ran.
+// What a command does. Owned by the queue until it is over; destroyed by the engine's thread
+// (by the submitter's when it is not accepted at all).
 class CommandAction {
  public:
   virtual ~CommandAction() = default;
@@ -106,10 +106,10 @@ class CommandQueue {
 
   Result<Entry*> enqueue(const CommandRequest& request, std::unique_ptr<CommandAction> action,
                          bool awaited);
-  Result<CommandDone> give_up(Entry& entry);
-  void run(Entry& entry);
+  Error give_up(Entry& entry);
+  Entry& take_next();
   void finish(Entry& entry, Result<CommandOutcome> result);
-  void journal(const Entry& entry, std::string_view to, std::string_view why);
+  void journal(const Entry& entry, const Result<CommandOutcome>& result);
   void forget(const Entry& entry);
 
   Journaler& journaler_;

@@ -84,10 +84,12 @@ class Supervisor final : private MachineHandler<EngineGuard, NoAction> {
   bool allows(EngineGuard guard) noexcept override;
   void perform(NoAction /*action*/) noexcept override {}
 
+  void end(EngineEvent event, MonotonicTime now, const Cause& cause);
   Result<void> connect();
   Result<void> put_in_order();
   Entry* find(std::string_view name) noexcept;
   Result<Entry*> find_to_change(std::string_view verb, std::string_view name);
+  static Error refusal(std::string_view verb, const Entry& entry, std::string_view why);
 
   bool step_once(MonotonicTime now);
   bool attend(Entry& entry, MonotonicTime now);
