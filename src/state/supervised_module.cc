@@ -109,6 +109,7 @@ bool SupervisedModule::attend_starting(MonotonicTime now) {
 bool SupervisedModule::attend_stopping(MonotonicTime now) {
   Result<Progress> how_far = progress(now);
   if (!how_far) {
+    stuck_ = false;
     last_error_ = std::move(how_far).error();
     return send(ModuleEvent::Failed, now, {.who = kWho, .why = last_error_->context});
   }
