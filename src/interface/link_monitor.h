@@ -10,38 +10,58 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "interface/rtnetlink.h"
 #include "state/machine.h"
+#include "state/table.h"
 
 namespace weir::interface {
 
-enum class LinkState : std::uint8_t {
-  Opening,
-  Running,   // set up, with a carrier
-  LinkDown,  // one of the two is missing
-  Gone,      // removed, or moved to another network namespace
-  kCount,
-};
+enum class LinkState : std::uint8_t { Opening, Running, LinkDown, Gone, kCount };
 enum class LinkEvent : std::uint8_t { Up, Down, Removed, kCount };
 
-inline constexpr std::array kLinkTable = {
-    state::Transition<LinkState, LinkEvent>{LinkState::Opening, LinkEvent::Up, LinkState::Running},
-    state::Transition<LinkState, LinkEvent>{LinkState::Opening, LinkEvent::Down,
-                                            LinkState::LinkDown},
-    state::Transition<LinkState, LinkEvent>{LinkState::Opening, LinkEvent::Removed,
-                                            LinkState::Gone},
-    state::Transition<LinkState, LinkEvent>{LinkState::Running, LinkEvent::Down,
-                                            LinkState::LinkDown},
-    state::Transition<LinkState, LinkEvent>{LinkState::Running, LinkEvent::Removed,
-                                            LinkState::Gone},
-    state::Transition<LinkState, LinkEvent>{LinkState::LinkDown, LinkEvent::Up, LinkState::Running},
-    state::Transition<LinkState, LinkEvent>{LinkState::LinkDown, LinkEvent::Removed,
-                                            LinkState::Gone},
+// The kernel tells the same more than once: what is so already is ignored.
+inline constexpr std::array kLinkStates = {
+    state::StateRow<LinkState>{.state = LinkState::Opening,
+                               .name = "opening",
+                               .meaning = "the kernel has not been asked yet",
+                               .otherwise = state::Policy::Ignore},
+    state::StateRow<LinkState>{.state = LinkState::Running,
+                               .name = "running",
+                               .meaning = "set up, with a carrier",
+                               .otherwise = state::Policy::Ignore},
+    state::StateRow<LinkState>{.state = LinkState::LinkDown,
+                               .name = "link_down",
+                               .meaning = "set down, or without a carrier",
+                               .otherwise = state::Policy::Ignore},
+    state::StateRow<LinkState>{.state = LinkState::Gone,
+                               .name = "gone",
+                               .meaning = "removed, or moved to another network namespace",
+                               .kind = state::Kind::Final,
+                               .otherwise = state::Policy::Ignore},
 };
-static_assert(state::is_sound<LinkState, LinkEvent>(kLinkTable, LinkState::Opening));
+inline constexpr std::array<std::string_view, 3> kLinkEvents = {"up", "down", "removed"};
+using LinkRow = state::Transition<LinkState, LinkEvent>;
+inline constexpr std::array kLinkRows = {
+    LinkRow{LinkState::Opening, LinkEvent::Up, LinkState::Running},
+    LinkRow{LinkState::Opening, LinkEvent::Down, LinkState::LinkDown},
+    LinkRow{LinkState::Opening, LinkEvent::Removed, LinkState::Gone},
+    LinkRow{LinkState::Running, LinkEvent::Down, LinkState::LinkDown},
+    LinkRow{LinkState::Running, LinkEvent::Removed, LinkState::Gone},
+    LinkRow{LinkState::LinkDown, LinkEvent::Up, LinkState::Running},
+    LinkRow{LinkState::LinkDown, LinkEvent::Removed, LinkState::Gone},
+};
+inline constexpr state::Table<LinkState, LinkEvent> kLinkTable = {
+    .name = "link",
+    .initial = LinkState::Opening,
+    .states = kLinkStates,
+    .events = kLinkEvents,
+    .rows = kLinkRows,
+};
+static_assert(state::check(kLinkTable) == state::Problem::None);
 
 struct LinkChange {
   enum class Kind : std::uint8_t { Up, Down, Renamed, MtuChanged, Gone };
@@ -79,7 +99,7 @@ class LinkMonitor {
     int index;
     std::string name = {};
     std::uint32_t mtu = 0;
-    state::Machine<LinkState, LinkEvent> machine{kLinkTable, LinkState::Opening};
+    state::Machine<kLinkTable> machine{};
   };
 
   LinkMonitor(RtnetlinkSocket changes, RtnetlinkSocket questions) noexcept

@@ -34,19 +34,5 @@ TEST(Lifecycle, AnEventWithoutARowIsIgnoredAndCounted) {
   EXPECT_EQ(life.ignored(), 1u);
 }
 
-enum class Light : std::uint8_t { Red, Green, kCount };
-enum class Press : std::uint8_t { Button, kCount };
-using Row = Transition<Light, Press>;
-
-TEST(Machine, ATableMustReachEveryStateAndBeUnambiguous) {
-  constexpr std::array kGood = {Row{Light::Red, Press::Button, Light::Green}};
-  constexpr std::array kUnreachable = {Row{Light::Red, Press::Button, Light::Red}};
-  constexpr std::array kAmbiguous = {Row{Light::Red, Press::Button, Light::Green},
-                                     Row{Light::Red, Press::Button, Light::Red}};
-  static_assert(is_sound<Light, Press>(kGood, Light::Red));
-  static_assert(!is_sound<Light, Press>(kUnreachable, Light::Red));
-  static_assert(!is_sound<Light, Press>(kAmbiguous, Light::Red));
-}
-
 }  // namespace
 }  // namespace weir::state
