@@ -11,8 +11,9 @@
 
 namespace weir::capture {
 
-Pipeline::Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan)
+Pipeline::Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan, const Clock* clock)
     : source_(source),
+      clock_(clock),
       plan_(std::move(plan)),
       generation_(plan_->generation),
       headers_(std::make_unique<HeadersArray>()),
@@ -45,11 +46,16 @@ Step Pipeline::run_batch(Duration timeout) {
     return fail(Fault::Source, std::move(prepared).error());
   }
 
+  StageTimer timer(telemetry_, clock_);
   protocol::parse_batch(batch_, *headers_, *keys_);
+  timer.end(Stage::Headers);
   plan_->filters.evaluate(batch_, *headers_, *verdicts_);
   judge();
+  timer.end(Stage::Filter);
   analyse();
+  timer.end(Stage::Deep);
   write();
+  timer.end(Stage::Output);
   count();
   source_.release(batch_);
 
@@ -259,6 +265,8 @@ void Pipeline::count() {
     if (malformed[i] != 0) counters_.malformed[i].add(malformed[i]);
   }
   count_judged(batch_.count);
+  telemetry_.batches.add(1);
+  telemetry_.batch_packets.observe(batch_.count);
   // What a session does not want shows it that time passes all the same. Of files only what is
   // wanted counts, so that it does not matter who filtered them.
   if (source_.lossless() || times_.empty()) return;

@@ -13,6 +13,7 @@
 #include "base/verdicts.h"
 #include "capture/lane_plan.h"
 #include "capture/ledger.h"
+#include "capture/pipeline_telemetry.h"
 #include "interface/source.h"
 
 namespace weir::capture {
@@ -37,8 +38,8 @@ enum class Fault : std::uint8_t {
 // construction, except when the source shows a new interface.
 class Pipeline {
  public:
-  // The source is borrowed and outlives the pipeline.
-  Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan);
+  // Source and clock are borrowed and outlive the pipeline. Without a clock no stage is timed.
+  Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan, const Clock* clock = nullptr);
   ~Pipeline();
 
   // Compiles the filters for the interfaces that the source has already shown.
@@ -67,6 +68,7 @@ class Pipeline {
   // An eventfd, written when a plan that was offered comes into force. Before the first round.
   void tell_adoption(int fd) noexcept { adopted_fd_ = fd; }
 
+  [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept { return telemetry_; }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] LedgerSnapshot ledger() const noexcept {
     return snapshot(source_.statistics(), counters_);
@@ -100,9 +102,11 @@ class Pipeline {
   Step fail(Fault fault, Error error);
 
   interface::Source& source_;
+  const Clock* const clock_;
   std::unique_ptr<LanePlan> plan_;
   std::uint32_t interfaces_prepared_ = 0;
   PipelineCounters counters_;
+  PipelineTelemetry telemetry_;
   TimeRange times_;
   std::optional<Error> error_;
   Fault fault_ = Fault::None;

@@ -34,7 +34,7 @@ Worker::Worker(interface::Source& source, std::unique_ptr<LanePlan> plan, const 
     : source_(source),
       clock_(clock),
       options_(options),
-      pipeline_(source, std::move(plan)),
+      pipeline_(source, std::move(plan), &clock),
       request_(kNoRequest) {
   pipeline_.tell_adoption(options.adopted_fd);
 }
@@ -93,6 +93,7 @@ void Worker::run() {
 
 void Worker::run_packets() {
   while (lifecycle_.state() == LifecycleState::Running) {
+    heartbeat_.turn();
     handle_requests();
     if (lifecycle_.state() != LifecycleState::Running) break;
     const Step step = pipeline_.run_batch(kPullTimeout);
@@ -121,6 +122,7 @@ void Worker::drain() {
   if (lifecycle_.state() != LifecycleState::Draining) return;
   source_.close_intake();
   while (lifecycle_.state() == LifecycleState::Draining) {
+    heartbeat_.turn();
     handle_requests();
     if (lifecycle_.state() != LifecycleState::Draining) break;
     switch (discard_ ? pipeline_.discard_batch(kPullTimeout) : pipeline_.run_batch(kPullTimeout)) {

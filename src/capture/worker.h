@@ -13,6 +13,7 @@
 #include "capture/core_choice.h"
 #include "capture/pipeline.h"
 #include "state/lifecycle.h"
+#include "telemetry/health.h"
 
 namespace weir::capture {
 
@@ -66,6 +67,9 @@ class Worker {
   [[nodiscard]] state::LifecycleState state() const noexcept { return lifecycle_.state(); }
   // The core that the worker stays on; -1: none. Any thread.
   [[nodiscard]] int core() const noexcept { return core_.load(std::memory_order_relaxed); }
+  // A turn a round: somebody watches whether it gets on. Any thread reads.
+  [[nodiscard]] const telemetry::Heartbeat& heartbeat() const noexcept { return heartbeat_; }
+  [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept { return pipeline_.telemetry(); }
   // When it has ended.
   [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
   [[nodiscard]] const TimeRange& times() const noexcept { return pipeline_.times(); }
@@ -84,6 +88,7 @@ class Worker {
   const WorkerOptions options_;
   Pipeline pipeline_;
   state::Lifecycle lifecycle_;
+  telemetry::Heartbeat heartbeat_;
   std::atomic<std::uint8_t> request_;  // nothing, an ExitReason to stop with, or abort
   bool discard_ = false;               // drain without accepting: the limit is reached
   MonotonicTime tended_;

@@ -11,7 +11,7 @@
 #include "app/engine/session_parts.h"
 #include "base/time.h"
 #include "control/config.h"
-#include "state/back_off.h"
+#include "state/backoff.h"
 #include "state/journaler.h"
 #include "state/session_state.h"
 

@@ -1,0 +1,88 @@
+#include "app/engine/intake.h"
+
+#include "buffer/memory_plan.h"
+#include "interface/nic_statistics.h"
+
+namespace weir::app {
+namespace {
+
+std::vector<interface::AfPacketCapture> captures_of(
+    const std::vector<control::InterfaceConfig>& interfaces) {
+  std::vector<interface::AfPacketCapture> captures;
+  for (const control::InterfaceConfig& one : interfaces) {
+    captures.push_back(
+        {.interfaces = {one.name},
+         .workers_per_interface = one.workers,
+         .snaplen = one.snaplen,
+         .ring_bytes = one.ring_bytes,
+         .promiscuous = one.promiscuous ? interface::Promiscuous::Yes : interface::Promiscuous::No,
+         .direction = one.direction});
+  }
+  return captures;
+}
+
+void tell_how_opened(const interface::AfPacketSources& opened,
+                     const std::vector<control::InterfaceConfig>& wanted,
+                     const telemetry::Logger& log) {
+  for (std::size_t i = 0; i < opened.interfaces.size(); ++i) {
+    const interface::AfPacketInterface& one = opened.interfaces[i];
+    log.info("capturing", {{"interface", one.name}, {"mode", "afpacket"}});
+    if (one.steering == interface::Steering::KernelHash) {
+      log.warning("packets are steered by the kernel's hash of the outer headers",
+                  {{"interface", one.name}, {"why", one.why_kernel_hash}});
+    }
+  }
+  for (const interface::AfPacketQueue& queue : opened.queues) {
+    const control::InterfaceConfig& one = wanted[queue.interface.index];
+    if (queue.ring_bytes + (std::uint64_t{1} << 20) > one.ring_bytes) continue;
+    log.warning("the ring is smaller than configured",
+                {{"interface", one.name}, {"bytes", queue.ring_bytes}});
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Intake>> Intake::open(
+    const std::vector<control::InterfaceConfig>& interfaces,
+    security::PrivilegedOperations& privileges, const Clock& clock, const telemetry::Logger& log) {
+  const std::vector<interface::AfPacketCapture> captures = captures_of(interfaces);
+  WEIR_TRY(auto opened, interface::open_af_packet_sources(captures, privileges, clock));
+  tell_how_opened(opened, interfaces, log);
+  std::unique_ptr<Intake> intake(new Intake(std::move(opened)));
+  std::vector<int> indexes;
+  std::vector<interface::NicStatistics> nics;
+  for (const interface::AfPacketInterface& one : intake->opened_.interfaces) {
+    indexes.push_back(one.index);
+    WEIR_TRY(interface::NicStatistics nic, interface::NicStatistics::open(one.index));
+    nics.push_back(std::move(nic));
+  }
+  WEIR_TRY(intake->links_, interface::LinkMonitor::open(indexes));
+  intake->upstream_ = std::make_unique<Upstream>(std::move(nics));
+  return intake;
+}
+
+std::vector<capture::Lane> Intake::lanes() const {
+  std::vector<capture::Lane> lanes;
+  for (std::size_t i = 0; i < opened_.sources.size(); ++i) {
+    lanes.push_back({.source = opened_.sources[i].get(),
+                     .interface = opened_.queues[i].interface,
+                     .queue = opened_.queues[i].queue});
+  }
+  return lanes;
+}
+
+std::vector<std::string> Intake::names() const {
+  std::vector<std::string> names;
+  for (const interface::AfPacketInterface& one : opened_.interfaces) names.push_back(one.name);
+  return names;
+}
+
+std::vector<std::size_t> Intake::lane_interfaces() const {
+  std::vector<std::size_t> interfaces;
+  for (const interface::AfPacketQueue& queue : opened_.queues) {
+    interfaces.push_back(queue.interface.index);
+  }
+  return interfaces;
+}
+
+}  // namespace weir::app

@@ -1,0 +1,194 @@
+// What a session table tells of its sessions: to the API, and as metrics.
+#include <algorithm>
+
+#include "app/engine/session_table.h"
+
+namespace weir::app {
+namespace {
+
+using telemetry::Metric;
+
+template <typename Reason, std::size_t kCount>
+control::Counts counts_of(const std::array<std::uint64_t, kCount>& counts) {
+  control::Counts named;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] != 0) named.emplace_back(name_of(static_cast<Reason>(i)), counts[i]);
+  }
+  return named;
+}
+
+std::vector<control::OutputStatus> outputs_of(const SessionParts& parts) {
+  std::vector<control::OutputStatus> rows;
+  if (parts.outputs != nullptr) {
+    for (const output::Sink* sink : parts.outputs->outputs().sinks()) {
+      const SinkReport report = report_of(*sink);
+      rows.push_back({.kind = report.kind,
+                      .path = report.path,
+                      .offered = report.offered,
+                      .written = report.written,
+                      .written_bytes = report.written_bytes,
+                      .pending = report.pending,
+                      .lost = counts_of<LostReason>(report.lost)});
+    }
+  }
+  if (parts.analysis != nullptr) {
+    for (const LogReport& log : parts.analysis->report().logs) {
+      if (log.offered == 0) continue;
+      rows.push_back({.kind = "log",
+                      .path = log.path,
+                      .offered = log.offered,
+                      .written = log.written,
+                      .written_bytes = log.written_bytes,
+                      .pending = log.pending,
+                      .lost = counts_of<LostReason>(log.lost)});
+    }
+  }
+  return rows;
+}
+
+std::vector<control::RuleStatus> rules_of(const capture::SessionRules* rules) {
+  std::vector<control::RuleStatus> rows;
+  if (rules == nullptr) return rows;
+  const filter::RuleSet& set = rules->rules();
+  for (std::size_t i = 0; i <= set.size(); ++i) {
+    const capture::SessionRules::Row row = rules->row(i);
+    const bool otherwise = i == set.size();
+    rows.push_back({.name = otherwise ? "otherwise" : std::string(set.name(i)),
+                    .action = std::string(
+                        filter::name_of(otherwise ? set.otherwise() : set.spec(i).action)),
+                    .packets = row.packets,
+                    .bytes = row.bytes});
+  }
+  return rows;
+}
+
+// Under the mutex of the table: parts do not go meanwhile.
+control::SessionStatus status_of(const SessionEntry& entry,
+                                 const std::vector<std::string>& interfaces) {
+  const capture::LedgerSnapshot ledger = entry.account().ledger();
+  return {.name = entry.config.name,
+          .state = std::string(entry.machine().state_name()),
+          .origin = std::string(name_of(entry.origin)),
+          .interfaces = entry.config.interfaces.empty() ? interfaces : entry.config.interfaces,
+          .filter = entry.config.filter,
+          .inner = entry.config.scope == filter::Scope::Innermost,
+          .snaplen = entry.config.snaplen,
+          .priority = entry.config.priority,
+          .generation = entry.generation,
+          .since = entry.since,
+          .received = ledger.received,
+          .received_bytes = ledger.received_bytes,
+          .accepted = ledger.accepted,
+          .accepted_bytes = ledger.accepted_bytes,
+          .rejected = counts_of<RejectReason>(ledger.rejected),
+          .dropped = counts_of<DropReason>(ledger.dropped),
+          .outputs = outputs_of(entry.parts),
+          .rules = rules_of(entry.parts.rules.get()),
+          .error = entry.error ? entry.error->context : ""};
+}
+
+void collect_outputs(telemetry::Collection& into, const control::SessionStatus& status) {
+  for (const control::OutputStatus& row : status.outputs) {
+    into.add(Metric::OutputOffered, {status.name, row.kind, row.path}, row.offered);
+    into.add(Metric::OutputWritten, {status.name, row.kind, row.path}, row.written);
+    into.add(Metric::OutputWrittenBytes, {status.name, row.kind, row.path}, row.written_bytes);
+    into.add(Metric::OutputPending, {status.name, row.kind, row.path}, row.pending);
+    for (const auto& [reason, packets] : row.lost) {
+      into.add(Metric::OutputLost, {status.name, row.kind, row.path, reason}, packets);
+    }
+  }
+}
+
+void collect_session(telemetry::Collection& into, const control::SessionStatus& status) {
+  into.add(Metric::SessionState, {status.name, status.state}, 1u);
+  into.add(Metric::SessionPriority, {status.name}, status.priority);
+  into.add(Metric::SessionReceivedPackets, {status.name}, status.received);
+  into.add(Metric::SessionReceivedBytes, {status.name}, status.received_bytes);
+  into.add(Metric::SessionAcceptedPackets, {status.name}, status.accepted);
+  into.add(Metric::SessionAcceptedBytes, {status.name}, status.accepted_bytes);
+  for (const auto& [reason, packets] : status.rejected) {
+    into.add(Metric::SessionRejected, {status.name, reason}, packets);
+  }
+  for (const auto& [reason, packets] : status.dropped) {
+    into.add(Metric::SessionDropped, {status.name, reason}, packets);
+  }
+  for (const control::RuleStatus& rule : status.rules) {
+    into.add(Metric::RulePackets, {status.name, rule.name, rule.action}, rule.packets);
+    into.add(Metric::RuleBytes, {status.name, rule.name, rule.action}, rule.bytes);
+  }
+  collect_outputs(into, status);
+}
+
+void collect_analysis(telemetry::Collection& into, const std::string& session,
+                      const AnalysisReport& report) {
+  for (const LogReport& log : report.logs) {
+    if (log.offered == 0) continue;
+    into.add(Metric::RecordsWritten, {session, log.name}, log.written);
+    std::uint64_t lost = 0;
+    for (const std::uint64_t count : log.lost) lost += count;
+    into.add(Metric::RecordsLost, {session, log.name}, lost);
+  }
+  if (!report.flows) return;
+  for (std::size_t i = 0; i < protocol::kFlowKinds; ++i) {
+    const std::string_view kind = protocol::name_of(static_cast<protocol::FlowKind>(i));
+    into.add(Metric::FlowsBegun, {session, kind}, report.flows->begun[i]);
+    into.add(Metric::FlowsOpen, {session, kind}, report.flows->open[i]);
+  }
+  into.add(Metric::FlowsEvicted, {session}, report.flows->evicted);
+  into.add(Metric::Fragments, {session}, report.flows->fragments);
+}
+
+}  // namespace
+
+std::vector<control::SessionStatus> SessionTable::status() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<control::SessionStatus> rows;
+  for (const auto& entry : entries_) rows.push_back(status_of(*entry, options_.interfaces));
+  for (const auto& tail : tails_) rows.push_back(status_of(*tail, options_.interfaces));
+  return rows;
+}
+
+std::optional<control::SessionStatus> SessionTable::status(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto* list : {&entries_, &tails_}) {
+    for (const auto& entry : *list) {
+      if (entry->config.name == name) return status_of(*entry, options_.interfaces);
+    }
+  }
+  return std::nullopt;
+}
+
+std::size_t SessionTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> SessionTable::generation_packets() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> packets;
+  const std::vector<capture::GenerationCount> counts = orchestrator_.generation_counts();
+  const std::lock_guard lock(mutex_);
+  for (const capture::GenerationCount& count : counts) {
+    // Plans that are no longer kept apart come as 0.
+    const auto known = std::find_if(serials_.begin(), serials_.end(), [&](const auto& serial) {
+      return serial.first == count.generation;
+    });
+    const std::uint64_t generation = known == serials_.end() ? 0 : known->second;
+    if (!packets.empty() && packets.back().first == generation) {
+      packets.back().second += count.packets;
+    } else {
+      packets.emplace_back(generation, count.packets);
+    }
+  }
+  return packets;
+}
+
+void SessionTable::collect(telemetry::Collection& into) const {
+  for (const control::SessionStatus& row : status()) collect_session(into, row);
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->parts.analysis == nullptr) continue;
+    collect_analysis(into, entry->config.name, entry->parts.analysis->report());
+  }
+}
+
+}  // namespace weir::app
