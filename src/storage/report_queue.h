@@ -1,8 +1,8 @@
-// Reports that wait on disk while their receiver is away: first in, first out, bounded in bytes; the
-// oldest are dropped, and counted, when there is no room. One SQLite file.
+// Reports that wait on disk while their receiver is away: first in, first out, bounded in bytes;
+// the oldest are dropped, and counted, when there is no room. One SQLite file.
 //
-// What push() acknowledged survives a kill of the process; of the last ones a loss of power may take
-// some. Damage and errors are as in state_store.h. Threads: any.
+// What push() acknowledged survives a kill of the process; of the last ones a loss of power may
+// take some. Damage and errors are as in state_store.h. Threads: any.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 
 namespace weir::storage {
 
+class Database;
 class StoreFile;
 
 struct ReportQueueOptions {
@@ -64,13 +65,22 @@ class ReportQueue {
 
  private:
   ReportQueue(std::unique_ptr<StoreFile> file, const ReportQueueOptions& options);
-  Result<void> count();
+  struct Removed {
+    std::uint64_t reports = 0;
+    std::uint64_t bytes = 0;
+  };
+
   template <typename Body>
   auto guarded(std::string_view what, Body body);
+  Result<void> count(Database& database);
+  Result<Removed> remove_for(Database& database, std::uint64_t bytes);
+  Result<void> remove_damaged(Database& database, std::uint64_t id);
 
   const ReportQueueOptions options_;
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<StoreFile> file_;
+  bool counted_ = false;        // status_ has what is in the file
+  std::uint64_t replaced_ = 0;  // of the file, when its reports were counted
   std::uint64_t next_id_ = 1;
   ReportQueueStatus status_;
 };

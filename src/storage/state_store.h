@@ -9,8 +9,8 @@
 // the new, empty file. Rows have checksums: a row that does not fit its own is never given out.
 //
 // Errors: NoSpace, Io, Permission, Damaged as values; a call that fails has changed nothing, and
-// the store works again once the cause is gone. Threads: any; calls take turns. Each call is bounded in
-// time: the sizes below bound what it can touch.
+// the store works again once the cause is gone. Threads: any; calls take turns. Each call is
+// bounded in time: the sizes below bound what it can touch.
 #pragma once
 
 #include <cstdint>

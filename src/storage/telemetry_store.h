@@ -6,13 +6,14 @@
 // had not yet written, and at most what came after the last sync: two minutes, or a window.
 //
 // Bounds: the file stays within `bytes_max` (its write-ahead log comes on top, normally below 8
-// MiB); whole windows go, oldest first. Memory: about 10 bytes a sample of the open window, 18 MB for 10,000
-// series. Damage and errors are as in state_store.h. Threads: any; a query holds the store up only
-// while it fetches one window.
+// MiB); whole windows go, oldest first. Memory: about 10 bytes a sample of the open window, 18 MB
+// for 10,000 series. Damage and errors are as in state_store.h. Threads: any; a query holds the
+// store up only while it fetches one window.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@
 #include "storage/store_observer.h"
 
 namespace weir::storage {
+
+class StoreFile;
 
 inline constexpr std::size_t kWindowSamples = 180;
 
@@ -80,33 +83,42 @@ class TelemetryStore {
   // As StateStore::open.
   static Result<Opened> open(const std::string& path, const TelemetryStoreOptions& options,
                              const Clock& clock);
-  virtual ~TelemetryStore() = default;
+  ~TelemetryStore();
   TelemetryStore(const TelemetryStore&) = delete;
   TelemetryStore& operator=(const TelemetryStore&) = delete;
 
   // All samples of one time. A metric and its labels occur at most once (else the last one counts).
   // After an error nothing of these samples is in the file.
-  virtual Result<StoreOutcome> store(Timestamp when, std::span<const StoredSample> samples) = 0;
+  Result<StoreOutcome> store(Timestamp when, std::span<const StoredSample> samples);
   template <typename Sample>
   Result<StoreOutcome> store(Timestamp when, const std::vector<Sample>& samples) {
     std::vector<StoredSample> converted;
     converted.reserve(samples.size());
-    for (const Sample& sample : samples)
+    for (const Sample& sample : samples) {
       converted.push_back({sample.metric, sample.labels, sample.value});
+    }
     return store(when, std::span<const StoredSample>(converted));
   }
 
   // Series without a point in the time asked for are left out. Errors: Usage when the answer would
   // have more than points_max points (a longer step is named).
-  virtual Result<std::vector<SampleSeries>> query(const SampleQuery& query) = 0;
+  Result<std::vector<SampleSeries>> query(const SampleQuery& query);
 
-  // Closes the open window and syncs the file. The destructor needs no such call: what was stored
-  // is in the file.
-  virtual Result<void> flush() = 0;
-  virtual TelemetryStoreStatus status() = 0;
+  // Syncs the file: what was stored outlives a loss of power from here on. Nobody needs to call it
+  // before the end.
+  Result<void> flush();
+  TelemetryStoreStatus status();
 
- protected:
-  TelemetryStore() = default;
+ private:
+  class Core;
+  TelemetryStore(std::unique_ptr<StoreFile> file, const TelemetryStoreOptions& options);
+  template <typename Body>
+  auto guarded(std::string_view what, Body body);
+
+  const TelemetryStoreOptions options_;
+  std::mutex mutex_;  // guards what follows
+  std::unique_ptr<StoreFile> file_;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace weir::storage
