@@ -126,7 +126,7 @@ RULES = [
     ),
     rule(
         "heavy-header",
-        r"^\s*#\s*include\s*<(CLI/|toml\+\+/|toml\.hpp|nlohmann/|spdlog/|httplib\.h)",
+        r"^\s*#\s*include\s*<(CLI/|toml\+\+/|toml\.hpp|nlohmann/|spdlog/|httplib\.h|sqlite3\.h)",
         "heavy header outside its one to three files (use what those files offer, or list the file "
         "in tools/lint/exceptions.toml)",
         ("src/",),
