@@ -61,8 +61,8 @@ struct ApplyRequest {
 };
 
 struct ApplyResult {
-  std::uint64_t generation = 0;       // in force now
-  std::vector<ConfigChange> changes;  // from what was wanted before; empty: no new generation
+  std::uint64_t generation = 0;            // in force now
+  std::vector<ConfigChange> changes;       // from what was wanted before; empty: no new generation
   std::vector<std::string> needs_restart;  // all paths that wait, also from earlier changes
 };
 

@@ -13,6 +13,9 @@
 
 namespace weir::control {
 
+// More are not told: a hostile text could have a million.
+inline constexpr std::size_t kProblemsMax = 1'000;
+
 // A value within a Config, by position.
 struct ConfigPlace {
   std::string_view section;         // "engine", "interface", "session", ...: see config_schema.h

@@ -37,8 +37,9 @@ std::string_view name_of(Reload reload) noexcept;  // "live", "restart"
 
 using ModuleLevels = std::vector<std::pair<std::string, telemetry::LogLevel>>;
 
-// A value of a key, whatever its field: by type Bool; Integer, Size (bytes) and Time (milliseconds);
-// String, Name and Choice; Names and Nets; Numbers and Protocols; Endpoints; Levels.
+// A value of a key, whatever its field: by type Bool; Integer, Size (bytes) and Time
+// (milliseconds); String, Name and Choice; Names and Nets; Numbers and Protocols; Endpoints;
+// Levels.
 using KeyValue =
     std::variant<bool, std::uint64_t, std::string, std::vector<std::string>,
                  std::vector<filter::NumberRange>, std::vector<std::uint64_t>, ModuleLevels>;
@@ -86,10 +87,10 @@ inline constexpr Reload kRulesReload = Reload::Live;
 // How many there may be.
 inline constexpr std::size_t kInterfacesMax = 64;
 inline constexpr std::size_t kSessionsMax = 64;
-inline constexpr std::size_t kRulesMax = 16'384;     // of a session
+inline constexpr std::size_t kRulesMax = 16'384;       // of a session
 inline constexpr std::size_t kRulesOfAllMax = 65'536;  // of all sessions
-inline constexpr std::size_t kListMax = 4'096;       // entries of one list
-inline constexpr std::uint32_t kWorkersMax = 64;     // of all interfaces
+inline constexpr std::size_t kListMax = 4'096;         // entries of one list of a rule
+inline constexpr std::uint32_t kWorkersMax = 64;       // of all interfaces
 
 // [A-Za-z0-9_.-], 1 to 64, the first a letter, a digit or '_'.
 bool is_name(std::string_view text) noexcept;
