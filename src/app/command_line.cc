@@ -317,6 +317,72 @@ struct CaptureFlags {
   }
 };
 
+// `weir config`, and what it can do.
+struct ConfigFlags {
+  ConfigOptions options;
+  std::string file;
+  std::string old_file;
+  std::string new_file;
+  CLI::App* check = nullptr;
+  CLI::App* show = nullptr;
+  CLI::App* diff = nullptr;
+
+  void add_to(CLI::App& config) {
+    config.require_subcommand(1);
+    config.footer(
+        "Example: weir config check weir.toml && weir ctl reload\n"
+        "docs/configuration.md has the keys.");
+    check = add_command(config, "check", "find everything that is wrong with a configuration");
+    check->add_option("FILE", file, "the configuration")->required()->type_name("");
+    check->footer(
+        "Example: weir config check /etc/weir/weir.toml\n"
+        "Filters are compiled too; an interface, user or group that this host does not have is a "
+        "warning.\n"
+        "Exit status: 0 good, 1 not readable, 2 problems (on stderr, each with line and column).");
+    show = add_command(config, "show", "print the configuration whole, with every default");
+    show->add_option("FILE", file, "the configuration")->required()->type_name("");
+    show->footer("Example: weir config show weir.toml | less");
+    diff = add_command(config, "diff", "what changes between two, and what of it needs a restart");
+    diff->add_option("OLD", old_file, "the configuration before")->required()->type_name("");
+    diff->add_option("NEW", new_file, "the configuration after")->required()->type_name("");
+    diff->footer(
+        "Example: weir config diff weir.toml weir.toml.new\n"
+        "Interfaces and sessions are compared by name, rules by their place.\n"
+        "Exit status: 0 equal, 1 different, 2 problems.");
+    CLI::App* const schema =
+        add_command(config, "schema", "every key with its type, default, range and meaning");
+    schema->footer(
+        "Example: weir config schema --json > weir.schema.json\n"
+        "--json: JSON Schema (draft 2020-12), for editors.");
+  }
+
+  ConfigOptions finish() {
+    using What = ConfigOptions::What;
+    if (diff->parsed()) {
+      options.what = What::Diff;
+      options.files = {old_file, new_file};
+      return options;
+    }
+    options.what = check->parsed() ? What::Check : show->parsed() ? What::Show : What::Schema;
+    if (options.what != What::Schema) options.files = {file};
+    return options;
+  }
+
+ private:
+  CLI::App* add_command(CLI::App& config, const char* name, const char* help) {
+    CLI::App* const command = config.add_subcommand(name, help);
+    command->add_flag("--json", options.json, "print JSON");
+    return command;
+  }
+};
+
+// "weir config check", as far as the line has said it.
+std::string command_words(const CLI::App& app) {
+  std::string words = app.get_name();
+  for (const CLI::App* sub : app.get_subcommands()) words += " " + command_words(*sub);
+  return words;
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv) {
@@ -347,6 +413,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   CaptureFlags capture_flags;
   capture_flags.add_to(*capture);
 
+  CLI::App* config = app.add_subcommand("config", "check, show and compare configurations");
+  ConfigFlags config_flags;
+  config_flags.add_to(*config);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -354,11 +424,7 @@ Command parse_command_line(int argc, const char* const* argv) {
     app.exit(help, text, text);
     return PrintAndExit{.text = text.str()};
   } catch (const CLI::ParseError& error) {
-    const CLI::App* command = app.got_subcommand(read)      ? read
-                              : app.got_subcommand(capture) ? capture
-                                                            : nullptr;
-    const std::string help =
-        command != nullptr ? "weir " + command->get_name() + " --help" : "weir --help";
+    const std::string help = command_words(app) + " --help";
     return usage_error(std::string(error.what()) + " (see " + help + ")");
   }
 
@@ -367,6 +433,7 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = read_flags.finish(words.expression)) return usage_error(*problem);
     return ReadOptions{.pipeline = std::move(read_flags.options), .files = std::move(words.files)};
   }
+  if (app.got_subcommand(config)) return config_flags.finish();
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);
 }

@@ -15,7 +15,7 @@ struct PrintAndExit {
   int status = 0;
 };
 
-using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions>;
+using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, ConfigOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

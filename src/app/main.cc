@@ -5,6 +5,7 @@
 
 #include "app/command_line.h"
 #include "app/commands/capture.h"
+#include "app/commands/config.h"
 #include "app/commands/read.h"
 
 namespace {
@@ -20,6 +21,8 @@ int run(int argc, char** argv) {
     return print_and_exit(*message);
   if (const auto* options = std::get_if<weir::app::ReadOptions>(&command))
     return weir::app::read(*options);
+  if (const auto* options = std::get_if<weir::app::ConfigOptions>(&command))
+    return weir::app::config(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));
 }
 

@@ -41,4 +41,11 @@ struct CaptureOptions {
   std::optional<int> ready_fd;
 };
 
+// `weir config WHAT`: looks at configuration files, without an engine.
+struct ConfigOptions {
+  enum class What : std::uint8_t { Check, Show, Diff, Schema } what{};
+  std::vector<std::string> files;  // none for Schema, two for Diff, else one
+  bool json = false;
+};
+
 }  // namespace weir::app

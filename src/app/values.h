@@ -2,22 +2,16 @@
 // begins.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "base/time.h"
+#include "control/values.h"
 
 namespace weir::app {
 
-// "500ms", "10s", "1.5m", "2h", "1d"; a bare number is seconds. Positive, at most ten years.
-Result<Duration> parse_duration(std::string_view text);
-
-// "4096", "64KiB", "100MiB", "1.5GiB", "2TiB"; also with MB and the like for powers of ten. At
-// least one byte, at most 2^60.
-Result<std::uint64_t> parse_size(std::string_view text);
+// Shared with weir.toml.
+using control::parse_duration;
+using control::parse_size;
 
 // `weir read FILE… [EXPRESSION]`: the leading words that name files, and the rest joined as an
 // expression. The first word is always a file; a later one is when it exists, is "-", or looks like
