@@ -41,7 +41,7 @@ class ApiServer {
   // for.
   virtual void stop() noexcept = 0;
 
-  // Any thread; the socket's group follows.
+  // The socket's group follows. Where it cannot, nothing has changed.
   virtual Result<void> set_groups(const RoleGroups& groups) = 0;
   virtual void set_engine_uid(uid_t uid) noexcept = 0;
   [[nodiscard]] virtual const ApiStatistics& statistics() const noexcept = 0;

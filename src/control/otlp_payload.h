@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,9 +49,9 @@ struct ReportResource {
 
 // ExportMetricsServiceRequest: sums are cumulative and monotonic.
 std::string otlp_metrics(const ReportResource& resource, Timestamp now,
-                         const std::vector<ReportMetric>& metrics);
+                         std::span<const ReportMetric> metrics);
 // ExportLogsServiceRequest.
 std::string otlp_logs(const ReportResource& resource, Timestamp now,
-                      const std::vector<ReportEvent>& events);
+                      std::span<const ReportEvent> events);
 
 }  // namespace weir::control

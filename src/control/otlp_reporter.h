@@ -5,10 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -34,6 +33,8 @@ class OutageObserver {
   virtual ~OutageObserver() = default;
   virtual void outage_began(std::string_view why) = 0;
   virtual void outage_ended(Duration lasted) = 0;
+  // It will never take a report of this kind, which is thrown away; once until it takes one again.
+  virtual void reports_refused(int status) = 0;
 };
 
 struct OtlpOptions {
@@ -64,13 +65,15 @@ class OtlpReporter {
   virtual ~OtlpReporter() = default;
 
   // Puts a report into the queue. Empty lists cost nothing.
-  virtual void report(const std::vector<ReportMetric>& metrics,
-                      const std::vector<ReportEvent>& events) = 0;
+  virtual void report(std::span<const ReportMetric> metrics,
+                      std::span<const ReportEvent> events) = 0;
   // Whether step() has something to do.
   [[nodiscard]] virtual bool due(MonotonicTime now) const noexcept = 0;
   // Sends what waits, oldest first, until the queue is empty, batch_max are sent or one fails.
   // Blocks for the time limit at most per payload.
   virtual void step(MonotonicTime now) = 0;
+  // Any thread: ends what step() has under way; the reporter sends nothing any more.
+  virtual void stop() noexcept = 0;
   [[nodiscard]] virtual const OtlpStatistics& statistics() const noexcept = 0;
 };
 
