@@ -1,0 +1,281 @@
+// How the API's structs look as JSON, said once: answers are written, requests are read and the
+// schemas of the OpenAPI document are made from these lists.
+//
+// Schema<T>::fields(visitor, value) calls visitor.field(name, value.member, meaning) for each
+// member, in the order in which they are written.
+#pragma once
+
+#include <string_view>
+
+#include "control/api_events.h"
+#include "control/api_types.h"
+#include "control/engine_control.h"
+
+namespace weir::control {
+
+template <typename T>
+struct Schema;
+
+template <typename T>
+concept Described = requires { Schema<T>::kName; };
+
+template <>
+struct Schema<OutputStatus> {
+  static constexpr std::string_view kName = "Output";
+  static void fields(auto& v, auto& x) {
+    v.field("kind", x.kind, "pcapng or log");
+    v.field("path", x.path, "where it writes");
+    v.field("offered", x.offered, "packets, or records of a log: written + lost + pending");
+    v.field("written", x.written, "of these, stored");
+    v.field("written_bytes", x.written_bytes, "bytes in its files");
+    v.field("pending", x.pending, "on their way");
+    v.field("lost", x.lost, "not stored, by reason");
+  }
+};
+
+template <>
+struct Schema<RuleStatus> {
+  static constexpr std::string_view kName = "Rule";
+  static void fields(auto& v, auto& x) {
+    v.field("name", x.name, "of the rule");
+    v.field("action", x.action, "what becomes of its packets");
+    v.field("packets", x.packets, "that it matched");
+    v.field("bytes", x.bytes, "of these, on the wire");
+  }
+};
+
+template <>
+struct Schema<SessionStatus> {
+  static constexpr std::string_view kName = "Session";
+  static void fields(auto& v, auto& x) {
+    v.field("name", x.name, "of the session");
+    v.field("state", x.state, "of its machine: running, paused, ...");
+    v.field("origin", x.origin, "who made it: config, api or tail");
+    v.field("interfaces", x.interfaces, "where its packets come from");
+    v.field("filter", x.filter, "pcap-filter expression; empty: every packet");
+    v.field("inner", x.inner, "whether the filter sees the innermost frame");
+    v.field("snaplen", x.snaplen, "bytes kept of a packet; 0: all");
+    v.field("priority", x.priority, "sheds last what is highest");
+    v.field("generation", x.generation, "of the configuration that changed it last");
+    v.field("since", x.since, "when it began, or was resumed after a restart of the engine");
+    v.field("received", x.received, "packets: accepted + rejected + dropped");
+    v.field("received_bytes", x.received_bytes, "of these, on the wire");
+    v.field("accepted", x.accepted, "packets that its filter and rules let through");
+    v.field("accepted_bytes", x.accepted_bytes, "of these, on the wire");
+    v.field("rejected", x.rejected, "packets turned away, by reason");
+    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("outputs", x.outputs, "where its packets go");
+    v.field("rules", x.rules, "in their order");
+    v.field("error", x.error, "why it failed; empty: it did not");
+  }
+};
+
+template <>
+struct Schema<InterfaceStatus> {
+  static constexpr std::string_view kName = "Interface";
+  static void fields(auto& v, auto& x) {
+    v.field("name", x.name, "of the network interface");
+    v.field("state", x.state, "up, down or gone");
+    v.field("mode", x.mode, "how packets are taken: afpacket");
+    v.field("workers", x.workers, "threads that read from it");
+    v.field("filter_place", x.filter_place, "where most of the filtering happens: user or kernel");
+    v.field("received", x.received, "packets: accepted + rejected + dropped + in_flight");
+    v.field("received_bytes", x.received_bytes, "of these, on the wire");
+    v.field("accepted", x.accepted, "packets that at least one session wanted");
+    v.field("rejected", x.rejected, "packets that no session wanted, by reason");
+    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("in_flight", x.in_flight, "packets that are being decided on");
+  }
+};
+
+template <>
+struct Schema<ModuleStatus> {
+  static constexpr std::string_view kName = "Module";
+  static void fields(auto& v, auto& x) {
+    v.field("name", x.name, "of the module or worker");
+    v.field("state", x.state, "of its machine");
+    v.field("health", x.health, "ok, late, stalled or failing");
+    v.field("reason", x.reason, "why it is not ok; empty: it is");
+  }
+};
+
+template <>
+struct Schema<EngineStatus> {
+  static constexpr std::string_view kName = "Status";
+  static void fields(auto& v, auto& x) {
+    v.field("version", x.version, "of weir");
+    v.field("state", x.state, "of the engine's machine");
+    v.field("pid", x.pid, "the engine's process");
+    v.field("started", x.started, "when the engine began");
+    v.field("generation", x.generation, "of the configuration in force");
+    v.field("sessions", x.sessions, "how many there are");
+    v.field("received", x.received, "packets: accepted + rejected + dropped + in_flight");
+    v.field("received_bytes", x.received_bytes, "of these, on the wire");
+    v.field("accepted", x.accepted, "packets that at least one session wanted");
+    v.field("accepted_bytes", x.accepted_bytes, "of these, on the wire");
+    v.field("rejected", x.rejected, "packets that no session wanted, by reason");
+    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("in_flight", x.in_flight, "packets that are being decided on");
+    v.field("modules", x.modules, "and workers, with their health");
+  }
+};
+
+template <>
+struct Schema<GenerationStatus> {
+  static constexpr std::string_view kName = "Generation";
+  static void fields(auto& v, auto& x) {
+    v.field("number", x.number, "rising");
+    v.field("when", x.when, "it came into force");
+    v.field("who", x.who, "asked for it");
+    v.field("why", x.why, "it came: start, reload, rollback to 3, ...");
+    v.field("packets", x.packets, "that were judged under it since the engine started");
+    v.field("current", x.current, "whether it is in force");
+  }
+};
+
+template <>
+struct Schema<JournalRow> {
+  static constexpr std::string_view kName = "Transition";
+  static void fields(auto& v, auto& x) {
+    v.field("id", x.id, "rising");
+    v.field("when", x.when, "it happened");
+    v.field("machine", x.machine, "engine, session NAME, command, ...");
+    v.field("from", x.from, "state");
+    v.field("event", x.event, "that moved it");
+    v.field("to", x.to, "state");
+    v.field("who", x.who, "asked for it");
+    v.field("why", x.why, "in words");
+  }
+};
+
+template <>
+struct Schema<HistorySeries> {
+  static constexpr std::string_view kName = "Series";
+  static void fields(auto& v, auto& x) {
+    v.field("metric", x.metric, "name of the metric");
+    v.field("labels", x.labels, "of this series");
+    v.field("points", x.points, "pairs of seconds since 1970 and value; null: not finite");
+  }
+};
+
+template <>
+struct Schema<CommandResult> {
+  static constexpr std::string_view kName = "CommandResult";
+  static void fields(auto& v, auto& x) {
+    v.field("id", x.id, "of the command in the journal");
+    v.field("generation", x.generation, "of the configuration now in force");
+    v.field("message", x.message, "what was done");
+    v.field("needs_restart", x.needs_restart,
+            "keys whose new value waits for a restart of the engine");
+  }
+};
+
+template <>
+struct Schema<ApiEvent> {
+  static constexpr std::string_view kName = "Event";
+  static void fields(auto& v, auto& x) {
+    v.field("id", x.id, "rising");
+    v.field("time", x.time, "it happened");
+    v.field("module", x.module, "that tells");
+    v.field("kind", x.kind, "of event");
+    v.field("severity", x.severity, "error, warning, info or debug");
+    v.field("text", x.text, "in words");
+    v.field("fields", x.fields, "details");
+  }
+};
+
+template <>
+struct Schema<SessionList> {
+  static constexpr std::string_view kName = "SessionList";
+  static void fields(auto& v, auto& x) { v.field("sessions", x.sessions, "all there are"); }
+};
+
+template <>
+struct Schema<InterfaceList> {
+  static constexpr std::string_view kName = "InterfaceList";
+  static void fields(auto& v, auto& x) {
+    v.field("interfaces", x.interfaces, "that the engine reads from");
+  }
+};
+
+template <>
+struct Schema<GenerationList> {
+  static constexpr std::string_view kName = "GenerationList";
+  static void fields(auto& v, auto& x) {
+    v.field("generations", x.generations, "that are kept; a rollback can return to them");
+  }
+};
+
+template <>
+struct Schema<JournalPage> {
+  static constexpr std::string_view kName = "JournalPage";
+  static void fields(auto& v, auto& x) {
+    v.field("journal", x.journal, "newest first");
+    v.field("next", x.next, "the parameter before of the next page; 0: there is none");
+  }
+};
+
+template <>
+struct Schema<HistoryAnswer> {
+  static constexpr std::string_view kName = "History";
+  static void fields(auto& v, auto& x) { v.field("series", x.series, "one for each label set"); }
+};
+
+template <>
+struct Schema<HealthAnswer> {
+  static constexpr std::string_view kName = "Health";
+  static void fields(auto& v, auto& x) {
+    v.field("health", x.health, "the worst of the modules: ok, late, stalled or failing");
+    v.field("state", x.state, "of the engine's machine");
+    v.field("modules", x.modules, "that are not ok");
+  }
+};
+
+template <>
+struct Schema<IndexAnswer> {
+  static constexpr std::string_view kName = "Index";
+  static void fields(auto& v, auto& x) {
+    v.field("name", x.name, "weir");
+    v.field("version", x.version, "of weir");
+    v.field("paths", x.paths, "that are served");
+  }
+};
+
+template <>
+struct Schema<ProblemAnswer> {
+  static constexpr std::string_view kName = "Problem";
+  static void fields(auto& v, auto& x) {
+    v.field("type", x.type, "about:blank: the status says it");
+    v.field("title", x.title, "of the status");
+    v.field("status", x.status, "of the answer");
+    v.field("detail", x.detail, "what was asked, what was wrong, and in parentheses what to do");
+    v.field("code", x.code, "a word of docs/errors.md");
+  }
+};
+
+template <>
+struct Schema<FilterRequest> {
+  static constexpr std::string_view kName = "FilterRequest";
+  static void fields(auto& v, auto& x) {
+    v.field("filter", x.filter, "pcap-filter expression; empty: every packet");
+  }
+};
+
+template <>
+struct Schema<LogLevelRequest> {
+  static constexpr std::string_view kName = "LogLevelRequest";
+  static void fields(auto& v, auto& x) {
+    v.optional("module", x.module, "whose logs; absent or empty: all modules");
+    v.field("level", x.level, "error, warning, info or debug");
+  }
+};
+
+template <>
+struct Schema<RollbackRequest> {
+  static constexpr std::string_view kName = "RollbackRequest";
+  static void fields(auto& v, auto& x) {
+    v.optional("generation", x.generation, "to return to; absent or 0: the one before");
+  }
+};
+
+}  // namespace weir::control
