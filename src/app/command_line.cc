@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/ctl/flags.h"
 #include "app/flow_timeouts.h"
 #include "app/values.h"
 
@@ -317,6 +318,46 @@ struct CaptureFlags {
   }
 };
 
+// Of what a parser shows as the type of a value ("N", "a|b:{a,b}"), what we have called it.
+std::string value_name(const CLI::Option& option) {
+  const std::string name = option.get_type_name();
+  return name.substr(0, name.find(':'));
+}
+
+// The parser's own tree, for completion. What it hides from its help is not offered.
+CommandNode node_of(const CLI::App& app) {
+  CommandNode node{.name = app.get_name(),
+                   .description = app.get_description(),
+                   .inherits = app.get_fallthrough()};
+  for (const CLI::Option* option : app.get_options()) {
+    const bool many = option->get_items_expected_max() > 1;
+    if (!option->nonpositional()) {
+      node.positionals.push_back({.name = option->get_name(true), .many = many});
+      continue;
+    }
+    CommandNode::Option one{.description = option->get_description(),
+                            .takes_value = option->get_items_expected_max() > 0,
+                            .value = value_name(*option)};
+    for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+    node.options.push_back(std::move(one));
+  }
+  for (const CLI::App* command : app.get_subcommands({})) {
+    node.commands.push_back(node_of(*command));
+  }
+  return node;
+}
+
+// What the scripts of shells ask: `weir completion candidates -- WORD...`. The words are parts of a
+// command line and not our own options.
+std::optional<std::vector<std::string>> words_to_complete(int argc, const char* const* argv) {
+  constexpr int kWords = 4;
+  if (argc < kWords || std::string_view(argv[1]) != "completion" ||
+      std::string_view(argv[2]) != "candidates" || std::string_view(argv[3]) != "--")
+    return std::nullopt;
+  return std::vector<std::string>(argv + kWords, argv + argc);
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv) {
@@ -347,6 +388,21 @@ Command parse_command_line(int argc, const char* const* argv) {
   CaptureFlags capture_flags;
   capture_flags.add_to(*capture);
 
+  CtlFlags ctl_flags(app);
+
+  CLI::App* completion =
+      app.add_subcommand("completion", "print the script by which a shell completes weir's words");
+  CompletionOptions completion_options;
+  completion->add_option(kShells, completion_options.shell, "the shell")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("Example: source <(weir completion bash)");
+
+  if (auto words = words_to_complete(argc, argv)) {
+    return CompletionOptions{.shell = {}, .root = node_of(app), .words = std::move(*words)};
+  }
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -354,11 +410,11 @@ Command parse_command_line(int argc, const char* const* argv) {
     app.exit(help, text, text);
     return PrintAndExit{.text = text.str()};
   } catch (const CLI::ParseError& error) {
-    const CLI::App* command = app.got_subcommand(read)      ? read
-                              : app.got_subcommand(capture) ? capture
-                                                            : nullptr;
-    const std::string help =
-        command != nullptr ? "weir " + command->get_name() + " --help" : "weir --help";
+    const auto given = app.get_subcommands();
+    const std::string command = ctl_flags.chosen() ? ctl_flags.command()
+                                : given.empty()    ? ""
+                                                   : given.front()->get_name();
+    const std::string help = "weir " + command + (command.empty() ? "" : " ") + "--help";
     return usage_error(std::string(error.what()) + " (see " + help + ")");
   }
 
@@ -367,6 +423,11 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = read_flags.finish(words.expression)) return usage_error(*problem);
     return ReadOptions{.pipeline = std::move(read_flags.options), .files = std::move(words.files)};
   }
+  if (ctl_flags.chosen()) {
+    if (auto problem = ctl_flags.finish()) return usage_error("ctl " + *problem);
+    return ctl_flags.options();
+  }
+  if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);
 }

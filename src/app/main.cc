@@ -5,6 +5,8 @@
 
 #include "app/command_line.h"
 #include "app/commands/capture.h"
+#include "app/commands/completion.h"
+#include "app/commands/ctl.h"
 #include "app/commands/read.h"
 
 namespace {
@@ -20,6 +22,10 @@ int run(int argc, char** argv) {
     return print_and_exit(*message);
   if (const auto* options = std::get_if<weir::app::ReadOptions>(&command))
     return weir::app::read(*options);
+  if (const auto* options = std::get_if<weir::app::CtlOptions>(&command))
+    return weir::app::ctl(*options);
+  if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
+    return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));
 }
 

@@ -168,6 +168,16 @@ Result<std::uint32_t> resolve_group(const std::string& name) {
   return no_such("group", name, "groupadd --system");
 }
 
+std::string name_of_group(std::uint32_t gid) {
+  const auto found = look_up<group>(
+      "look up a group",
+      [&](group& entry, std::vector<char>& buffer, group** result) {
+        return ::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), result);
+      },
+      [](const group& entry) { return std::string(entry.gr_name); });
+  return found.ok() && *found ? **found : std::to_string(gid);
+}
+
 Result<void> become_user(const std::string& name, std::span<const Capability> keep) {
   WEIR_TRY(const User user, resolve_user(name));
   if (user.uid == 0) {

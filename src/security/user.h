@@ -21,6 +21,9 @@ Result<User> resolve_user(const std::string& name);
 // The number of a group, likewise.
 Result<std::uint32_t> resolve_group(const std::string& name);
 
+// The name of a group, or its number where it has none.
+std::string name_of_group(std::uint32_t gid);
+
 // The process becomes `name` and cannot go back: real, effective and saved ids, the user's groups,
 // no capability but those of `keep` that it had (effective and permitted), no_new_privs. Where it
 // is that user already only the capabilities go. Descriptors that are open keep working; files made
