@@ -47,7 +47,8 @@ constexpr const char* kZsh = R"(#compdef weir
 _weir() {
   local line source
   local -a candidates
-  for line in "${(@f)$("${(Q)words[1]}" completion candidates -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
+  local answer=$("${(Q)words[1]}" completion candidates -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)
+  for line in "${(@f)answer}"; do
     case $line in
       :*) source=${line#:} ;;
       ?*) candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "app/ctl/pcapng_blocks.h"
 #include "app/ctl/render.h"
 #include "app/ctl/requests.h"
+#include "app/ctl/table.h"
 #include "app/session.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
@@ -29,6 +31,7 @@ constexpr auto kPatience = std::chrono::seconds(15);
 constexpr auto kGrace = std::chrono::seconds(5);
 // As much as the engine takes.
 constexpr std::size_t kDocumentBytesMax = std::size_t{1024} * 1024;
+constexpr Duration kQuiet = std::chrono::milliseconds(500);
 constexpr int kJournalPollMs = 1000;
 constexpr std::uint64_t kJournalPage = 1000;
 
@@ -147,6 +150,10 @@ class EventReceiver final : public StreamReceiver {
  private:
   Result<void> show(const ServerSentEvent& event) {
     if (json_) return output_.write(json_line(event.data), &watch_);
+    if (event.name == "missed") {
+      return output_.write(
+          "events were missed, as they came too fast: " + printable(event.data) + "\n", &watch_);
+    }
     WEIR_TRY(const EventAnswer answer, read_event(event.data));
     return output_.write(text_of(answer), &watch_);
   }
@@ -226,18 +233,21 @@ class Ctl {
     }
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     TailReceiver receiver(output_, *watch);
-    return stream(receiver);
+    return stream(receiver, std::nullopt);
   }
 
   Result<int> events() {
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     EventReceiver receiver(output_, *watch, options_.json);
-    return stream(receiver);
+    // The engine sends at once what it has kept, and no sign that this was all.
+    if (!options_.follow) return stream(receiver, kQuiet);
+    return stream(receiver, std::nullopt);
   }
 
   template <typename Receiver>
-  Result<int> stream(Receiver& receiver) {
-    WEIR_TRY(const StreamEnd end, client_.stream(request_for(options_, clock_.wall()), receiver));
+  Result<int> stream(Receiver& receiver, std::optional<Duration> quiet) {
+    WEIR_TRY(const StreamEnd end,
+             client_.stream(request_for(options_, clock_.wall()), receiver, quiet));
     if (end == StreamEnd::ByReceiver) WEIR_CHECK(receiver.result());
     return 0;
   }
@@ -275,8 +285,9 @@ class Ctl {
   Result<int> health() {
     WEIR_TRY(ApiAnswer answer, client_.ask(request_for(options_, clock_.wall())));
     const bool well = answer.status == 200;
-    // An engine that is not well says so with a status of its own; others are refusals.
-    if (!well && answer.status != 503) return refusal_of(answer);
+    // An engine that is not well says so with this status, and so does one that is too busy.
+    const bool told = well || (answer.status == 503 && answer.content_type == "application/json");
+    if (!told) return refusal_of(answer);
     if (options_.json) {
       WEIR_CHECK(output_.write(json_line(std::move(answer.body))));
     } else {

@@ -93,6 +93,7 @@ httplib::Request request_of(const ApiRequest& from) {
   request.body = from.body;
   request.set_header("Host", "localhost");  // by default it would be the socket's path
   request.set_header("Accept-Encoding", "identity");
+  request.set_header("User-Agent", "weir/" WEIR_VERSION);
   if (!from.content_type.empty()) request.set_header("Content-Type", from.content_type);
   for (const auto& [name, value] : from.headers) request.set_header(name.c_str(), value);
   return request;
@@ -224,13 +225,16 @@ Result<ApiAnswer> ApiClient::call(const ApiRequest& request) {
   return answer;
 }
 
-Result<StreamEnd> ApiClient::stream(const ApiRequest& asked, StreamReceiver& receiver) {
+Result<StreamEnd> ApiClient::stream(const ApiRequest& asked, StreamReceiver& receiver,
+                                    std::optional<Duration> quiet) {
   Collector refusal;
   int status = 0;
   bool enough = false;
+  MonotonicTime newest = parts_->clock.monotonic();
   httplib::Request request = request_of(asked);
   request.response_handler = [&](const httplib::Response& response) {
     status = response.status;
+    newest = parts_->clock.monotonic();
     if (refused(status)) return true;
     enough = !receiver.begin();
     return !enough;
@@ -238,10 +242,12 @@ Result<StreamEnd> ApiClient::stream(const ApiRequest& asked, StreamReceiver& rec
   request.content_receiver = [&](const char* data, std::size_t bytes, std::uint64_t,
                                  std::uint64_t) {
     if (refused(status)) return refusal.add(data, bytes);
+    newest = parts_->clock.monotonic();
     enough = !receiver.receive({data, bytes});
     return !enough;
   };
-  auto [error, response] = parts_->send(request, kStreamPatience);
+  const Duration wait = quiet.value_or(kStreamPatience);
+  auto [error, response] = parts_->send(request, wait);
   if (parts_->stopped) return StreamEnd::Stopped;
   if (enough) return StreamEnd::ByReceiver;
   if (refused(status) && error == httplib::Error::Success) {
@@ -252,6 +258,7 @@ Result<StreamEnd> ApiClient::stream(const ApiRequest& asked, StreamReceiver& rec
   }
   if (error == httplib::Error::Success) return StreamEnd::ByEngine;
   if (status == 0) return parts_->error_of(error);
+  if (quiet && parts_->clock.monotonic() - newest >= wait) return StreamEnd::Quiet;
   return failure(ErrorCode::Truncated,
                  "the engine ended the stream in the middle (does it still run? weir ctl status)");
 }

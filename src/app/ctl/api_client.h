@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,7 @@ class StreamReceiver {
 enum class StreamEnd {
   ByEngine,    // it said that this was all
   ByReceiver,  // it has had enough
+  Quiet,       // nothing came for as long as it was to be waited
   Stopped,     // stop() was called
 };
 
@@ -61,9 +63,10 @@ class ApiClient {
   Result<ApiAnswer> ask(const ApiRequest& request);
   // The same, with an error for what the engine refuses: with its reason and its code.
   Result<ApiAnswer> call(const ApiRequest& request);
-  // For an answer that goes on; waits for bytes as long as it takes. Errors as call(), and
-  // Truncated for a stream that broke off.
-  Result<StreamEnd> stream(const ApiRequest& request, StreamReceiver& receiver);
+  // For an answer that goes on. Waits for bytes as long as it takes, or for `quiet` once it has
+  // begun. Errors as call(), and Truncated for a stream that broke off.
+  Result<StreamEnd> stream(const ApiRequest& request, StreamReceiver& receiver,
+                           std::optional<Duration> quiet = std::nullopt);
 
   // Any thread: ends the request under way and all that follow.
   void stop() noexcept;
