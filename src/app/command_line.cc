@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/ctl/flags.h"
 #include "app/flow_timeouts.h"
 #include "app/values.h"
 
@@ -317,6 +318,34 @@ struct CaptureFlags {
   }
 };
 
+// `weir run`.
+struct RunFlags {
+  RunOptions options;
+  int ready_fd = -1;
+
+  void add_to(CLI::App& run) {
+    run.add_option("-c,--config", options.config_path, "the configuration (docs/configuration.md)")
+        ->required()
+        ->type_name("FILE");
+    run.add_option("--stats-json", options.stats_path,
+                   "write the statistics as JSON when the engine ends ('-': standard output)")
+        ->type_name("FILE|-");
+    run.add_option("--ready-fd", ready_fd,
+                   "write a byte to this descriptor once every packet from now on is seen")
+        ->type_name("N");
+    run.footer(
+        "Example: weir run -c /etc/weir/weir.toml\n"
+        "SIGHUP reads the configuration again, SIGTERM and SIGINT drain and end, SIGUSR1 prints "
+        "statistics.\n"
+        "Exit status: 0 drained, 1 failed, 2 wrong usage or configuration.");
+  }
+
+  RunOptions finish() {
+    if (ready_fd >= 0) options.ready_fd = ready_fd;
+    return options;
+  }
+};
+
 // `weir config`, and what it can do.
 struct ConfigFlags {
   ConfigOptions options;
@@ -383,6 +412,46 @@ std::string command_words(const CLI::App& app) {
   return words;
 }
 
+// Of what a parser shows as the type of a value ("N", "a|b:{a,b}"), what we have called it.
+std::string value_name(const CLI::Option& option) {
+  const std::string name = option.get_type_name();
+  return name.substr(0, name.find(':'));
+}
+
+// The parser's own tree, for completion. What it hides from its help is not offered.
+CommandNode node_of(const CLI::App& app) {
+  CommandNode node{.name = app.get_name(),
+                   .description = app.get_description(),
+                   .inherits = app.get_fallthrough()};
+  for (const CLI::Option* option : app.get_options()) {
+    const bool many = option->get_items_expected_max() > 1;
+    if (!option->nonpositional()) {
+      node.positionals.push_back({.name = option->get_name(true), .many = many});
+      continue;
+    }
+    CommandNode::Option one{.description = option->get_description(),
+                            .takes_value = option->get_items_expected_max() > 0,
+                            .value = value_name(*option)};
+    for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+    node.options.push_back(std::move(one));
+  }
+  for (const CLI::App* command : app.get_subcommands({})) {
+    node.commands.push_back(node_of(*command));
+  }
+  return node;
+}
+
+// What the scripts of shells ask: `weir completion candidates -- WORD...`. The words are parts of a
+// command line and not our own options.
+std::optional<std::vector<std::string>> words_to_complete(int argc, const char* const* argv) {
+  constexpr int kWords = 4;
+  if (argc < kWords || std::string_view(argv[1]) != "completion" ||
+      std::string_view(argv[2]) != "candidates" || std::string_view(argv[3]) != "--")
+    return std::nullopt;
+  return std::vector<std::string>(argv + kWords, argv + argc);
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv) {
@@ -413,9 +482,27 @@ Command parse_command_line(int argc, const char* const* argv) {
   CaptureFlags capture_flags;
   capture_flags.add_to(*capture);
 
+  CLI::App* run = app.add_subcommand("run", "run the engine as a service, by a configuration file");
+  RunFlags run_flags;
+  run_flags.add_to(*run);
+
   CLI::App* config = app.add_subcommand("config", "check, show and compare configurations");
   ConfigFlags config_flags;
   config_flags.add_to(*config);
+  CtlFlags ctl_flags(app);
+
+  CLI::App* completion =
+      app.add_subcommand("completion", "print the script by which a shell completes weir's words");
+  CompletionOptions completion_options;
+  completion->add_option(kShells, completion_options.shell, "the shell")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("Example: source <(weir completion bash)");
+
+  if (auto words = words_to_complete(argc, argv)) {
+    return CompletionOptions{.shell = {}, .root = node_of(app), .words = std::move(*words)};
+  }
 
   try {
     app.parse(argc, argv);
@@ -433,7 +520,13 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = read_flags.finish(words.expression)) return usage_error(*problem);
     return ReadOptions{.pipeline = std::move(read_flags.options), .files = std::move(words.files)};
   }
+  if (app.got_subcommand(run)) return run_flags.finish();
   if (app.got_subcommand(config)) return config_flags.finish();
+  if (ctl_flags.chosen()) {
+    if (auto problem = ctl_flags.finish()) return usage_error("ctl " + *problem);
+    return ctl_flags.options();
+  }
+  if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);
 }

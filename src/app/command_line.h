@@ -4,6 +4,8 @@
 #include <string>
 #include <variant>
 
+#include "app/commands/completion.h"
+#include "app/ctl/options.h"
 #include "app/options.h"
 
 namespace weir::app {
@@ -15,7 +17,8 @@ struct PrintAndExit {
   int status = 0;
 };
 
-using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, ConfigOptions>;
+using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions,
+                             CtlOptions, CompletionOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

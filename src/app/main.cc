@@ -1,12 +1,18 @@
 // The command `weir`: parses the command line and hands over to one command.
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <variant>
 
 #include "app/command_line.h"
 #include "app/commands/capture.h"
+#include "app/commands/completion.h"
 #include "app/commands/config.h"
+#include "app/commands/ctl.h"
 #include "app/commands/read.h"
+#include "app/commands/run.h"
+#include "app/systemd_notify.h"
 
 namespace {
 
@@ -21,8 +27,14 @@ int run(int argc, char** argv) {
     return print_and_exit(*message);
   if (const auto* options = std::get_if<weir::app::ReadOptions>(&command))
     return weir::app::read(*options);
+  if (const auto* options = std::get_if<weir::app::RunOptions>(&command))
+    return weir::app::run(*options, weir::app::SystemdEnvironment::from_environ(environ));
   if (const auto* options = std::get_if<weir::app::ConfigOptions>(&command))
     return weir::app::config(*options);
+  if (const auto* options = std::get_if<weir::app::CtlOptions>(&command))
+    return weir::app::ctl(*options);
+  if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
+    return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));
 }
 

@@ -48,4 +48,10 @@ struct ConfigOptions {
   bool json = false;
 };
 
+struct RunOptions {
+  std::string config_path;
+  std::string stats_path;  // "-" = standard output; empty = none
+  std::optional<int> ready_fd;
+};
+
 }  // namespace weir::app

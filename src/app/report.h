@@ -60,6 +60,15 @@ struct AnalysisReport {
   std::optional<capture::FlowTotals> flows;
 };
 
+// One of the sessions of an engine.
+struct SessionReport {
+  std::string name;
+  std::string filter;
+  capture::LedgerSnapshot ledger;
+  std::vector<SinkReport> outputs;
+  AnalysisReport analysis;
+};
+
 struct Report {
   std::string command;       // "read", "capture"
   std::string source;        // interfaces or files joined by ','
@@ -71,6 +80,7 @@ struct Report {
   capture::TimeRange times;
   std::vector<SinkReport> outputs;
   std::vector<WorkerReport> workers;
+  std::vector<SessionReport> sessions;  // none: the one that the whole report tells of
   AnalysisReport analysis;
   std::vector<UpstreamReport> upstream;
   Duration elapsed{};

@@ -186,9 +186,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (!sinks) return fail(std::move(sinks).error());
   std::unique_ptr<Analysis> analysis;
   if (!options.pipeline.analysis.logs_path.empty()) {
-    auto opened = live ? Analysis::open_for_lanes(wanted.analysis,
-                                                  static_cast<std::uint32_t>(lanes), clock)
-                       : Analysis::open_for_source(wanted.analysis, clock);
+    auto opened =
+        live ? Analysis::open_for_lanes(wanted.analysis, static_cast<std::uint32_t>(lanes), clock)
+             : Analysis::open_for_source(wanted.analysis, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }
@@ -208,9 +208,8 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   std::optional<capture::SessionAnalysis> analysed;
   if (!stages.empty()) analysed.emplace(std::move(stages));
   auto plan = orchestrator.stage(plan_of(
-      options, {.session = &session,
-                .outputs = &outputs,
-                .analysis = analysed ? &*analysed : nullptr}));
+      options,
+      {.session = &session, .outputs = &outputs, .analysis = analysed ? &*analysed : nullptr}));
   if (!plan) return fail(std::move(plan).error());
   if (auto started = orchestrator.start(std::move(*plan)); !started) {
     return fail(std::move(started).error());

@@ -123,6 +123,28 @@ void add_whole(Json& out, const Report& report) {
   out["elapsed_s"] = static_cast<double>(report.elapsed.count()) / 1e9;
 }
 
+// `read` and `capture` have one session, of which there is nothing to say that the whole does not.
+Json sessions_of(const Report& report) {
+  Json sessions = Json::array();
+  if (report.sessions.empty()) {
+    Json session = {{"name", "default"}};
+    add_whole(session, report);
+    sessions.push_back(std::move(session));
+  }
+  for (const SessionReport& one : report.sessions) {
+    Report part{.filter = one.filter,
+                .prefilter = report.prefilter,
+                .ledger = one.ledger,
+                .outputs = one.outputs,
+                .analysis = one.analysis,
+                .elapsed = report.elapsed};
+    Json session = {{"name", one.name}};
+    add_whole(session, part);
+    sessions.push_back(std::move(session));
+  }
+  return sessions;
+}
+
 // Records, outputs and what was lost upstream belong to all workers together.
 Json worker_row(const Report& report, const WorkerReport& worker, std::size_t index) {
   Json row = {{"worker", index}, {"queue", worker.queue}};
@@ -148,9 +170,7 @@ std::string stats_json(const Report& report) {
   out["capture_mode"] = report.capture_mode;
   if (!report.timestamps.empty()) out["timestamps"] = report.timestamps;
   add_whole(out, report);
-  Json session = {{"name", "default"}};
-  add_whole(session, report);
-  out["sessions"] = Json::array({std::move(session)});
+  out["sessions"] = sessions_of(report);
   out["per_worker"] = Json::array();
   for (std::size_t i = 0; i < report.workers.size(); ++i) {
     out["per_worker"].push_back(worker_row(report, report.workers[i], i));

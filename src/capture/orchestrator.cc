@@ -44,11 +44,11 @@ Result<void> Orchestrator::start(StagedPlan plan) {
   if (!ended_ || !adopted_) return system_error(errno, "create an event descriptor");
   count_generation(plan);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(
-        *lanes_[i].source, std::move(plan.lanes[i].plan), clock_,
-        WorkerOptions{.cores = options_.stay_on_cores ? &cores_ : nullptr,
-                      .ended_fd = ended_.get(),
-                      .adopted_fd = adopted_.get()}));
+    workers_.push_back(
+        std::make_unique<Worker>(*lanes_[i].source, std::move(plan.lanes[i].plan), clock_,
+                                 WorkerOptions{.cores = options_.stay_on_cores ? &cores_ : nullptr,
+                                               .ended_fd = ended_.get(),
+                                               .adopted_fd = adopted_.get()}));
   }
   for (const auto& worker : workers_) {
     if (auto started = worker->start(); !started) {

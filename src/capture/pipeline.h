@@ -59,7 +59,8 @@ class Pipeline {
   Result<void> close_sessions();
 
   // What all packets that are pulled from some moment soon on are judged by: prepared for all link
-  // types of the source. Any thread; the caller wakes the source if it should not wait for a packet.
+  // types of the source. Any thread; the caller wakes the source if it should not wait for a
+  // packet.
   void offer(std::unique_ptr<LanePlan> next) noexcept;
   // Of the plan in force. Any thread.
   [[nodiscard]] std::uint64_t generation() const noexcept {

@@ -1,6 +1,6 @@
 // One of the captures that share the packets of the workers: a filter, rules, limits and outputs of
-// its own. Here is what of it stays as long as it lives, and the parts that it may exchange while it
-// runs; which of them is in force stands in plans (lane_plan.h).
+// its own. Here is what of it stays as long as it lives, and the parts that it may exchange while
+// it runs; which of them is in force stands in plans (lane_plan.h).
 #pragma once
 
 #include <atomic>
@@ -111,7 +111,9 @@ class SessionRules {
   SessionRules(filter::RuleSet rules, std::size_t lanes);
 
   [[nodiscard]] const filter::RuleSet& rules() const noexcept { return rules_; }
-  [[nodiscard]] filter::RuleCounters& counters(std::size_t lane) noexcept { return *counters_[lane]; }
+  [[nodiscard]] filter::RuleCounters& counters(std::size_t lane) noexcept {
+    return *counters_[lane];
+  }
   struct Row {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;

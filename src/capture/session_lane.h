@@ -55,7 +55,7 @@ class SessionLane {
   void count_accepted(const PacketBatch& batch, const Verdicts& verdicts, SessionMask bit);
 
   SessionCounters counters;
-  TimeRange times;                                // of accepted packets
+  TimeRange times;                                 // of accepted packets
   std::unique_ptr<filter::RuleOutcomes> outcomes;  // of the last batch; null without rules
 
  private:

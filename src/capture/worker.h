@@ -69,7 +69,9 @@ class Worker {
   [[nodiscard]] int core() const noexcept { return core_.load(std::memory_order_relaxed); }
   // A turn a round: somebody watches whether it gets on. Any thread reads.
   [[nodiscard]] const telemetry::Heartbeat& heartbeat() const noexcept { return heartbeat_; }
-  [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept { return pipeline_.telemetry(); }
+  [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept {
+    return pipeline_.telemetry();
+  }
   // When it has ended.
   [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
   [[nodiscard]] const TimeRange& times() const noexcept { return pipeline_.times(); }

@@ -89,9 +89,8 @@ class Server final : public ApiServer {
 
 }  // namespace
 
-Result<std::unique_ptr<ApiServer>> ApiServer::open(const ApiOptions& options,
-                                                   EngineControl& engine, EventFeed& events,
-                                                   const Clock& clock) {
+Result<std::unique_ptr<ApiServer>> ApiServer::open(const ApiOptions& options, EngineControl& engine,
+                                                   EventFeed& events, const Clock& clock) {
   auto server = std::make_unique<Server>(options, engine, events, clock);
   WEIR_CHECK(server->listen(options, clock));
   return std::unique_ptr<ApiServer>(std::move(server));

@@ -23,11 +23,7 @@ class EventStream final : public HttpStream {
  public:
   EventStream(EventFeed& feed, EventPump& pump, EventsFrom from, ApiStatistics& statistics,
               UniqueFd bell)
-      : feed_(feed),
-        pump_(pump),
-        from_(from),
-        statistics_(statistics),
-        bell_(std::move(bell)) {
+      : feed_(feed), pump_(pump), from_(from), statistics_(statistics), bell_(std::move(bell)) {
     pump_.add(bell_.get());
   }
   ~EventStream() override { pump_.remove(bell_.get()); }

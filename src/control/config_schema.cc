@@ -235,6 +235,7 @@ constexpr std::array kSessionKeys = {
          .type = Size,
          .min = kMiB,
          .max = kTiB,
+         .reload = kRestart,
          .help = "end flows early rather than use more than this for them"}),
 };
 
@@ -321,17 +322,20 @@ constexpr std::array kTelemetryKeys = {
                                                   .type = Time,
                                                   .min = kHour,
                                                   .max = kYear,
+                                                  .reload = kRestart,
                                                   .help = "age at which samples are deleted"}),
     key<TelemetryConfig, &TelemetryConfig::keep_bytes>(
         {.name = "keep_size",
          .type = Size,
          .min = kMiB,
          .max = kTiB,
+         .reload = kRestart,
          .help = "size of all samples beyond which the oldest are deleted"}),
     key<TelemetryConfig, &TelemetryConfig::report_url>(
         {.name = "report_url",
          .type = String,
          .max = 2048,
+         .reload = kRestart,
          .help = "where metrics are reported to (OTLP over HTTP, JSON); empty: nowhere"}),
     key<TelemetryConfig, &TelemetryConfig::report_interval>({.name = "report_interval",
                                                              .type = Time,
@@ -343,6 +347,7 @@ constexpr std::array kTelemetryKeys = {
          .type = Size,
          .min = kMiB,
          .max = kTiB,
+         .reload = kRestart,
          .help = "reports kept on disk while their receiver is away"}),
 };
 
@@ -373,6 +378,7 @@ constexpr std::array kControlKeys = {
          .type = Integer,
          .min = 1,
          .max = 1024,
+         .reload = kRestart,
          .help = "event streams and tails at a time"}),
 };
 

@@ -46,9 +46,8 @@ TEST_P(FilterChange, AHundredChangesAtFullRateLoseNoPacketThatBothAccept) {
   Session session("all", lanes.size());
   Orchestrator orchestrator(lanes, clock, {.prefilter = std::string(kOne)});
   const auto stage = [&](std::uint64_t generation, std::string_view filter) {
-    return orchestrator.stage(
-        {.generation = generation,
-         .sessions = {{.session = &session, .filter = std::string(filter)}}});
+    return orchestrator.stage({.generation = generation,
+                               .sessions = {{.session = &session, .filter = std::string(filter)}}});
   };
   auto first = stage(1, kOne);
   ASSERT_TRUE(first.ok()) << first.error().context;

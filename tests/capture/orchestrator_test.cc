@@ -63,8 +63,8 @@ class OrchestratorTest : public testing::Test {
                                                  static_cast<std::uint32_t>(sources_.size()));
     session_ = std::make_unique<Session>("one", sources_.size(),
                                          SessionLimits{.packets_max = packets_max});
-    outputs_ = std::make_unique<SessionOutputs>(std::vector<output::Sink*>{sink_.get()},
-                                                sources_.size());
+    outputs_ =
+        std::make_unique<SessionOutputs>(std::vector<output::Sink*>{sink_.get()}, sources_.size());
     auto staged = orchestrator_->stage(plan(++generation_, expression));
     ASSERT_TRUE(staged.ok()) << staged.error().context;
     ASSERT_TRUE(orchestrator_->start(std::move(*staged)).ok());

@@ -51,8 +51,8 @@ TEST(Pipeline, ResultsDoNotDependOnTheBatchSize) {
   for (const std::uint32_t batch : {1u, 3u, 255u, 256u}) {
     FakeSource source(test::frames_with_dns(1000, 3), {.batch_packets_max = batch});
     RecordingSink sink;
-      OneSession one({.filter = "port 53", .sinks = {&sink}, .packets_max = 100});
-      Pipeline pipeline(source, one.plan());
+    OneSession one({.filter = "port 53", .sinks = {&sink}, .packets_max = 100});
+    Pipeline pipeline(source, one.plan());
     EXPECT_EQ(run_all(pipeline), Step::LimitReached) << batch;
     EXPECT_EQ(pipeline.ledger().received, 298u) << batch;
     EXPECT_EQ(pipeline.ledger().accepted, 100u) << batch;
@@ -143,8 +143,8 @@ TEST(Pipeline, ShowsTheAnalysisOfALiveCaptureThatTimePassesWithWhatNobodyWants) 
     FakeSource source(test::frames_with_dns(100, 1000), {.lossless = lossless});
     RecordingSink sink;
     TimeKeeper deep;
-      OneSession one({.filter = "tcp", .sinks = {&sink}, .stage = &deep});
-      Pipeline pipeline(source, one.plan());
+    OneSession one({.filter = "tcp", .sinks = {&sink}, .stage = &deep});
+    Pipeline pipeline(source, one.plan());
     ASSERT_TRUE(pipeline.prepare().ok());
     EXPECT_EQ(run_all(pipeline), Step::SourceEnded);
     EXPECT_EQ(deep.batches, 0);

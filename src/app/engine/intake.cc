@@ -21,34 +21,14 @@ std::vector<interface::AfPacketCapture> captures_of(
   return captures;
 }
 
-void tell_how_opened(const interface::AfPacketSources& opened,
-                     const std::vector<control::InterfaceConfig>& wanted,
-                     const telemetry::Logger& log) {
-  for (std::size_t i = 0; i < opened.interfaces.size(); ++i) {
-    const interface::AfPacketInterface& one = opened.interfaces[i];
-    log.info("capturing", {{"interface", one.name}, {"mode", "afpacket"}});
-    if (one.steering == interface::Steering::KernelHash) {
-      log.warning("packets are steered by the kernel's hash of the outer headers",
-                  {{"interface", one.name}, {"why", one.why_kernel_hash}});
-    }
-  }
-  for (const interface::AfPacketQueue& queue : opened.queues) {
-    const control::InterfaceConfig& one = wanted[queue.interface.index];
-    if (queue.ring_bytes + (std::uint64_t{1} << 20) > one.ring_bytes) continue;
-    log.warning("the ring is smaller than configured",
-                {{"interface", one.name}, {"bytes", queue.ring_bytes}});
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Intake>> Intake::open(
-    const std::vector<control::InterfaceConfig>& interfaces,
-    security::PrivilegedOperations& privileges, const Clock& clock, const telemetry::Logger& log) {
+    const std::vector<control::InterfaceConfig>& interfaces, const Clock& clock) {
+  std::unique_ptr<Intake> intake(new Intake());
   const std::vector<interface::AfPacketCapture> captures = captures_of(interfaces);
-  WEIR_TRY(auto opened, interface::open_af_packet_sources(captures, privileges, clock));
-  tell_how_opened(opened, interfaces, log);
-  std::unique_ptr<Intake> intake(new Intake(std::move(opened)));
+  WEIR_TRY(intake->opened_,
+           interface::open_af_packet_sources(captures, intake->privileges_, clock));
   std::vector<int> indexes;
   std::vector<interface::NicStatistics> nics;
   for (const interface::AfPacketInterface& one : intake->opened_.interfaces) {
@@ -59,6 +39,24 @@ Result<std::unique_ptr<Intake>> Intake::open(
   WEIR_TRY(intake->links_, interface::LinkMonitor::open(indexes));
   intake->upstream_ = std::make_unique<Upstream>(std::move(nics));
   return intake;
+}
+
+void Intake::tell(const std::vector<control::InterfaceConfig>& interfaces,
+                  const telemetry::Logger& log) const {
+  for (std::size_t i = 0; i < opened_.interfaces.size(); ++i) {
+    const interface::AfPacketInterface& one = opened_.interfaces[i];
+    log.info("capturing", {{"interface", one.name}, {"mode", "afpacket"}});
+    if (one.steering == interface::Steering::KernelHash) {
+      log.warning("packets are steered by the kernel's hash of the outer headers",
+                  {{"interface", one.name}, {"why", one.why_kernel_hash}});
+    }
+  }
+  for (const interface::AfPacketQueue& queue : opened_.queues) {
+    const control::InterfaceConfig& one = interfaces[queue.interface.index];
+    if (queue.ring_bytes + (std::uint64_t{1} << 20) > one.ring_bytes) continue;
+    log.warning("the ring is smaller than configured",
+                {{"interface", one.name}, {"bytes", queue.ring_bytes}});
+  }
 }
 
 std::vector<capture::Lane> Intake::lanes() const {

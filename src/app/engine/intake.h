@@ -21,12 +21,14 @@ class Intake {
  public:
   // Every packet from now on is seen. Errors: those of interface::open_af_packet_sources().
   static Result<std::unique_ptr<Intake>> open(
-      const std::vector<control::InterfaceConfig>& interfaces,
-      security::PrivilegedOperations& privileges, const Clock& clock, const telemetry::Logger& log);
+      const std::vector<control::InterfaceConfig>& interfaces, const Clock& clock);
+  // How they were opened.
+  void tell(const std::vector<control::InterfaceConfig>& interfaces,
+            const telemetry::Logger& log) const;
 
   [[nodiscard]] std::vector<capture::Lane> lanes() const;
-  [[nodiscard]] std::vector<std::string> names() const;             // by InterfaceId
-  [[nodiscard]] std::vector<std::size_t> lane_interfaces() const;   // by lane
+  [[nodiscard]] std::vector<std::string> names() const;            // by InterfaceId
+  [[nodiscard]] std::vector<std::size_t> lane_interfaces() const;  // by lane
   [[nodiscard]] interface::LinkMonitor& links() noexcept { return *links_; }
   [[nodiscard]] const interface::LinkMonitor& links() const noexcept { return *links_; }
   [[nodiscard]] Upstream& upstream() noexcept { return *upstream_; }
@@ -35,8 +37,9 @@ class Intake {
   }
 
  private:
-  explicit Intake(interface::AfPacketSources opened) : opened_(std::move(opened)) {}
+  Intake() = default;
 
+  security::InProcessPrivileges privileges_;
   interface::AfPacketSources opened_;
   std::unique_ptr<interface::LinkMonitor> links_;
   std::unique_ptr<Upstream> upstream_;

@@ -49,26 +49,24 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::PcapngConf
   if (config.path.empty()) return std::shared_ptr<OutputsPart>();
   const bool pipe = is_pipe(config.path);
   if (pipe) WEIR_CHECK(check_reader(config.path));
-  output::RotationOptions rotation{
-      .size_bytes = config.rotate_bytes,
-      .interval = config.rotate_interval,
-      .files_max = static_cast<std::uint32_t>(config.files_max),
-      .number_on = true};
+  output::RotationOptions rotation{.size_bytes = config.rotate_bytes,
+                                   .interval = config.rotate_interval,
+                                   .files_max = static_cast<std::uint32_t>(config.files_max),
+                                   .number_on = true};
   // A service never writes into a file that was there before: without a rule for when the next one
   // begins it is a series of one.
   if (rotation.size_bytes == 0 && rotation.interval.count() == 0) {
     rotation.size_bytes = std::uint64_t{1} << 60;
   }
-  WEIR_TRY(auto sink, output::open_pcapng(
-                          {.path = config.path,
-                           .credits_max = static_cast<std::uint32_t>(context.lanes),
-                           .full_policy = output::FullPolicy::Drop,
-                           .rotation = pipe ? output::RotationOptions{} : rotation,
-                           .counts = context.counts,
-                           .clock = context.clock}));
+  WEIR_TRY(auto sink, output::open_pcapng({.path = config.path,
+                                           .credits_max = static_cast<std::uint32_t>(context.lanes),
+                                           .full_policy = output::FullPolicy::Drop,
+                                           .rotation = pipe ? output::RotationOptions{} : rotation,
+                                           .counts = context.counts,
+                                           .clock = context.clock}));
   std::vector<std::unique_ptr<output::Sink>> sinks;
-  sinks.push_back(std::make_unique<output::SharedSink>(
-      std::move(sink), static_cast<std::uint32_t>(context.lanes)));
+  sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink),
+                                                       static_cast<std::uint32_t>(context.lanes)));
   return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
 }
 
@@ -81,8 +79,8 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::
                            .full_policy = output::FullPolicy::Drop,
                            .counts = output::SectionCounts(*context.counts, *context.clock)}));
   std::vector<std::unique_ptr<output::Sink>> sinks;
-  sinks.push_back(std::make_unique<output::SharedSink>(
-      std::move(sink), static_cast<std::uint32_t>(context.lanes)));
+  sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink),
+                                                       static_cast<std::uint32_t>(context.lanes)));
   return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
 }
 
@@ -119,8 +117,8 @@ Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::LogsConf
   AnalysisOptions options{.logs_path = config.path, .existing = output::ExistingLogs::Append};
   options.flows.flows.flows_max = config.flow_memory / protocol::kBytesPerFlow;
   const auto users = std::count(lanes.begin(), lanes.end(), true);
-  WEIR_TRY(auto analysis, Analysis::open_for_lanes(options, static_cast<std::uint32_t>(users),
-                                                   *context.clock));
+  WEIR_TRY(auto analysis,
+           Analysis::open_for_lanes(options, static_cast<std::uint32_t>(users), *context.clock));
   return std::shared_ptr<AnalysisPart>(new AnalysisPart(std::move(analysis), lanes));
 }
 

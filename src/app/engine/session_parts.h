@@ -10,6 +10,7 @@
 #include "app/analysis.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "capture/session.h"
 #include "control/config.h"
 #include "output/interface_counts.h"

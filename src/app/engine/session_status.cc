@@ -8,6 +8,10 @@ namespace {
 
 using telemetry::Metric;
 
+// In the order of protocol::FlowKind; as in --stats-json.
+constexpr std::array<std::string_view, protocol::kFlowKinds> kFlowKindNames = {
+    "tcp", "udp", "icmp", "other", "ip_tunnel"};
+
 template <typename Reason, std::size_t kCount>
 control::Counts counts_of(const std::array<std::uint64_t, kCount>& counts) {
   control::Counts named;
@@ -53,11 +57,11 @@ std::vector<control::RuleStatus> rules_of(const capture::SessionRules* rules) {
   for (std::size_t i = 0; i <= set.size(); ++i) {
     const capture::SessionRules::Row row = rules->row(i);
     const bool otherwise = i == set.size();
-    rows.push_back({.name = otherwise ? "otherwise" : std::string(set.name(i)),
-                    .action = std::string(
-                        filter::name_of(otherwise ? set.otherwise() : set.spec(i).action)),
-                    .packets = row.packets,
-                    .bytes = row.bytes});
+    rows.push_back(
+        {.name = otherwise ? "otherwise" : std::string(set.name(i)),
+         .action = std::string(filter::name_of(otherwise ? set.otherwise() : set.spec(i).action)),
+         .packets = row.packets,
+         .bytes = row.bytes});
   }
   return rows;
 }
@@ -130,7 +134,7 @@ void collect_analysis(telemetry::Collection& into, const std::string& session,
   }
   if (!report.flows) return;
   for (std::size_t i = 0; i < protocol::kFlowKinds; ++i) {
-    const std::string_view kind = protocol::name_of(static_cast<protocol::FlowKind>(i));
+    const std::string_view kind = kFlowKindNames[i];
     into.add(Metric::FlowsBegun, {session, kind}, report.flows->begun[i]);
     into.add(Metric::FlowsOpen, {session, kind}, report.flows->open[i]);
   }
@@ -161,6 +165,24 @@ std::optional<control::SessionStatus> SessionTable::status(std::string_view name
 std::size_t SessionTable::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();
+}
+
+std::vector<SessionReport> SessionTable::reports() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SessionReport> rows;
+  for (const auto& entry : entries_) {
+    SessionReport row{.name = entry->config.name,
+                      .filter = entry->config.filter,
+                      .ledger = entry->account().ledger()};
+    if (entry->parts.outputs != nullptr) {
+      for (const output::Sink* sink : entry->parts.outputs->outputs().sinks()) {
+        row.outputs.push_back(report_of(*sink));
+      }
+    }
+    if (entry->parts.analysis != nullptr) row.analysis = entry->parts.analysis->report();
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> SessionTable::generation_packets() const {

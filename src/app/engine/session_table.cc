@@ -98,8 +98,9 @@ Result<void> SessionTable::open_parts(Staged& staged, const SessionEntry* before
   }
   if (same_logs && !config.logs.path.empty() && before->lanes != staged.lanes) {
     return Error{.code = ErrorCode::Conflict,
-                 .context = "the interfaces of a session that writes logs do not change while it "
-                            "runs (stop it and create it anew)"};
+                 .context =
+                     "the interfaces of a session that writes logs do not change while it "
+                     "runs (stop it and create it anew)"};
   }
   if (!same_outputs) {
     WEIR_TRY(staged.parts.outputs, OutputsPart::open(config.pcapng, options_.parts));
@@ -442,9 +443,9 @@ Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view w
   entry->lanes = shown->lanes;
   entry->generation = generation_;
   entry->since = options_.parts.clock->wall();
-  WEIR_TRY(entry->parts.outputs,
-           OutputsPart::open_tail(std::move(writer), "tail of " + std::string(session),
-                                  options_.parts));
+  WEIR_TRY(
+      entry->parts.outputs,
+      OutputsPart::open_tail(std::move(writer), "tail of " + std::string(session), options_.parts));
   WEIR_TRY(entry->parts.rules, compile_rules(config, options_.parts.lanes));
   const state::Cause cause{.who = who, .why = "tail of " + std::string(session)};
   entry->machine().handle(SessionEvent::Open, cause);

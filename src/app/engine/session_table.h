@@ -52,8 +52,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // That had reached their limits before a restart: they stay finished.
   void set_finished(std::vector<std::string> names) { finished_before_ = std::move(names); }
 
-  // Starts the workers with the plan that was committed last; commits before only note it.
-  Result<void> start();
+  // The first commit starts the workers.
   // Limits that are reached, outputs that failed, sessions to try again, tails whose reader is
   // gone. Returns when it must be called again at the latest.
   MonotonicTime tend(MonotonicTime now);
@@ -66,6 +65,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   [[nodiscard]] std::vector<control::SessionStatus> status() const;
   [[nodiscard]] std::optional<control::SessionStatus> status(std::string_view name) const;
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::vector<SessionReport> reports() const;
   // Packets judged under each generation of the configuration.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> generation_packets() const;
   void collect(telemetry::Collection& into) const override;
@@ -78,8 +78,8 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
     bool changed = false;
     control::SessionConfig config;
     std::vector<bool> lanes;
-    SessionParts parts;         // those that stay, and new ones
-    SessionParts opened;        // the new ones among them
+    SessionParts parts;   // those that stay, and new ones
+    SessionParts opened;  // the new ones among them
   };
   struct Staging {
     std::uint64_t generation = 0;
@@ -121,7 +121,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   std::vector<std::string> finished_before_;
 
   bool started_ = false;
-  bool stale_ = false;  // the plan in force is not what the entries say
+  bool stale_ = false;            // the plan in force is not what the entries say
   std::uint64_t generation_ = 0;  // of the configuration
   std::uint64_t serial_ = 0;      // of the plan
   std::uint64_t tails_opened_ = 0;

@@ -1,0 +1,259 @@
+#include "app/ctl/render.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "app/ctl/table.h"
+#include "app/ctl/utc_time.h"
+#include "app/human.h"
+
+namespace weir::app {
+namespace {
+
+constexpr Table::Align kRight = Table::Align::Right;
+
+std::string size_text(std::uint64_t bytes) { return bytes_text(static_cast<double>(bytes)); }
+
+std::uint64_t sum(const control::Counts& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const auto& reason) { return sum + reason.second; });
+}
+
+// "12 (kernel 10, stop 2)", or "0".
+std::string reasons_text(const control::Counts& counts) {
+  std::string text = count_text(sum(counts));
+  std::string reasons;
+  for (const auto& [reason, count] : counts) {
+    reasons += (reasons.empty() ? "" : ", ") + reason + " " + count_text(count);
+  }
+  return reasons.empty() ? text : text + " (" + reasons + ")";
+}
+
+// " = 0.02 % of what was received", or nothing.
+std::string share_text(std::uint64_t part, std::uint64_t whole) {
+  if (part == 0 || whole == 0) return "";
+  std::array<char, 48> text{};
+  const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  std::snprintf(text.data(), text.size(), " = %.2g %% of what was received", percent);
+  return text.data();
+}
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+// "name      value", one a line.
+class Lines {
+ public:
+  void add(const char* name, const std::string& value) {
+    std::array<char, 16> column{};
+    std::snprintf(column.data(), column.size(), "%-12s", name);
+    text_ += column.data() + printable(value) + "\n";
+  }
+  void add_unless_empty(const char* name, const std::string& value) {
+    if (!value.empty()) add(name, value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+template <typename Row>
+void add_ledger(Lines& lines, const Row& row) {
+  lines.add("received", count_text(row.received) + " packets, " + size_text(row.received_bytes));
+  lines.add("accepted", count_text(row.accepted) + " packets, " + size_text(row.accepted_bytes));
+  lines.add("rejected", reasons_text(row.rejected));
+  lines.add("dropped", reasons_text(row.dropped) + share_text(sum(row.dropped), row.received));
+}
+
+std::uint64_t lost_by_outputs(const control::SessionStatus& session) {
+  return std::accumulate(session.outputs.begin(), session.outputs.end(), std::uint64_t{0},
+                         [](std::uint64_t lost, const control::OutputStatus& output) {
+                           return lost + sum(output.lost);
+                         });
+}
+
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  // Counters are whole numbers, also large ones.
+  const bool whole = std::floor(value) == value && std::fabs(value) < 1e15;
+  const auto [end, status] = whole ? std::to_chars(text.data(), text.data() + text.size(),
+                                                   static_cast<std::int64_t>(value))
+                                   : std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
+std::string series_name(const control::HistorySeries& series) {
+  std::string labels;
+  for (const auto& [name, value] : series.labels) {
+    labels += (labels.empty() ? "" : ",") + name + "=\"" + value + "\"";
+  }
+  return series.metric + (labels.empty() ? "" : "{" + labels + "}");
+}
+
+}  // namespace
+
+std::string text_of(const control::EngineStatus& status) {
+  Lines lines;
+  lines.add("engine", "weir " + status.version + ", " + status.state + " (pid " +
+                          std::to_string(status.pid) + ")");
+  lines.add("since", utc_seconds_text(status.started) + " UTC");
+  lines.add("generation", std::to_string(status.generation));
+  lines.add("sessions", std::to_string(status.sessions));
+  add_ledger(lines, status);
+  lines.add("in flight", count_text(status.in_flight));
+  std::string text = lines.take();
+  if (!status.modules.empty()) text += "\n" + text_of(status.modules);
+  return text;
+}
+
+std::string text_of(const std::vector<control::ModuleStatus>& modules) {
+  Table table{{"MODULE"}, {"STATE"}, {"HEALTH"}, {"REASON"}};
+  for (const control::ModuleStatus& module : modules) {
+    table.add({module.name, module.state, module.health, module.reason});
+  }
+  return table.text();
+}
+
+std::string text_of(const std::vector<control::SessionStatus>& sessions) {
+  if (sessions.empty()) return "no sessions\n";
+  Table table{{"SESSION"},
+              {"STATE"},
+              {"ACCEPTED", kRight},
+              {"BYTES", kRight},
+              {"REJECTED", kRight},
+              {"DROPPED", kRight},
+              {"LOST", kRight},
+              {"SINCE (UTC)"},
+              {"FILTER"}};
+  for (const control::SessionStatus& session : sessions) {
+    table.add({session.name, session.state, count_text(session.accepted),
+               size_text(session.accepted_bytes), count_text(sum(session.rejected)),
+               count_text(sum(session.dropped)), count_text(lost_by_outputs(session)),
+               utc_seconds_text(session.since), session.filter});
+  }
+  std::string text = table.text();
+  for (const control::SessionStatus& session : sessions) {
+    if (!session.error.empty()) text += printable(session.name + ": " + session.error) + "\n";
+  }
+  return text;
+}
+
+std::string text_of(const control::SessionStatus& session) {
+  Lines lines;
+  lines.add("session", session.name);
+  lines.add("state", session.state);
+  lines.add_unless_empty("error", session.error);
+  lines.add("since", utc_seconds_text(session.since) + " UTC");
+  lines.add("origin", session.origin + ", generation " + std::to_string(session.generation));
+  lines.add("interfaces", session.interfaces.empty() ? "all" : joined(session.interfaces, ", "));
+  lines.add("filter", session.filter.empty()
+                          ? "everything"
+                          : session.filter + (session.inner ? " (of the innermost frame)" : ""));
+  lines.add("snaplen", session.snaplen == 0 ? "whole packets" : std::to_string(session.snaplen));
+  lines.add("priority", std::to_string(session.priority));
+  add_ledger(lines, session);
+  std::string text = lines.take();
+  Table outputs{{"OUTPUT"}, {"WRITTEN", kRight}, {"BYTES", kRight}, {"PENDING", kRight}, {"LOST"},
+                {"PATH"}};
+  for (const control::OutputStatus& output : session.outputs) {
+    outputs.add({output.kind, count_text(output.written), size_text(output.written_bytes),
+                 count_text(output.pending), reasons_text(output.lost), output.path});
+  }
+  if (!outputs.empty()) text += "\n" + outputs.text();
+  Table rules{{"RULE"}, {"ACTION"}, {"PACKETS", kRight}, {"BYTES", kRight}};
+  for (const control::RuleStatus& rule : session.rules) {
+    rules.add({rule.name, rule.action, count_text(rule.packets), size_text(rule.bytes)});
+  }
+  if (!rules.empty()) text += "\n" + rules.text();
+  return text;
+}
+
+std::string text_of(const std::vector<control::InterfaceStatus>& interfaces) {
+  if (interfaces.empty()) return "no interfaces\n";
+  Table table{{"INTERFACE"},
+              {"STATE"},
+              {"MODE"},
+              {"WORKERS", kRight},
+              {"FILTER"},
+              {"RECEIVED", kRight},
+              {"BYTES", kRight},
+              {"ACCEPTED", kRight},
+              {"REJECTED", kRight},
+              {"IN FLIGHT", kRight},
+              {"DROPPED"}};
+  for (const control::InterfaceStatus& one : interfaces) {
+    table.add({one.name, one.state, one.mode, std::to_string(one.workers), one.filter_place,
+               count_text(one.received), size_text(one.received_bytes), count_text(one.accepted),
+               count_text(sum(one.rejected)), count_text(one.in_flight),
+               reasons_text(one.dropped)});
+  }
+  return table.text();
+}
+
+std::string text_of(const std::vector<control::GenerationStatus>& generations) {
+  if (generations.empty()) return "no generations\n";
+  Table table{{"GENERATION", kRight}, {"WHEN (UTC)"}, {"PACKETS", kRight}, {"WHO"}, {"WHY"}};
+  for (const control::GenerationStatus& one : generations) {
+    table.add({(one.current ? "* " : "") + std::to_string(one.number), utc_seconds_text(one.when),
+               count_text(one.packets), one.who, one.why});
+  }
+  return table.text();
+}
+
+std::string text_of(const HealthAnswer& health) {
+  std::string text = printable(health.health + " (the engine: " + health.state + ")") + "\n";
+  if (!health.modules.empty()) text += "\n" + text_of(health.modules);
+  return text;
+}
+
+std::string text_of(const control::CommandResult& result) {
+  std::string text = printable(result.message.empty() ? "done" : result.message) + " (generation " +
+                     std::to_string(result.generation) + ")\n";
+  if (!result.needs_restart.empty()) {
+    text += "waits for a restart of the engine: " + printable(joined(result.needs_restart, ", ")) +
+            "\n";
+  }
+  return text;
+}
+
+std::string text_of(const control::JournalRow& row) {
+  std::string text = utc_millis_text(row.when) + "  " + row.machine + ": " + row.from + " -> " +
+                     row.to + " (" + row.event + ")";
+  if (!row.who.empty()) text += " by " + row.who;
+  if (!row.why.empty()) text += ": " + row.why;
+  return printable(text) + "\n";
+}
+
+std::string text_of(const std::vector<control::HistorySeries>& series) {
+  if (series.empty()) return "no values in this time\n";
+  std::string text;
+  for (const control::HistorySeries& one : series) {
+    text += (text.empty() ? "" : "\n") + printable(series_name(one)) + "\n";
+    Table table{{"TIME (UTC)"}, {"VALUE", kRight}};
+    for (const auto& [when, value] : one.points) {
+      table.add({utc_seconds_text(when), number_text(value)});
+    }
+    text += table.text();
+  }
+  return text;
+}
+
+std::string text_of(const EventAnswer& event) {
+  std::string fields;
+  for (const auto& [name, value] : event.fields) {
+    fields += (fields.empty() ? "" : ", ") + name + "=" + value;
+  }
+  const std::string text = utc_millis_text(event.time) + "  " + event.severity + "  " +
+                           event.module + ": " + event.text +
+                           (fields.empty() ? "" : " (" + fields + ")");
+  return printable(text) + "\n";
+}
+
+}  // namespace weir::app
