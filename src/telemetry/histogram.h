@@ -22,8 +22,7 @@ class HistogramBounds {
 
   // `decimals`: how many digits of a value stand behind the point in the metric's unit; 9 for
   // nanoseconds that are shown as seconds.
-  constexpr explicit HistogramBounds(std::initializer_list<std::uint64_t> upper,
-                                     std::uint8_t decimals = 0)
+  constexpr HistogramBounds(std::initializer_list<std::uint64_t> upper, std::uint8_t decimals = 0)
       : size_(static_cast<std::uint8_t>(upper.size())), decimals_(decimals) {
     WEIR_ASSERT(upper.size() >= 1 && upper.size() <= kBoundsMax && decimals <= 18);
     std::size_t i = 0;
