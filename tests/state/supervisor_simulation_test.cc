@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -46,6 +47,12 @@ class Simulation {
     for (const std::size_t i : order) {
       EXPECT_TRUE(supervisor_.add(*parts_[i].module, parts_[i].plan));
     }
+  }
+
+  [[nodiscard]] std::size_t count_of(std::string_view state) const {
+    std::size_t count = 0;
+    for (const TransitionRecord& record : journal_.records()) count += record.to == state ? 1u : 0u;
+    return count;
   }
 
   void run() {
@@ -150,8 +157,10 @@ class Simulation {
         for (const auto& need : plan.needs) ASSERT_EQ(states[need], "up") << name << " " << need;
         for (const auto& other : plan.after) ASSERT_TRUE(settled[other]) << name << " " << other;
       }
-      // What hangs has been given up, and nobody waits for it.
-      if (record.to == "stopping" && record.from != "given_up") {
+      // What hangs has been given up, and nobody waits for it; and what has not come up in time has
+      // at most such a one above it, which an operator asks to go down at last.
+      const bool never_up = record.from == "starting" && record.event == "timed_out";
+      if (record.to == "stopping" && record.from != "given_up" && !never_up) {
         for (const Part& other : parts_) {
           const std::string user(other.module->name());
           if (std::ranges::count(other.plan.needs, name) != 0 ||
@@ -180,7 +189,8 @@ class Simulation {
         ASSERT_EQ(failures[name].size(), plan.failures_max) << name;
       }
       if (record.to == "backing_off") {
-        ASSERT_LT(failures[name].size(), plan.failures_max) << "should be given up: " << name;
+        // While the engine ends there is nothing to give up: the next event is its stop.
+        ASSERT_TRUE(draining || failures[name].size() < plan.failures_max) << name;
         const bool healthy =
             up_since.contains(name) && record.when - up_since[name] >= plan.back_off.healthy;
         waits[name] = healthy ? 1 : waits[name] + 1;
@@ -209,11 +219,19 @@ class Simulation {
 };
 
 TEST(SupervisorSimulation, KeepsItsPromisesWhateverFails) {
-  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+  constexpr std::uint64_t kSeeds = 400;
+  std::map<std::string, std::size_t> seen;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    Simulation(seed).run();
+    Simulation simulation(seed);
+    simulation.run();
     if (::testing::Test::HasFatalFailure()) return;
+    for (const char* state : {"failing", "backing_off", "given_up", "degraded", "failed"}) {
+      seen[state] += simulation.count_of(state);
+    }
   }
+  // The promises were put to the test.
+  for (const auto& [state, count] : seen) EXPECT_GT(count, kSeeds / 20) << state;
 }
 
 }  // namespace
