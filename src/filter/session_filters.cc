@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <variant>
+
+#include "filter/cbpf.h"
+#include "filter/pcap_compiler.h"
 
 namespace weir::filter {
 namespace {
@@ -15,6 +19,47 @@ bool moves_what_follows(std::string_view expression) {
     return expression.find(word) != std::string_view::npos;
   });
 }
+
+// How far into a frame expressions look, on Ethernet; on raw IP, the other link type for which the
+// kernel filters, they look less far.
+class Reach {
+ public:
+  // False when that cannot be told.
+  bool extend(const std::string& expression) {
+    const auto compiled = compile(expression, LinkType::Ethernet);
+    const auto* program = std::get_if<CbpfProgram>(&compiled);
+    return program != nullptr && std::all_of(program->begin(), program->end(),
+                                             [&](const CbpfInstruction& in) { return extend(in); });
+  }
+
+  [[nodiscard]] std::string frames_too_short() const {
+    std::string text = "(less " + std::to_string(bytes_ - 1) + ")";
+    if (behind_ip_header_ != 0) {
+      text += " or (ip and ((ip[0] & 15) << 2) + " + std::to_string(behind_ip_header_) + " > len)";
+    }
+    return text;
+  }
+
+ private:
+  static constexpr std::uint32_t kIpHeader = 14;  // behind an Ethernet header
+  static constexpr std::uint32_t kFarthest = 65'535;
+
+  bool extend(const CbpfInstruction& in) {
+    using namespace cbpf;
+    const std::uint16_t load_class = in.code & 0x07;
+    const std::uint16_t mode = in.code & 0xe0;
+    if (in.code == (kMisc | kTax)) return false;
+    if (load_class != kLd && load_class != kLdx) return true;
+    if (load_class == kLdx && (mode != kMsh || in.k != kIpHeader)) return false;  // what X is
+    if ((mode == kAbs || mode == kInd || mode == kMsh) && in.k > kFarthest) return false;
+    if (mode == kAbs || mode == kMsh) bytes_ = std::max(bytes_, in.k + bytes_loaded(in));
+    if (mode == kInd) behind_ip_header_ = std::max(behind_ip_header_, in.k + bytes_loaded(in));
+    return true;
+  }
+
+  std::uint32_t bytes_ = kIpHeader + 1;  // the guard itself looks at the first byte of IP
+  std::uint32_t behind_ip_header_ = 0;   // with the length of the IP header left out
+};
 
 }  // namespace
 
@@ -65,6 +110,9 @@ void SessionFilters::evaluate(const PacketBatch& batch, const HeadersArray& head
 // Parentheses are enough around each: one that compiles alone has balanced ones, pcap-filter knows
 // no comments, and libpcap refuses one that begins with a bare name or number, which would take
 // over what was said of the one before ("port 53 or 443").
+//
+// A load outside the frame ends a program at once, the others of a union unheard: so the union
+// begins with the frames in which one of its loads may fail.
 std::string SessionFilters::kernel_expression() const {
   const bool unbounded = filters_.empty() || everything_ != 0 ||
                          std::any_of(filters_.begin(), filters_.end(), [](const Filter& filter) {
@@ -75,13 +123,18 @@ std::string SessionFilters::kernel_expression() const {
 
   std::string joined;
   std::string last;  // what moves what follows goes to the end, where nothing follows
+  Reach reach;
   for (const Filter& filter : filters_) {
-    const std::string part = "(" + std::string(filter.programs.expression()) + ")";
-    std::string& to = moves_what_follows(part) ? last : joined;
-    if (!last.empty() && &to == &last) return {};  // two of them
-    to += to.empty() ? part : " or " + part;
+    const std::string expression(filter.programs.expression());
+    if (moves_what_follows(expression)) {
+      if (!last.empty()) return {};
+      last = " or (" + expression + ")";
+    } else {
+      if (!reach.extend(expression)) return {};
+      joined += " or (" + expression + ")";
+    }
   }
-  if (!last.empty()) joined += joined.empty() ? last : " or " + last;
+  joined = reach.frames_too_short() + joined + last;
   return joined.size() <= kKernelBytesMax ? joined : std::string();
 }
 

@@ -43,10 +43,13 @@ class SessionFilters {
   void evaluate(const PacketBatch& batch, const HeadersArray& headers,
                 Verdicts& verdicts) const noexcept;
 
-  // An expression that accepts at least what any session wants, for the kernel's pre-filter; empty:
-  // everything. That is the case without sessions, when a session wants everything or looks into
-  // tunnels, and when the union would be of more than kKernelExpressionsMax expressions or
-  // kKernelBytesMax bytes. One distinct expression is returned as it is.
+  // An expression that accepts at least what any session wants of whole frames, for the kernel's
+  // pre-filter; empty: everything. That is the case without sessions, when a session wants
+  // everything or looks into tunnels, when the union would be of more than kKernelExpressionsMax
+  // expressions or kKernelBytesMax bytes, and when it could not be trusted (two expressions with
+  // `vlan`, one that computes where it looks). One distinct expression is returned as it is. Of
+  // several, "(less 57) or ... or (a) or (b)": very short frames, too. Compiles what it joins: for
+  // the thread that does.
   [[nodiscard]] std::string kernel_expression() const;
 
   [[nodiscard]] SessionMask sessions() const noexcept { return sessions_; }
