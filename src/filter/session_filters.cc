@@ -5,11 +5,65 @@
 #include <string>
 #include <variant>
 
+#include "base/assert.h"
+#include "base/bytes.h"
 #include "filter/cbpf.h"
 #include "filter/pcap_compiler.h"
+#include "filter/specialise.h"
 
 namespace weir::filter {
 namespace {
+
+constexpr std::uint32_t kTypeOffset = 12;
+constexpr std::uint32_t kTagBytes = 4;
+constexpr std::uint16_t kVlanType = 0x8100;
+constexpr std::uint16_t kIpv4Type = 0x0800;
+constexpr std::uint16_t kIpv6Type = 0x86dd;
+constexpr std::uint16_t kArpType = 0x0806;
+
+// What frames of a shape have in common, but for the tag. IPv4 without options; not a later
+// fragment.
+struct Kind {
+  std::uint16_t type;
+  std::uint8_t protocol;  // not for ARP
+  std::uint32_t bytes;    // of frame, at least, without a tag
+
+  [[nodiscard]] bool holds(const std::uint8_t* ip) const noexcept {
+    if (type == kIpv4Type) {
+      return ip[0] == 0x45 && ip[9] == protocol && (load_be16(ip + 6) & 0x1fff) == 0;
+    }
+    return type == kArpType || ip[6] == protocol;
+  }
+  // The same as what holds() looks at.
+  [[nodiscard]] KnownFrame known(bool tagged) const noexcept {
+    KnownFrame out;
+    out.bytes = bytes + (tagged ? kTagBytes : 0);
+    std::uint32_t at = kTypeOffset;
+    const auto know_type = [&](std::uint16_t number) {
+      out.know(at, static_cast<std::uint8_t>(number >> 8));
+      out.know(at + 1, static_cast<std::uint8_t>(number));
+    };
+    if (tagged) {
+      know_type(kVlanType);
+      at += kTagBytes;
+    }
+    know_type(type);
+    at += 2;
+    if (type == kIpv4Type) {
+      out.know(at, 0x45);
+      out.know(at + 6, 0, 0x1f);
+      out.know(at + 7, 0);
+      out.know(at + 9, protocol);
+    } else if (type == kIpv6Type) {
+      out.know(at + 6, protocol);
+    }
+    return out;
+  }
+};
+constexpr std::array<Kind, 5> kKinds = {Kind{kIpv4Type, 6, 54}, Kind{kIpv4Type, 17, 42},
+                                        Kind{kIpv6Type, 6, 74}, Kind{kIpv6Type, 17, 62},
+                                        Kind{kArpType, 0, 42}};
+constexpr std::uint32_t kShapedBytesMin = 42;  // whatever shape_of() reads is within
 
 // libpcap reads what follows one of these words as if the packet had that header: in a union
 // everything behind it would mean something else.
@@ -96,13 +150,93 @@ Result<void> SessionFilters::prepare(LinkType link_type) {
     }
   }
   if (!error.context.empty()) return error;
+  if (link_type == LinkType::Ethernet) shape_filters();
   return ok();
+}
+
+std::size_t SessionFilters::shape_of(const Packet& packet) noexcept {
+  if (packet.link_type != LinkType::Ethernet || packet.captured_bytes < kShapedBytesMin) return 0;
+  const std::uint8_t* at = packet.data + kTypeOffset;
+  std::uint16_t type = load_be16(at);
+  const bool tagged = type == kVlanType;
+  if (tagged) type = load_be16(at += kTagBytes);
+  const std::uint8_t* ip = at + 2;
+  for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+    if (type != kKinds[kind].type) continue;
+    const std::uint32_t bytes = kKinds[kind].bytes + (tagged ? kTagBytes : 0);
+    if (kKinds[kind].holds(ip) && packet.captured_bytes >= bytes) {
+      return 1 + kind + (tagged ? kKinds.size() : 0);
+    }
+  }
+  return 0;
+}
+
+// Compiles again: programs as they came from libpcap are kept nowhere.
+void SessionFilters::shape_filters() {
+  static_assert(kShapes == 1 + 2 * kKinds.size());
+  if (has_shapes_) return;
+  has_shapes_ = true;
+  for (const Filter& filter : filters_) {
+    if (filter.programs.scope() != Scope::Frame) continue;
+    const auto compiled = compile(std::string(filter.programs.expression()), LinkType::Ethernet);
+    const auto& program = std::get<CbpfProgram>(compiled);
+    for (std::size_t i = 1; i < kShapes; ++i) {
+      const bool tagged = i > kKinds.size();
+      const Kind& kind = kKinds[(i - 1) % kKinds.size()];
+      const CbpfProgram rest = specialise(program, kind.known(tagged));
+      if (rest[0].code == (cbpf::kRet | cbpf::kK)) {
+        shapes_[i].accepted |= rest[0].k != 0 ? filter.sessions : 0;
+      } else {
+        shapes_[i].rests.push_back(
+            {.sessions = filter.sessions, .program = Program::create(rest).value()});
+      }
+    }
+  }
+}
+
+void SessionFilters::evaluate_shape(const Shape& shape, const PacketBatch& batch,
+                                    std::span<const std::uint8_t> places,
+                                    Verdicts& verdicts) const noexcept {
+  for (const std::uint8_t i : places) verdicts.wanted[i] |= shape.accepted;
+  for (const Rest& rest : shape.rests) {
+    for (const std::uint8_t i : places) {
+      const Packet& packet = batch.packets[i];
+      const bool match = rest.program.run(packet.frame(), packet.wire_bytes) != 0;
+      verdicts.wanted[i] |= match ? rest.sessions : 0;
+    }
+  }
+}
+
+void SessionFilters::evaluate_others(const PacketBatch& batch, const HeadersArray& headers,
+                                     std::span<const std::uint8_t> places,
+                                     Verdicts& verdicts) const noexcept {
+  for (const Filter& filter : filters_) {
+    if (filter.programs.scope() != Scope::Frame) continue;
+    for (const std::uint8_t i : places) {
+      const bool match = filter.programs.matches(batch.packets[i], headers[i]);
+      verdicts.wanted[i] |= match ? filter.sessions : 0;
+    }
+  }
 }
 
 void SessionFilters::evaluate(const PacketBatch& batch, const HeadersArray& headers,
                               Verdicts& verdicts) const noexcept {
   std::fill_n(verdicts.wanted.begin(), batch.count, everything_);
+  if (filters_.empty()) return;
+  std::array<std::uint32_t, kShapes> counts{};
+  std::array<Places, kShapes> places;  // NOLINT(*-member-init)
+  for (std::uint32_t i = 0; i < batch.count; ++i) {
+    const std::size_t shape = shape_of(batch.packets[i]);
+    places[shape][counts[shape]++] = static_cast<std::uint8_t>(i);
+  }
+  evaluate_others(batch, headers, {places[0].data(), counts[0]}, verdicts);
+  for (std::size_t shape = 1; shape < kShapes; ++shape) {
+    if (counts[shape] == 0) continue;
+    WEIR_ASSERT(has_shapes_);  // prepare() has been called for Ethernet
+    evaluate_shape(shapes_[shape], batch, {places[shape].data(), counts[shape]}, verdicts);
+  }
   for (const Filter& filter : filters_) {
+    if (filter.programs.scope() == Scope::Frame) continue;
     (void)filter.programs.add_sessions(batch, headers, filter.sessions, verdicts);
   }
 }

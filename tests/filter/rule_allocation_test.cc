@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "filter/rule_model.h"
 #include "filter/session_filters.h"
+#include "rule_model.h"
 #include "support/alloc_guard.h"
 #include "support/headers_of.h"
 #include "support/typical_filters.h"

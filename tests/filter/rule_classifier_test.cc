@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "filter/rule_model.h"
+#include "rule_model.h"
 
 namespace weir::filter {
 namespace {

@@ -1,4 +1,4 @@
-#include "filter/rule_model.h"
+#include "rule_model.h"
 
 #include <arpa/inet.h>
 

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "filter/rule_model.h"
+#include "rule_model.h"
 #include "support/headers_of.h"
 #include "support/packet_builder.h"
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -9,6 +10,8 @@
 #include "base/prng.h"
 #include "filter/frame_filter.h"
 #include "filter/kernel_filter.h"
+#include "filter/pcap_compiler.h"
+#include "kernel_frames.h"
 #include "support/headers_of.h"
 #include "support/typical_filters.h"
 
@@ -160,6 +163,7 @@ TEST(SessionFilters, TheUnionAcceptsWhatAnySessionWants) {
   const auto workspace = std::make_unique<Workspace>();
   std::vector<Frame> frames;
   int unions = 0;
+  int rejected = 0;
   for (int round = 0; round < 200; ++round) {
     SessionFilters filters;
     const auto sessions = static_cast<std::uint32_t>(2 + prng.below(4));
@@ -173,6 +177,9 @@ TEST(SessionFilters, TheUnionAcceptsWhatAnySessionWants) {
     FrameFilter whole(expression, Scope::Frame);
     ASSERT_TRUE(whole.prepare(LinkType::Ethernet).ok()) << expression;
     ASSERT_TRUE(filters.prepare(LinkType::Ethernet).ok());
+    const auto kernel = kernel_filter(
+        std::get<CbpfProgram>(compile(expression, LinkType::Ethernet)), {.copied_bytes = 1});
+    ASSERT_TRUE(kernel.has_value());
     fill(prng, *workspace, frames);
     for (Packet& packet : workspace->batch.packets) packet.wire_bytes = packet.captured_bytes;
     filters.evaluate(workspace->batch, workspace->headers, workspace->verdicts);
@@ -182,10 +189,16 @@ TEST(SessionFilters, TheUnionAcceptsWhatAnySessionWants) {
       if (workspace->verdicts.wanted[i] != 0) {
         ASSERT_EQ(workspace->expected.wanted[i], 1u)
             << "seed 22, round " << round << ", packet " << i << ": " << expression;
+        ASSERT_NE(test::run(*kernel, test::as_received(workspace->batch.packets[i].frame())), 0u)
+            << "seed 22, round " << round << ", packet " << i << ": " << expression;
+      } else {
+        rejected +=
+            test::run(*kernel, test::as_received(workspace->batch.packets[i].frame())) == 0 ? 1 : 0;
       }
     }
   }
   EXPECT_GT(unions, 20);
+  EXPECT_GT(rejected, 1000);
 }
 
 }  // namespace
