@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -144,9 +146,9 @@ class RowBuilder {
     for (const std::uint64_t intervals : covered) sum += intervals;
     if (sum <= kMeanIntervalsMax * values) return {};
     const auto is_narrow = [&](const auto& e) { return covered[e.value] <= kWideIntervals; };
-    const auto begin = std::stable_partition(events.begin(), events.end(), is_narrow);
-    std::vector<Event<Key>> wide(begin, events.end());
-    events.erase(begin, events.end());
+    std::vector<Event<Key>> wide;
+    std::copy_if(events.begin(), events.end(), std::back_inserter(wide), std::not_fn(is_narrow));
+    std::erase_if(events, std::not_fn(is_narrow));
     return wide;
   }
 

@@ -1,5 +1,6 @@
 // How the tables of a classifier are made.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "filter/row_builder.h"
@@ -103,8 +104,8 @@ std::size_t RuleClassifier::Builder::telling_condition(std::span<const std::uint
 void RuleClassifier::Builder::place_rules() {
   note_first_values();
   std::vector<std::uint16_t> order(members.begin(), members.end());
-  std::stable_sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
-    return conditions.given[a] < conditions.given[b];
+  std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
+    return std::pair(conditions.given[a], a) < std::pair(conditions.given[b], b);
   });
   for (std::size_t begin = 0; begin < order.size();) {
     std::size_t end = begin + 1;
@@ -113,8 +114,10 @@ void RuleClassifier::Builder::place_rules() {
     }
     const std::span<std::uint16_t> alike(&order[begin], end - begin);
     const std::size_t condition = telling_condition(alike);
-    std::stable_sort(alike.begin(), alike.end(), [&](std::uint16_t a, std::uint16_t b) {
-      return first_value(a, condition) < first_value(b, condition);
+    std::sort(alike.begin(), alike.end(), [&](std::uint16_t a, std::uint16_t b) {
+      const FirstValue& of_a = first_value(a, condition);
+      const FirstValue& of_b = first_value(b, condition);
+      return of_a == of_b ? a < b : of_a < of_b;
     });
     begin = end;
   }

@@ -19,8 +19,9 @@ std::vector<std::uint16_t> distinct_expressions(std::span<const RuleSpec> rules)
   for (std::size_t i = 0; i < rules.size(); ++i) {
     if (!rules[i].expression.empty()) found.push_back(static_cast<std::uint16_t>(i));
   }
-  std::stable_sort(found.begin(), found.end(), [&](std::uint16_t a, std::uint16_t b) {
-    return rules[a].expression < rules[b].expression;
+  std::sort(found.begin(), found.end(), [&](std::uint16_t a, std::uint16_t b) {
+    const int order = rules[a].expression.compare(rules[b].expression);
+    return order != 0 ? order < 0 : a < b;
   });
   const auto end = std::unique(found.begin(), found.end(), [&](std::uint16_t a, std::uint16_t b) {
     return rules[a].expression == rules[b].expression;
