@@ -208,8 +208,9 @@ Result<void> StoreFile::verify(Database& database) const {
                             " (run that weir, or move the file away)"};
   }
   WEIR_CHECK(database.execute(kPrepareSql));
-  WEIR_TRY(const std::string mode, database.text("PRAGMA journal_mode=WAL"));
-  if (mode != "wal") {
+  const auto mode = database.text("PRAGMA journal_mode=WAL");
+  if (!mode) return mode.error();
+  if (*mode != "wal") {
     return Error{.code = ErrorCode::Io,
                  .context = "this file system takes no write-ahead log (use a local one)"};
   }
@@ -234,8 +235,9 @@ Result<void> StoreFile::check_pages(Database& database) const {
   };
   const std::string table(schema_.checked_table);
   const std::string check = "PRAGMA quick_check(" + (table.empty() ? "1" : table) + ")";
-  WEIR_TRY(const std::string verdict, database.text(check));
-  if (verdict != "ok") return damage(verdict);
+  const auto verdict = database.text(check);
+  if (!verdict) return verdict.error();
+  if (*verdict != "ok") return damage(*verdict);
   WEIR_TRY(Statement statement,
            database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"));
   for (const std::string_view table_sql : schema_.tables) {

@@ -138,8 +138,8 @@ TEST(ReportQueue, AFullDiskIsAnErrorAndNothingIsHalfDone) {
     std::string expected = !fourth ? "abc" : popped ? "cd" : "bcd";
     for (int round = 0; round < 2; ++round) {
       std::string seen;
-      for (const auto& report : *std::make_unique<std::vector<QueuedReport>>(
-               queue->front(10).value())) {
+      const auto reports = queue->front(10).value();
+      for (const auto& report : reports) {
         seen += report.payload.at(0);
       }
       ASSERT_EQ(seen, expected);
