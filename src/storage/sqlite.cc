@@ -6,12 +6,12 @@
 
 namespace weir::storage {
 
+namespace {
+
 bool is_damage(int result) noexcept {
   return (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_NOTADB ||
          result == SQLITE_IOERR_CORRUPTFS;
 }
-
-namespace {
 
 ErrorCode code_of(int result) noexcept {
   switch (result & 0xff) {

@@ -19,9 +19,6 @@ struct sqlite3_stmt;
 
 namespace weir::storage {
 
-// Whether one of SQLite's result codes says that the file is not sound.
-[[nodiscard]] bool is_damage(int result) noexcept;
-
 // What a commit outlives.
 enum class Durability : std::uint8_t {
   Process,  // a kill of the process

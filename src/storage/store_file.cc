@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -22,6 +21,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kParts = {"-wal", "-shm", "-journal", ""};
 
 constexpr std::size_t kHeaderBytes = 100;  // of an SQLite file
+constexpr std::size_t kWriteFormatAt = 18;
+constexpr std::uint8_t kWriteFormatMax = 2;
 constexpr std::size_t kVersionAt = 60;
 constexpr std::size_t kApplicationAt = 68;
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
@@ -51,6 +52,18 @@ std::filesystem::path folder_of(const std::string& path) {
 Result<void> rename_part(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return ok();
   return system_error(errno, "move " + from + " aside");
+}
+
+// Whether the disk gives the whole file.
+Result<void> read_through(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::vector<std::uint8_t> buffer(1024 * 1024);
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(fd.get(), buffer.data(), buffer.size(), at);
+    if (got < 0) return system_error(errno, "read it");
+    if (got == 0) return ok();
+    at += got;
+  }
 }
 
 bool exists(const std::string& path) {
@@ -103,12 +116,16 @@ Result<void> StoreFile::lock() {
 }
 
 // From the header alone, since even reading through SQLite may write: it takes in the log.
-Result<void> StoreFile::refuse_newer() const {
+Result<void> StoreFile::check_header() const {
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return ok();  // make_entry() says why
   std::array<std::uint8_t, kHeaderBytes> header{};
   if (::pread(fd.get(), header.data(), header.size(), 0) != ssize_t{kHeaderBytes}) return ok();
   if (std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) return ok();
+  // SQLite would take the file for one that may only be read.
+  if (header[kWriteFormatAt] > kWriteFormatMax) {
+    return Error{.code = ErrorCode::Damaged, .context = "its header is not as it should be"};
+  }
   const std::uint32_t version = load_be32(header.data() + kVersionAt);
   const std::uint32_t application = load_be32(header.data() + kApplicationAt);
   if (version <= schema_.version || application != schema_.application_id(version)) return ok();
@@ -140,13 +157,20 @@ Result<void> StoreFile::make_entry() const {
 
 Result<void> StoreFile::make_ready() {
   if (database_) return ok();
-  WEIR_CHECK(refuse_newer());
-  auto opened = open_database();
-  if (opened || !database_ || !database_->damaged()) {
-    if (!opened) database_.reset();
-    return opened;
+  auto opened = check_header();
+  if (!opened) {
+    return opened.error().code == ErrorCode::Damaged ? replace(opened.error().context) : opened;
   }
-  return replace(opened.error().context);
+  opened = open_database();
+  if (database_ && database_->damaged()) {
+    // SQLite calls a page that could not be read damaged too: no reason to give the file up.
+    close_damaged();
+    WEIR_CHECK(read_through(path_));
+    opened = open_database();
+    if (database_ && database_->damaged()) return replace(opened.error().context);
+  }
+  if (!opened) database_.reset();
+  return opened;
 }
 
 // Leaves the database in place after an error, for damaged().
@@ -155,7 +179,13 @@ Result<void> StoreFile::open_database() {
   WEIR_CHECK(make_entry());
   WEIR_TRY(database_, Database::open(path_));
   auto verified = verify(*database_);
-  if (!verified && verified.error().code == ErrorCode::Unsupported) database_->keep_log_at_close();
+  if (verified) return verified;
+  const ErrorCode code = verified.error().code;
+  if (code == ErrorCode::Unsupported) database_->keep_log_at_close();
+  // What SQLite cannot make sense of, though it is not new.
+  std::error_code unknown;
+  const bool fresh = std::filesystem::file_size(path_, unknown) == 0;
+  if (code == ErrorCode::Internal && !fresh && !unknown) database_->mark_damaged();
   return verified;
 }
 
@@ -178,8 +208,9 @@ Result<void> StoreFile::verify(Database& database) const {
                             " (run that weir, or move the file away)"};
   }
   WEIR_CHECK(database.execute(kPrepareSql));
-  WEIR_TRY(const std::string mode, database.text("PRAGMA journal_mode=WAL"));
-  if (mode != "wal") {
+  const auto mode = database.text("PRAGMA journal_mode=WAL");
+  if (!mode) return mode.error();
+  if (*mode != "wal") {
     return Error{.code = ErrorCode::Io,
                  .context = "this file system takes no write-ahead log (use a local one)"};
   }
@@ -203,22 +234,10 @@ Result<void> StoreFile::check_pages(Database& database) const {
     return Error{.code = ErrorCode::Damaged, .context = std::move(context)};
   };
   const std::string table(schema_.checked_table);
-  WEIR_TRY(const std::string verdict,
-           database.text("PRAGMA quick_check(" + (table.empty() ? "1" : table) + ")"));
-  if (verdict != "ok") {
-    // A page that could not be read for another reason than its content is no damage of the file.
-    constexpr std::string_view kUnread = "error code=";
-    const std::size_t at = verdict.find(kUnread);
-    int result = 0;
-    if (at != std::string::npos) {
-      const char* first = verdict.data() + at + kUnread.size();
-      std::from_chars(first, verdict.data() + verdict.size(), result);
-    }
-    if (result != 0 && !is_damage(result)) {
-      return Error{.code = ErrorCode::Io, .context = "check it: " + verdict};
-    }
-    return damage(verdict);
-  }
+  const std::string check = "PRAGMA quick_check(" + (table.empty() ? "1" : table) + ")";
+  const auto verdict = database.text(check);
+  if (!verdict) return verdict.error();
+  if (*verdict != "ok") return damage(*verdict);
   WEIR_TRY(Statement statement,
            database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"));
   for (const std::string_view table_sql : schema_.tables) {
@@ -230,8 +249,14 @@ Result<void> StoreFile::check_pages(Database& database) const {
   return ok();
 }
 
-Result<void> StoreFile::replace(std::string_view why) {
+// As it is, with its log.
+void StoreFile::close_damaged() {
+  if (database_) database_->keep_log_at_close();
   database_.reset();
+}
+
+Result<void> StoreFile::replace(std::string_view why) {
+  close_damaged();
   WEIR_TRY(const std::string kept, move_aside());
   ++replaced_;
   warn(name() + " was damaged (" + std::string(why) + "): it is now " + kept +

@@ -73,13 +73,14 @@ class StoreFile {
       : path_(std::move(path)), schema_(schema), clock_(clock) {}
 
   Result<void> lock();
-  Result<void> refuse_newer() const;
+  Result<void> check_header() const;
   Result<void> make_entry() const;
   Result<void> make_ready();
   Result<void> open_database();
   Result<void> verify(Database& database) const;
   Result<void> create_tables(Database& database) const;
   Result<void> check_pages(Database& database) const;
+  void close_damaged();
   Result<void> replace(std::string_view why);
   Result<std::string> move_aside() const;
   void sync_folder() const;

@@ -33,6 +33,22 @@ std::uint64_t digest_of(const WindowSpan& span, Bytes times) noexcept {
   return RowDigest().add(span.number).add(span.first.ns).add(span.last.ns).add(times).value();
 }
 
+struct Pages {
+  std::uint64_t all = 0;
+  std::uint64_t unused = 0;
+};
+
+Result<Pages> count_pages(Database& database) {
+  WEIR_TRY(const std::int64_t all, database.integer("PRAGMA page_count"));
+  WEIR_TRY(const std::int64_t unused, database.integer("PRAGMA freelist_count"));
+  if (unused < 0 || unused >= all) {
+    database.mark_damaged();
+    return Error{.code = ErrorCode::Damaged, .context = "more pages are unused than there are"};
+  }
+  return Pages{.all = static_cast<std::uint64_t>(all),
+               .unused = static_cast<std::uint64_t>(unused)};
+}
+
 Error no_memory() {
   return Error{.code = ErrorCode::Resource, .context = "zstd has no memory (free some)"};
 }
@@ -246,9 +262,8 @@ Result<void> TelemetryStore::Core::drop_oldest(Database& database) {
 // Old windows go until so many pages are free within the bound.
 Result<void> TelemetryStore::Core::make_room(Database& database, std::uint64_t pages) {
   for (;;) {
-    WEIR_TRY(const std::int64_t count, database.integer("PRAGMA page_count"));
-    WEIR_TRY(const std::int64_t unused, database.integer("PRAGMA freelist_count"));
-    if (static_cast<std::uint64_t>(count - unused) + pages <= pages_max_) return ok();
+    WEIR_TRY(const Pages now, count_pages(database));
+    if (now.all - now.unused + pages <= pages_max_) return ok();
     if (windows_.empty()) {
       return Error{.code = ErrorCode::NoSpace,
                    .context = "these series do not fit into " + std::to_string(options_.bytes_max) +
@@ -260,10 +275,9 @@ Result<void> TelemetryStore::Core::make_room(Database& database, std::uint64_t p
 
 // Gives pages back to the file system when many are unused; a part of them a call.
 Result<void> TelemetryStore::Core::shrink(Database& database) {
-  WEIR_TRY(const std::int64_t pages, database.integer("PRAGMA page_count"));
-  WEIR_TRY(const std::int64_t unused, database.integer("PRAGMA freelist_count"));
-  const bool over = static_cast<std::uint64_t>(pages) > pages_max_;
-  if (unused == 0 || (!over && (unused < 256 || unused < pages / 4))) return ok();
+  WEIR_TRY(const Pages now, count_pages(database));
+  const bool over = now.all > pages_max_;
+  if (now.unused == 0 || (!over && (now.unused < 256 || now.unused < now.all / 4))) return ok();
   return database.execute("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")");
 }
 
@@ -461,10 +475,10 @@ Result<void> TelemetryStore::Core::flush(Database& database) {
 
 Result<TelemetryStoreStatus> TelemetryStore::Core::status(Database& database) {
   WEIR_CHECK(load(database));
-  WEIR_TRY(const std::int64_t pages, database.integer("PRAGMA page_count"));
+  WEIR_TRY(const Pages now, count_pages(database));
   return TelemetryStoreStatus{.series = series_.size(),
                               .windows = windows_.size(),
-                              .file_bytes = static_cast<std::uint64_t>(pages) * page_bytes_,
+                              .file_bytes = now.all * page_bytes_,
                               .windows_dropped = windows_dropped_};
 }
 

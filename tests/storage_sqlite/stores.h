@@ -1,10 +1,12 @@
 // What the tests of the stores share.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -28,7 +30,9 @@ class RecordedWarnings final : public StoreObserver {
 
 inline std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::ostringstream out;
+  out << in.rdbuf();
+  return std::move(out).str();
 }
 
 inline void write_file(const std::string& path, const std::string& content) {
@@ -67,7 +71,8 @@ inline state::TransitionRecord transition(std::uint64_t number) {
 inline Generation generation(std::uint64_t number, std::size_t toml_bytes = 200) {
   std::string toml = "# generation " + std::to_string(number) + "\n";
   Prng random(number);
-  while (toml.size() < toml_bytes) toml += static_cast<char>('a' + random.below(26));
+  while (toml.size() < toml_bytes) toml += std::to_string(random.next());
+  toml.resize(std::max(toml_bytes, toml.find('\n') + 1));
   return {.number = number,
           .when = {static_cast<std::int64_t>(number)},
           .who = "root",
