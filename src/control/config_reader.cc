@@ -231,7 +231,14 @@ TomlPlace place_in(const TomlNode& document, const ConfigPlace& place) {
 }  // namespace
 
 void locate(std::vector<ConfigProblem>& problems, const TomlNode& document) {
-  for (ConfigProblem& problem : problems) problem.at = place_in(document, problem.place);
+  for (ConfigProblem& problem : problems) {
+    problem.at = place_in(document, problem.place);
+    if (problem.at.line == 0) continue;
+    // The place says which session it is: "session.filter", as of all problems of a text.
+    problem.path = problem.place.section;
+    if (problem.place.rule) problem.path += ".rule";
+    if (!problem.place.key.empty()) problem.path += "." + std::string(problem.place.key);
+  }
 }
 
 ReadOutcome read_config(std::string_view text) {

@@ -188,14 +188,17 @@ constexpr std::array kSessionKeys = {
         {.name = "limit.packets",
          .type = Integer,
          .max = kCountMax,
-         .help = "the session ends after this many accepted packets; 0: never"}),
+         .help = "it ends after this many accepted packets; 0: never"}),
     key<SessionConfig, &SessionConfig::limit, &SessionLimit::bytes>(
         {.name = "limit.bytes",
          .type = Size,
-         .max = 1ull << 60,
-         .help = "... after accepted packets of this size on the wire"}),
+         .max = 1024 * kTiB,
+         .help = "it ends after accepted packets of this size on the wire; 0: never"}),
     key<SessionConfig, &SessionConfig::limit, &SessionLimit::duration>(
-        {.name = "limit.duration", .type = Time, .max = 10 * kYear, .help = "... after this time"}),
+        {.name = "limit.duration",
+         .type = Time,
+         .max = 10 * kYear,
+         .help = "it ends after this time; 0s: never"}),
     key<SessionConfig, &SessionConfig::otherwise>(
         {.name = "rules_otherwise",
          .type = Choice,
@@ -248,19 +251,30 @@ constexpr std::array kRuleKeys = {
          .max = 65'536,
          .help = "pcap-filter expression, in the place of the conditions below"}),
     key<filter::RuleSpec, &filter::RuleSpec::nets>(
-        {.name = "net", .type = Nets, .help = "either address is in one of these"}),
-    key<filter::RuleSpec, &filter::RuleSpec::source_nets>({.name = "source_net", .type = Nets}),
+        {.name = "net",
+         .type = Nets,
+         .help = "either address is in one of these: 10.0.0.0/8, 2001:db8::1"}),
+    key<filter::RuleSpec, &filter::RuleSpec::source_nets>(
+        {.name = "source_net", .type = Nets, .help = "the source address is in one of these"}),
     key<filter::RuleSpec, &filter::RuleSpec::destination_nets>(
-        {.name = "destination_net", .type = Nets}),
+        {.name = "destination_net",
+         .type = Nets,
+         .help = "the destination address is in one of these"}),
     key<filter::RuleSpec, &filter::RuleSpec::ports>(
         {.name = "port",
          .type = Numbers,
          .max = 65'535,
-         .help = "either port, of TCP, UDP and SCTP, is one of these"}),
+         .help = "either port, of TCP, UDP and SCTP, is one of these: 80, \"1024-65535\""}),
     key<filter::RuleSpec, &filter::RuleSpec::source_ports>(
-        {.name = "source_port", .type = Numbers, .max = 65'535}),
+        {.name = "source_port",
+         .type = Numbers,
+         .max = 65'535,
+         .help = "the source port is one of these"}),
     key<filter::RuleSpec, &filter::RuleSpec::destination_ports>(
-        {.name = "destination_port", .type = Numbers, .max = 65'535}),
+        {.name = "destination_port",
+         .type = Numbers,
+         .max = 65'535,
+         .help = "the destination port is one of these"}),
     key<filter::RuleSpec, &filter::RuleSpec::protocols>(
         {.name = "protocol",
          .type = Protocols,
@@ -367,12 +381,12 @@ constexpr std::array kControlKeys = {
         {.name = "operator_group",
          .type = String,
          .max = kAccountMax,
-         .help = "... may steer sessions; empty: none"}),
+         .help = "group whose members may steer sessions, too; empty: none"}),
     key<ControlConfig, &ControlConfig::admin_group>(
         {.name = "admin_group",
          .type = String,
          .max = kAccountMax,
-         .help = "... may do everything; empty: only root and the engine's user"}),
+         .help = "group whose members may do everything; empty: only root and the engine's user"}),
     key<ControlConfig, &ControlConfig::listeners_max>(
         {.name = "listeners_max",
          .type = Integer,

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -123,6 +124,8 @@ int check(const std::string& file, bool json) {
   std::vector<ConfigProblem> refused = compile_filters(outcome.config);
   control::locate(refused, outcome.document);
   problems.insert(problems.end(), refused.begin(), refused.end());
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const auto& a, const auto& b) { return a.at < b.at; });
   if (outcome.ok()) {
     warnings = missing_here(outcome.config);
     control::locate(warnings, outcome.document);

@@ -1,0 +1,128 @@
+// docs/configuration.md says what the schema says. After a change of the schema, WEIR_UPDATE=1
+// writes it anew:
+//   WEIR_UPDATE=1 ctest --test-dir build/asan -R ConfigDocument
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "control/config_reader.h"
+#include "control/config_schema.h"
+#include "control/config_schema_text.h"
+
+namespace weir::control {
+namespace {
+
+constexpr std::string_view kExample = R"([[interface]]
+name = "eth0"
+workers = 2
+
+[[session]]
+name = "all"
+[session.pcapng]
+path = "/var/lib/weir/all.pcapng"
+rotate = { size = "1GiB", interval = "1h", files = 48 }
+
+[[session]]
+name = "web"
+interfaces = ["eth0"]
+filter = "tcp"
+rules_otherwise = "reject"
+[session.logs]
+path = "/var/log/weir/web"
+[[session.rule]]
+name = "backup"
+net = ["10.0.8.0/24", "2001:db8:8::/48"]
+action = "headers-only"
+[[session.rule]]
+port = [80, 443, "8000-8999"]
+action = "truncate"
+truncate = 256
+
+[telemetry]
+listen = "127.0.0.1:9478"
+log_levels = { capture = "debug" }
+
+[control]
+viewer_group = "adm"
+)";
+
+constexpr std::string_view kIntroduction =
+    R"(# Configuration
+
+`weir run -c weir.toml` reads its configuration as TOML. This page is generated from the schema in
+`src/control/config_schema.cc` (`tests/control_config/config_document_test.cc` says how);
+`weir config schema` prints the same, with `--json` as JSON Schema for editors.
+
+- `weir config check FILE` tells all problems at once, each with line and column. Unknown keys are
+  errors.
+- `weir config show FILE` prints the configuration whole, with every default.
+- `weir config diff OLD NEW` says what changes, and what of it needs a restart.
+
+)";
+
+constexpr std::string_view kTypes = R"(
+| type | is written as |
+|---|---|
+| size | a string: bytes, or with KiB, MiB, GiB, TiB (powers of 1024), kB, MB, GB, TB (of 1000) |
+| time | a string: with ms, s, m, h or d; no finer than a millisecond |
+| name | a string of 1 to 64 of `A-Z a-z 0-9 _ . -`, the first neither `.` nor `-` |
+| networks | one string or a list: an address, or a network whose address has no bits beyond its prefix |
+| numbers | one or a list of: a number, or a string with a range, both ends included |
+| protocols | numbers, or strings with names |
+| endpoints | one string or a list: `"0x"` and up to 16 hexadecimal digits |
+| table of levels | a table: module = `"error"`, `"warning"`, `"info"` or `"debug"` |
+
+A change of a *live* key takes effect at a reload, between two batches of packets. A change of a
+*restart* key is accepted and waits for the next start of the engine; a reload says which ones do.
+Interfaces and sessions are recognised by their names, rules by their place.
+
+A text has at most 8 MiB, and all sessions together at most 65,536 rules.
+)";
+
+std::string cell(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
+    text.insert(at, "\\");
+  }
+  return text;
+}
+
+void print_section(std::ostream& out, const SectionDescription& section) {
+  out << "\n## " << section.heading << "\n\n"
+      << section.help
+      << "\n\n| key | type | default | range | changes | meaning |\n|---|---|---|---|---|---|\n";
+  for (const KeyDescription& key : section.keys) {
+    const KeyInfo& info = *key.info;
+    const bool required = info.type == KeyType::Name;
+    out << "| `" << info.name << "` | " << type_text(info) << " | "
+        << (required ? "" : "`" + toml_text(info, key.fallback) + "`") << " | " << range_text(info)
+        << " | " << name_of(info.reload) << " | " << cell(std::string(info.help)) << " |\n";
+  }
+}
+
+std::string document() {
+  std::ostringstream out;
+  out << kIntroduction << "```toml\n" << kExample << "```\n" << kTypes;
+  for (const SectionDescription& section : describe_sections()) print_section(out, section);
+  return out.str();
+}
+
+TEST(ConfigDocument, SaysWhatTheSchemaSays) {
+  const char* root = std::getenv("WEIR_SOURCE_DIR");
+  ASSERT_NE(root, nullptr) << "run by ctest, or set WEIR_SOURCE_DIR";
+  const std::string path = std::string(root) + "/docs/configuration.md";
+  if (std::getenv("WEIR_UPDATE") != nullptr) std::ofstream(path) << document();
+  std::stringstream found;
+  found << std::ifstream(path).rdbuf();
+  EXPECT_EQ(found.str(), document()) << "WEIR_UPDATE=1 writes " << path << " anew";
+}
+
+TEST(ConfigDocument, ItsExampleIsGood) {
+  const ReadOutcome outcome = read_config(kExample);
+  EXPECT_TRUE(outcome.ok()) << error_of(outcome.problems).context;
+}
+
+}  // namespace
+}  // namespace weir::control

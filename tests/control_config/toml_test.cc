@@ -1,0 +1,83 @@
+#include "control/toml.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace weir::control {
+namespace {
+
+std::string repeated(std::string_view piece, std::size_t times) {
+  std::string text;
+  for (std::size_t i = 0; i < times; ++i) text += piece;
+  return text;
+}
+
+TomlNode parsed(std::string_view text) {
+  auto result = parse_toml(text);
+  EXPECT_TRUE(std::holds_alternative<TomlNode>(result)) << std::get<TomlError>(result).message;
+  return std::get<TomlNode>(std::move(result));
+}
+
+std::string fault_of(std::string_view text, const TomlLimits& limits = {}) {
+  const auto result = parse_toml(text, limits);
+  const auto* error = std::get_if<TomlError>(&result);
+  if (error == nullptr) return "none";
+  return std::to_string(error->place.line) + ":" + std::to_string(error->place.column) + " " +
+         error->message;
+}
+
+TEST(Toml, KeysStandInTheOrderOfTheTextWithTheirPlaces) {
+  const TomlNode root = parsed("z = 1\na = 'x'\n[t]\n  b = [true, 2]\n");
+  ASSERT_EQ(root.entries.size(), 3u);
+  EXPECT_EQ(root.entries[0].key, "z");
+  EXPECT_EQ(root.entries[1].node.text, "x");
+  const TomlEntry& b = root.entries[2].node.entries[0];
+  EXPECT_EQ(b.place, (TomlPlace{4, 3}));
+  EXPECT_EQ(b.node.items[0].kind, TomlKind::Bool);
+  EXPECT_EQ(b.node.items[1].integer, 2);
+  EXPECT_EQ(b.node.items[1].place, (TomlPlace{4, 14}));
+}
+
+TEST(Toml, AFaultOfTheTextHasAPlace) {
+  EXPECT_EQ(fault_of("a = 1\nb = = 2\n").substr(0, 4), "2:5 ");
+  EXPECT_EQ(fault_of("a = 1\na = 2\n").substr(0, 2), "2:");
+  EXPECT_NE(fault_of("a = \"\xff\""), "none");
+}
+
+TEST(Toml, WhatIsNestedTooDeeplyIsRefusedBeforeItIsParsed) {
+  const std::size_t many = 100'000;
+  EXPECT_EQ(fault_of("a = " + repeated("[", many)), "1:17 nested too deeply");
+  EXPECT_EQ(fault_of("a = " + repeated("{a=", many)).substr(5), "nested too deeply");
+  EXPECT_EQ(fault_of(repeated("a.", many) + "a = 1"), "1:26 a key of too many parts");
+  EXPECT_EQ(fault_of(repeated("\"a\" . ", many) + "a = 1").substr(5), "a key of too many parts");
+  EXPECT_EQ(fault_of("[" + repeated("a.", many) + "a]").substr(5), "a key of too many parts");
+}
+
+TEST(Toml, NothingIsCountedInsideStringsAndComments) {
+  const std::string noise = repeated("[.{", 50);
+  EXPECT_EQ(fault_of("a = \"" + noise + "\\\"" + noise + "\"\n"), "none");
+  EXPECT_EQ(fault_of("a = '" + noise + "'\n"), "none");
+  EXPECT_EQ(fault_of("a = \"\"\"\n" + noise + "\"\"" + noise + "\n\"\"\"\"\"\n"), "none");
+  EXPECT_EQ(fault_of("a = '''" + noise + "''" + noise + "\n'''''\n"), "none");
+  EXPECT_EQ(fault_of("a = 1 # " + noise + "\"\n"), "none");
+}
+
+TEST(Toml, AStringThatIsNotClosedHidesNothing) {
+  EXPECT_EQ(fault_of("a = \"x\nb = " + repeated("[", 100)).substr(2), "17 nested too deeply");
+}
+
+TEST(Toml, LengthAndNumberOfValuesAreBounded) {
+  EXPECT_EQ(fault_of("a = 12345", {.text_bytes_max = 8}), "0:0 longer than 8 bytes");
+  EXPECT_EQ(fault_of("a = [1,2,3]", {.values_max = 2}), "1:9 too many values");
+}
+
+TEST(Toml, AWrittenStringIsReadBackAsItself) {
+  std::string text = "\"\\' # é€😀";
+  for (char c = 1; c < 0x20; ++c) text += c;
+  text += '\x7f';
+  EXPECT_EQ(parsed("a = " + toml_string(text)).entries[0].node.text, text);
+}
+
+}  // namespace
+}  // namespace weir::control
