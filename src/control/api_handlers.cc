@@ -146,9 +146,9 @@ HttpResponse ApiHandlers::handle(const HttpRequest& request, const Principal& pr
                        : "there is no such path (GET / lists them)");
   }
   if (match.route == nullptr) {
-    HttpResponse response =
-        problem(405, "usage", "the path is not served for method " + request.method +
-                                         " (there are: " + match.allow + ")");
+    HttpResponse response = problem(405, "usage",
+                                    "the path is not served for method " + request.method +
+                                        " (there are: " + match.allow + ")");
     response.headers.emplace_back("Allow", match.allow);
     return response;
   }
@@ -183,12 +183,12 @@ HttpResponse ApiHandlers::routed(const RouteMatch& match, const HttpRequest& req
 HttpResponse ApiHandlers::refuse_role(const Route& route, const Principal& principal) {
   parts_.statistics.refused_authorisation.add();
   const Role has = parts_.authorizer.role_of(principal);
-  return problem(403, name_of(ErrorCode::Permission),
-                 std::string(route.method) + " " + std::string(route.path) + " needs the role " +
-                     std::string(name_of(role_for(route.action))) + ", and " + who(principal) +
-                     (has == Role::Nobody ? std::string(" has none")
-                                          : " is " + std::string(name_of(has))) +
-                     " (be a member of the group that [control] names for it)");
+  return problem(
+      403, name_of(ErrorCode::Permission),
+      std::string(route.method) + " " + std::string(route.path) + " needs the role " +
+          std::string(name_of(role_for(route.action))) + ", and " + who(principal) +
+          (has == Role::Nobody ? std::string(" has none") : " is " + std::string(name_of(has))) +
+          " (be a member of the group that [control] names for it)");
 }
 
 HttpResponse ApiHandlers::paced(const Asked& asked) {
@@ -331,9 +331,9 @@ HttpResponse ApiHandlers::events(const Asked& asked) {
   if (after && *after > newest) after = 0;
   HttpResponse response = answer(asked.route, {});
   if (asked.request.method == "HEAD") return response;
-  auto stream = make_event_stream(parts_.events, parts_.pump,
-                                  {.after = after.value_or(newest), .oldest = after == 0},
-                                  parts_.statistics);
+  auto stream =
+      make_event_stream(parts_.events, parts_.bells,
+                        {.after = after.value_or(newest), .oldest = after == 0}, parts_.statistics);
   if (!stream) return problem_for(stream.error());
   response.stream = std::move(*stream);
   return response;

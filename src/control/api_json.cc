@@ -123,9 +123,7 @@ class SchemaFields {
     text += '}';
     json_.raw(text);
   }
-  [[nodiscard]] const std::vector<std::string_view>& required() const noexcept {
-    return required_;
-  }
+  [[nodiscard]] const std::vector<std::string_view>& required() const noexcept { return required_; }
 
  private:
   JsonWriter& json_;

@@ -160,9 +160,8 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
     std::string_view name;
     std::int64_t ns;
   };
-  constexpr std::array kUnits = {Unit{"ms", 1'000'000}, Unit{"s", kSecond},
-                                 Unit{"m", 60 * kSecond}, Unit{"h", 3600 * kSecond},
-                                 Unit{"d", 86'400 * kSecond}};
+  constexpr std::array kUnits = {Unit{"ms", 1'000'000}, Unit{"s", kSecond}, Unit{"m", 60 * kSecond},
+                                 Unit{"h", 3600 * kSecond}, Unit{"d", 86'400 * kSecond}};
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0 || text.starts_with('-')) return std::nullopt;
@@ -190,8 +189,8 @@ Result<Parameters> Parameters::read(const Route& route, const std::string& name,
       return each.place == ParameterPlace::Query && each.name == given;
     });
     if (!known) {
-      return usage("parameter " + given + ": " + std::string(route.path) +
-                   " does not know it (" + names_of(route) + ")");
+      return usage("parameter " + given + ": " + std::string(route.path) + " does not know it (" +
+                   names_of(route) + ")");
     }
   }
   for (const Parameter& each : route.parameters) {

@@ -88,7 +88,7 @@ struct Route {
   Content takes;                  // of the request's body
   std::string_view takes_schema;  // where it is JSON
   bool body_optional;
-  int status;                     // of success
+  int status;  // of success
   Content gives;
   std::string_view gives_schema;  // where it is JSON
   std::span<const int> problems;  // other statuses, beside those that every route has

@@ -56,7 +56,7 @@ struct ApiStatistics {
   std::array<RouteStatistics, kRoutesMax> routes;
   AnswerTimes answer_times;  // from the whole request to the answer on its way
   SharedCounter refused_authorisation;
-  SharedCounter refused_busy;  // too many slow requests at a time
+  SharedCounter refused_busy;   // too many slow requests at a time
   SharedCounter missed_events;  // that a listener was too slow for
 };
 

@@ -38,8 +38,8 @@ Result<std::optional<gid_t>> optional_group(std::string_view name) {
 
 bool is_member(const Principal& principal, std::optional<gid_t> group) {
   if (!group) return false;
-  return principal.gid == *group || std::ranges::find(principal.groups, *group) !=
-                                        principal.groups.end();
+  return principal.gid == *group ||
+         std::ranges::find(principal.groups, *group) != principal.groups.end();
 }
 
 }  // namespace

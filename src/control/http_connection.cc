@@ -12,8 +12,8 @@ namespace weir::control {
 
 HttpConnection::Sent HttpConnection::send_some() noexcept {
   while (out_sent < out.size()) {
-    const ssize_t sent = ::send(fd.get(), out.data() + out_sent, out.size() - out_sent,
-                                MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent =
+        ::send(fd.get(), out.data() + out_sent, out.size() - out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Sent::Part;
     if (sent < 0) return Sent::Failed;

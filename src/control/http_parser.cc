@@ -246,7 +246,8 @@ void HttpParser::query(std::string_view text) {
     const bool repeated = std::ranges::any_of(
         request_.query, [&](const auto& parameter) { return parameter.first == *name; });
     if (repeated) return refuse(400, "a parameter is given twice");
-    if (request_.query.size() == kParametersMax) return refuse(414, "there are too many parameters");
+    if (request_.query.size() == kParametersMax)
+      return refuse(414, "there are too many parameters");
     request_.query.emplace_back(std::move(*name), std::move(*content));
   }
 }
@@ -265,8 +266,8 @@ void HttpParser::field(std::string_view line) {
 }
 
 void HttpParser::end_of_fields() {
-  const auto hosts = std::ranges::count_if(
-      request_.headers, [](const auto& field) { return field.first == "host"; });
+  const auto hosts = std::ranges::count_if(request_.headers,
+                                           [](const auto& field) { return field.first == "host"; });
   if (hosts > 1) return refuse(400, "there is more than one Host header");
   if (hosts == 0 && request_.minor_version == 1) return refuse(400, "the Host header is missing");
   connection();

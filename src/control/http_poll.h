@@ -16,8 +16,8 @@ namespace weir::control {
 // timeout: for ever.
 int poll_for(std::span<pollfd> fds, std::optional<Duration> timeout) noexcept;
 
-Result<UniqueFd> make_bell();        // an eventfd, non-blocking
-void ring(int bell) noexcept;        // it becomes readable
-void silence(int bell) noexcept;     // it is no longer
+Result<UniqueFd> make_bell();     // an eventfd, non-blocking
+void ring(int bell) noexcept;     // it becomes readable
+void silence(int bell) noexcept;  // it is no longer
 
 }  // namespace weir::control

@@ -27,7 +27,8 @@ using State = HttpConnection::State;
 using Sent = HttpConnection::Sent;
 
 constexpr Duration kLinger = std::chrono::seconds(1);  // for what a refused client still sends
-constexpr Duration kAcceptPause = std::chrono::milliseconds(100);  // when descriptors are all in use
+constexpr Duration kAcceptPause =
+    std::chrono::milliseconds(100);  // when descriptors are all in use
 constexpr int kAcceptsAtOnce = 16;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kLingerersMax = 32;  // refused connections that are closed politely
@@ -263,13 +264,12 @@ void Server::add_connection(UniqueFd fd, Door door) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  const bool full =
-      gauges_.connections.load(std::memory_order_relaxed) >= limits_.connections_max;
-  auto connection = std::make_unique<HttpConnection>(
-      std::move(fd), std::move(principal),
-      HttpParserLimits{.head_bytes_max = limits_.head_bytes_max,
-                       .fields_max = limits_.fields_max,
-                       .body_bytes_max = limits_.body_bytes_max});
+  const bool full = gauges_.connections.load(std::memory_order_relaxed) >= limits_.connections_max;
+  auto connection =
+      std::make_unique<HttpConnection>(std::move(fd), std::move(principal),
+                                       HttpParserLimits{.head_bytes_max = limits_.head_bytes_max,
+                                                        .fields_max = limits_.fields_max,
+                                                        .body_bytes_max = limits_.body_bytes_max});
   connection->deadline = clock_.monotonic() + limits_.idle_max;
   connections_.push_back(std::move(connection));
   if (full) {
@@ -287,8 +287,7 @@ void Server::refuse_connection(HttpConnection& connection) {
   connection.out = serialize(
       request, busy("there are too many connections (close some, or try again)"), Body::Send);
   connection.send_some();
-  const std::size_t lingerers_max =
-      limits_.connections_max + limits_.streams_max + kLingerersMax;
+  const std::size_t lingerers_max = limits_.connections_max + limits_.streams_max + kLingerersMax;
   connections_.size() > lingerers_max ? close(connection) : linger(connection);
 }
 
@@ -477,8 +476,9 @@ void Server::serve(HttpConnection& connection) {
   if (response.stream && !head && !take_stream_slot()) {
     gauges_.refused_streams.fetch_add(1, std::memory_order_relaxed);
     const std::size_t tag = response.tag;
-    response = busy("there are too many event streams and tails (end one; control.listeners_max "
-                    "says how many there may be)");
+    response = busy(
+        "there are too many event streams and tails (end one; control.listeners_max "
+        "says how many there may be)");
     response.tag = tag;
   }
   connection.close_after = !request.keep_alive;

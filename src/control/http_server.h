@@ -55,10 +55,10 @@ class HttpHandler {
 };
 
 struct HttpServerOptions {
-  std::string socket;          // path of the Unix socket; empty: none
-  std::string socket_group;    // whose members may connect; empty: the owner only
+  std::string socket;                           // path of the Unix socket; empty: none
+  std::string socket_group;                     // whose members may connect; empty: the owner only
   uid_t socket_owner = static_cast<uid_t>(-1);  // -1: this process's user
-  std::string loopback;        // "127.0.0.1:9478", "[::1]:9478"; empty: none. Port 0: any free one
+  std::string loopback;  // "127.0.0.1:9478", "[::1]:9478"; empty: none. Port 0: any free one
   HttpLimits limits;
 };
 

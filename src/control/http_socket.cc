@@ -169,8 +169,8 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open(const UnixListenerOptio
   listener->inode_ = made.st_ino;
   if (options.owner != static_cast<uid_t>(-1) && options.owner != made.st_uid &&
       ::lchown(options.path.c_str(), options.owner, static_cast<gid_t>(-1)) != 0) {
-    return system_error(errno, "give socket " + options.path + " to uid " +
-                                   std::to_string(options.owner));
+    return system_error(errno,
+                        "give socket " + options.path + " to uid " + std::to_string(options.owner));
   }
   // Nobody can connect before listen(), so nobody sees another mode than the right one.
   WEIR_CHECK(listener->set_group(options.group));

@@ -15,7 +15,7 @@ namespace weir::control {
 
 struct UnixListenerOptions {
   std::string path;
-  std::string group;                        // whose members may connect; empty: the owner only
+  std::string group;                     // whose members may connect; empty: the owner only
   uid_t owner = static_cast<uid_t>(-1);  // -1: this process's user
 };
 

@@ -22,8 +22,7 @@ void attribute(JsonWriter& json, std::string_view key, std::string_view value) {
   json.field("stringValue", value).end_object().end_object();
 }
 
-void attributes(JsonWriter& json,
-                const std::vector<std::pair<std::string, std::string>>& labels) {
+void attributes(JsonWriter& json, const std::vector<std::pair<std::string, std::string>>& labels) {
   json.key("attributes").begin_array();
   for (const auto& [key, value] : labels) attribute(json, key, value);
   json.end_array();

@@ -1,15 +1,15 @@
 #include "control/otlp_reporter.h"
 
+#include <httplib.h>
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 
-#include <httplib.h>
-
 namespace weir::control {
 namespace {
 
-constexpr std::size_t kPointsMax = 2000;         // of one payload
+constexpr std::size_t kPointsMax = 2000;            // of one payload
 constexpr std::size_t kAnswerBytesMax = 64 * 1024;  // that are read of an answer
 constexpr std::string_view kLogsBegin = "{\"resourceLogs\"";
 
@@ -25,9 +25,7 @@ Result<Url> parse_url(const std::string& text) {
                             " (write http://HOST:PORT or https://HOST:PORT, with a path if the "
                             "receiver has one)"};
   };
-  const std::size_t scheme = text.starts_with("http://")    ? 7
-                             : text.starts_with("https://") ? 8
-                                                            : 0;
+  const std::size_t scheme = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : 0;
   if (scheme == 0) return bad("the URL is neither http nor https");
   const bool plain = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
   if (!plain || text.find_first_of("@?#\\") != std::string::npos) {
@@ -77,6 +75,7 @@ class Reporter final : public OtlpReporter {
     client_.set_read_timeout(options_.time_limit);
     client_.set_write_timeout(options_.time_limit);
     client_.set_keep_alive(true);
+    client_.set_tcp_nodelay(true);  // head and body go out apart
     client_.set_decompress(false);
   }
 
@@ -207,13 +206,12 @@ class Reporter final : public OtlpReporter {
 
 }  // namespace
 
-Result<std::unique_ptr<OtlpReporter>> OtlpReporter::create(OtlpOptions options,
-                                                           PayloadQueue& queue,
+Result<std::unique_ptr<OtlpReporter>> OtlpReporter::create(OtlpOptions options, PayloadQueue& queue,
                                                            OutageObserver& observer,
                                                            const Clock& clock) {
   WEIR_TRY(Url url, parse_url(options.url));
-  return std::unique_ptr<OtlpReporter>(std::make_unique<Reporter>(
-      std::move(options), std::move(url), queue, observer, clock));
+  return std::unique_ptr<OtlpReporter>(
+      std::make_unique<Reporter>(std::move(options), std::move(url), queue, observer, clock));
 }
 
 }  // namespace weir::control

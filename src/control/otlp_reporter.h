@@ -47,11 +47,11 @@ struct OtlpOptions {
 };
 
 struct OtlpStatistics {
-  SharedCounter sent;         // payloads that were taken
+  SharedCounter sent;  // payloads that were taken
   SharedCounter sent_bytes;
-  SharedCounter failed;       // attempts
-  SharedCounter refused;      // payloads that the receiver will never take: dropped
-  SharedCounter overflowed;   // payloads that fell out of the queue
+  SharedCounter failed;      // attempts
+  SharedCounter refused;     // payloads that the receiver will never take: dropped
+  SharedCounter overflowed;  // payloads that fell out of the queue
   SharedCounter queue_errors;
 };
 
@@ -60,8 +60,7 @@ class OtlpReporter {
  public:
   // Error Usage: a URL that is none. `queue`, `observer` and `clock` outlive it.
   static Result<std::unique_ptr<OtlpReporter>> create(OtlpOptions options, PayloadQueue& queue,
-                                                      OutageObserver& observer,
-                                                      const Clock& clock);
+                                                      OutageObserver& observer, const Clock& clock);
   virtual ~OtlpReporter() = default;
 
   // Puts a report into the queue. Empty lists cost nothing.

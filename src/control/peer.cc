@@ -48,8 +48,7 @@ std::string who(const Principal& principal) {
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 4096> text;
-  const int failed =
-      ::getpwuid_r(principal.uid, &entry, text.data(), text.size(), &found);
+  const int failed = ::getpwuid_r(principal.uid, &entry, text.data(), text.size(), &found);
   if (failed != 0 || found == nullptr) return number;
   return std::string(entry.pw_name) + " (" + number + ")";
 }
