@@ -20,16 +20,13 @@ struct ApiEvent {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
-// Any thread.
+// Any thread. ApiServer::event_came() says that there is more.
 class EventFeed {
  public:
   virtual ~EventFeed() = default;
   // The oldest that are kept with a greater id than `id`; empty: none yet.
   [[nodiscard]] virtual std::vector<ApiEvent> read_after(std::uint64_t id,
                                                          std::size_t events_max) const = 0;
-  // Returns at once when there is one with a greater id, else when one comes (true) or the time is
-  // over (false).
-  virtual bool wait_after(std::uint64_t id, Duration timeout) = 0;
   [[nodiscard]] virtual std::uint64_t newest_id() const = 0;  // 0: none yet
 };
 

@@ -332,7 +332,7 @@ HttpResponse ApiHandlers::events(const Asked& asked) {
   HttpResponse response = answer(asked.route, {});
   if (asked.request.method == "HEAD") return response;
   auto stream =
-      make_event_stream(parts_.events, parts_.pump,
+      make_event_stream(parts_.events, parts_.bells,
                         {.after = after.value_or(newest), .oldest = after == 0}, parts_.statistics);
   if (!stream) return problem_for(stream.error());
   response.stream = std::move(*stream);

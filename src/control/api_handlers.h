@@ -24,7 +24,7 @@ HttpResponse problem_for(const Error& error);
 struct ApiParts {
   EngineControl& engine;
   EventFeed& events;
-  EventPump& pump;
+  EventBells& bells;
   const Authorizer& authorizer;
   const Clock& clock;
   ApiStatistics& statistics;

@@ -155,7 +155,7 @@ std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
   return number;
 }
 
-std::optional<Duration> parse_duration(std::string_view text) noexcept {
+std::optional<Duration> duration_of(std::string_view text) noexcept {
   struct Unit {
     std::string_view name;
     std::int64_t ns;
@@ -174,7 +174,7 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
 
 std::optional<Timestamp> parse_time(std::string_view text, Timestamp now) noexcept {
   if (text.starts_with('-')) {
-    const auto ago = parse_duration(text.substr(1));
+    const auto ago = duration_of(text.substr(1));
     if (!ago) return std::nullopt;
     return now + -*ago;
   }
@@ -216,7 +216,7 @@ bool Parameters::well_formed(const Parameter& parameter, std::string_view text) 
     case ParameterType::Count:
       return parse_count(text).has_value();
     case ParameterType::Duration:
-      return parse_duration(text).has_value();
+      return duration_of(text).has_value();
     case ParameterType::Time:
       return parse_time(text, now_).has_value();
     case ParameterType::Tag:
@@ -247,7 +247,7 @@ std::optional<std::uint64_t> Parameters::count(std::string_view name) const {
 
 std::optional<Duration> Parameters::duration(std::string_view name) const {
   const auto given = text(name);
-  return given ? parse_duration(*given) : std::nullopt;
+  return given ? duration_of(*given) : std::nullopt;
 }
 
 std::optional<Timestamp> Parameters::time(std::string_view name) const {

@@ -14,7 +14,7 @@
 namespace weir::control {
 
 // "500ms", "5s", "2m", "1h", "3d"; nothing else.
-std::optional<Duration> parse_duration(std::string_view text) noexcept;
+std::optional<Duration> duration_of(std::string_view text) noexcept;
 // "2026-11-21T20:00:00Z" (with decimals and offsets), "1700000000.5", and "-1h": that long ago.
 std::optional<Timestamp> parse_time(std::string_view text, Timestamp now) noexcept;
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;

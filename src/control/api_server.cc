@@ -27,10 +27,9 @@ class Server final : public ApiServer {
  public:
   Server(const ApiOptions& options, EngineControl& engine, EventFeed& events, const Clock& clock)
       : authorizer_(options.engine_uid),
-        pump_(events),
         handlers_({.engine = engine,
                    .events = events,
-                   .pump = pump_,
+                   .bells = bells_,
                    .authorizer = authorizer_,
                    .clock = clock,
                    .statistics = statistics_,
@@ -50,14 +49,10 @@ class Server final : public ApiServer {
     return ok();
   }
 
-  Result<void> start() override {
-    WEIR_CHECK(pump_.start());
-    return http_->start();
-  }
+  Result<void> start() override { return http_->start(); }
 
   void stop() noexcept override {
     if (http_) http_->stop();
-    pump_.stop();
   }
 
   Result<void> set_groups(const RoleGroups& groups) override {
@@ -71,6 +66,7 @@ class Server final : public ApiServer {
     groups_ = groups;
     return ok();
   }
+  void event_came() noexcept override { bells_.ring_all(); }
   void set_engine_uid(uid_t uid) noexcept override { authorizer_.set_engine_uid(uid); }
   [[nodiscard]] const ApiStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] HttpCounts connections() const noexcept override { return http_->counts(); }
@@ -82,7 +78,7 @@ class Server final : public ApiServer {
   ApiStatistics statistics_;
   Authorizer authorizer_;
   RoleGroups groups_;  // that are in force
-  EventPump pump_;
+  EventBells bells_;
   ApiHandlers handlers_;
   std::unique_ptr<HttpServer> http_;
 };

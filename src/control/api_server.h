@@ -41,6 +41,9 @@ class ApiServer {
   // for.
   virtual void stop() noexcept = 0;
 
+  // Any thread, after each event that the feed has got: listeners are told.
+  virtual void event_came() noexcept = 0;
+
   // The socket's group follows. Where it cannot, nothing has changed.
   virtual Result<void> set_groups(const RoleGroups& groups) = 0;
   virtual void set_engine_uid(uid_t uid) noexcept = 0;

@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
-#include <system_error>
 
 #include "control/api_json.h"
 #include "control/http_poll.h"
@@ -14,19 +12,18 @@
 namespace weir::control {
 namespace {
 
-constexpr Duration kPumpPeriod = std::chrono::milliseconds(50);
 constexpr Duration kCommentPeriod = std::chrono::seconds(15);
 constexpr std::size_t kEventsAtOnce = 100;
 constexpr std::size_t kTailBytes = 64 * 1024;
 
 class EventStream final : public HttpStream {
  public:
-  EventStream(EventFeed& feed, EventPump& pump, EventsFrom from, ApiStatistics& statistics,
+  EventStream(EventFeed& feed, EventBells& bells, EventsFrom from, ApiStatistics& statistics,
               UniqueFd bell)
-      : feed_(feed), pump_(pump), from_(from), statistics_(statistics), bell_(std::move(bell)) {
-    pump_.add(bell_.get());
+      : feed_(feed), bells_(bells), from_(from), statistics_(statistics), bell_(std::move(bell)) {
+    bells_.add(bell_.get());
   }
-  ~EventStream() override { pump_.remove(bell_.get()); }
+  ~EventStream() override { bells_.remove(bell_.get()); }
 
   void run(StreamWriter& out) override {
     // Something at once, so that the client knows that it is connected.
@@ -65,7 +62,7 @@ class EventStream final : public HttpStream {
   }
 
   EventFeed& feed_;
-  EventPump& pump_;
+  EventBells& bells_;
   EventsFrom from_;
   ApiStatistics& statistics_;
   UniqueFd bell_;
@@ -99,57 +96,26 @@ class TailStream final : public HttpStream {
 
 }  // namespace
 
-Result<void> EventPump::start() {
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error& error) {
-    return system_error(error.code().value(), "start the thread that waits for events");
-  }
-  return ok();
+void EventBells::add(int bell) {
+  const std::lock_guard lock(mutex_);
+  bells_.push_back(bell);
 }
 
-void EventPump::stop() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    ends_ = true;
-  }
-  changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-void EventPump::add(int bell) {
-  {
-    const std::lock_guard lock(mutex_);
-    bells_.push_back(bell);
-  }
-  changed_.notify_all();
-}
-
-void EventPump::remove(int bell) noexcept {
+void EventBells::remove(int bell) noexcept {
   const std::lock_guard lock(mutex_);
   std::erase(bells_, bell);
 }
 
-void EventPump::run() {
-  std::uint64_t seen = 0;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return ends_ || !bells_.empty(); });
-      if (ends_) return;
-    }
-    if (!feed_.wait_after(seen, kPumpPeriod)) continue;
-    seen = feed_.newest_id();
-    const std::lock_guard lock(mutex_);
-    for (const int bell : bells_) ring(bell);
-  }
+void EventBells::ring_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const int bell : bells_) ring(bell);
 }
 
-Result<std::unique_ptr<HttpStream>> make_event_stream(EventFeed& feed, EventPump& pump,
+Result<std::unique_ptr<HttpStream>> make_event_stream(EventFeed& feed, EventBells& bells,
                                                       EventsFrom from, ApiStatistics& statistics) {
   WEIR_TRY(UniqueFd bell, make_bell());
   return std::unique_ptr<HttpStream>(
-      std::make_unique<EventStream>(feed, pump, from, statistics, std::move(bell)));
+      std::make_unique<EventStream>(feed, bells, from, statistics, std::move(bell)));
 }
 
 std::unique_ptr<HttpStream> make_tail_stream(UniqueFd packets) {

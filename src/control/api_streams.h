@@ -1,12 +1,9 @@
 // Answers that go on: events and packets.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/result.h"
@@ -17,31 +14,17 @@
 
 namespace weir::control {
 
-// One thread waits for events and rings for every listener, which waits for its client at the same
-// time. It is idle while there is no listener.
-class EventPump {
+// Tells listeners that there is an event; each waits for its client at the same time. Any thread.
+class EventBells {
  public:
-  explicit EventPump(EventFeed& feed) noexcept : feed_(feed) {}
-  ~EventPump() { stop(); }
-  EventPump(const EventPump&) = delete;
-  EventPump& operator=(const EventPump&) = delete;
-
-  Result<void> start();
-  void stop() noexcept;  // within 50 ms
-
-  // Any thread. A bell (an eventfd) rings after each event; it is removed before it is closed.
+  // A bell (an eventfd); it is removed before it is closed.
   void add(int bell);
   void remove(int bell) noexcept;
+  void ring_all() noexcept;
 
  private:
-  void run();
-
-  EventFeed& feed_;
   std::mutex mutex_;
-  std::condition_variable changed_;
   std::vector<int> bells_;
-  bool ends_ = false;
-  std::thread thread_;
 };
 
 // Where a listener begins.
@@ -51,7 +34,7 @@ struct EventsFrom {
 };
 
 // Server-sent events.
-Result<std::unique_ptr<HttpStream>> make_event_stream(EventFeed& feed, EventPump& pump,
+Result<std::unique_ptr<HttpStream>> make_event_stream(EventFeed& feed, EventBells& bells,
                                                       EventsFrom from, ApiStatistics& statistics);
 
 // What comes from `packets`, until its writer closes it.

@@ -75,6 +75,7 @@ class Reporter final : public OtlpReporter {
     client_.set_read_timeout(options_.time_limit);
     client_.set_write_timeout(options_.time_limit);
     client_.set_keep_alive(true);
+    client_.set_tcp_nodelay(true);  // head and body go out apart
     client_.set_decompress(false);
   }
 

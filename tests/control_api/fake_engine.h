@@ -1,0 +1,226 @@
+// An engine that only answers: it has two sessions and remembers what it was told.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "control/api_events.h"
+#include "control/engine_control.h"
+
+namespace weir::test {
+
+class FakeEngine final : public control::EngineControl {
+ public:
+  static control::SessionStatus session_status(const std::string& name) {
+    return {.name = name,
+            .state = "running",
+            .origin = "config",
+            .interfaces = {"lo", "eth0"},
+            .filter = "tcp port 80",
+            .inner = false,
+            .snaplen = 128,
+            .priority = 100,
+            .generation = 3,
+            .since = {1'700'000'000'000'000'001},
+            .received = 10,
+            .received_bytes = 1000,
+            .accepted = 6,
+            .accepted_bytes = 600,
+            .rejected = {{"filter", 3}},
+            .dropped = {{"kernel", 1}},
+            .outputs = {{.kind = "pcapng",
+                         .path = "/data/\"a\".pcapng",
+                         .offered = 6,
+                         .written = 5,
+                         .written_bytes = 700,
+                         .pending = 1,
+                         .lost = {}}},
+            .rules = {{.name = "web", .action = "accept", .packets = 6, .bytes = 600}},
+            .error = ""};
+  }
+
+  [[nodiscard]] control::EngineStatus status() const override {
+    return {.version = "0.1.0",
+            .state = "running",
+            .pid = 4242,
+            .started = {1'700'000'000'000'000'000},
+            .generation = 3,
+            .sessions = 2,
+            .received = 10,
+            .received_bytes = 1000,
+            .accepted = 6,
+            .accepted_bytes = 600,
+            .rejected = {{"filter", 3}},
+            .dropped = {{"kernel", 1}},
+            .in_flight = 0,
+            .modules = {{.name = "capture", .state = "running", .health = "ok", .reason = ""},
+                        {.name = "storage", .state = "running", .health = health, .reason = "x"}}};
+  }
+  [[nodiscard]] std::vector<control::SessionStatus> sessions() const override {
+    return {session_status("all"), session_status("web")};
+  }
+  [[nodiscard]] std::optional<control::SessionStatus> session(
+      std::string_view name) const override {
+    if (name != "all" && name != "web") return std::nullopt;
+    return session_status(std::string(name));
+  }
+  [[nodiscard]] std::vector<control::InterfaceStatus> interfaces() const override {
+    return {{.name = "lo",
+             .state = "up",
+             .mode = "afpacket",
+             .workers = 2,
+             .filter_place = "kernel",
+             .received = 10,
+             .received_bytes = 1000,
+             .accepted = 6,
+             .rejected = {{"filter", 3}},
+             .dropped = {{"kernel", 1}},
+             .in_flight = 0}};
+  }
+  [[nodiscard]] std::vector<control::GenerationStatus> generations() const override {
+    return {{.number = 3,
+             .when = {1'700'000'000'000'000'000},
+             .who = "root (uid 0)",
+             .why = "reload",
+             .packets = 10,
+             .current = true}};
+  }
+  [[nodiscard]] control::ConfigDocument configuration() const override {
+    return {.generation = 3, .toml = config_toml};
+  }
+  [[nodiscard]] Result<std::vector<control::JournalRow>> journal(
+      std::uint64_t before, std::size_t rows_max) const override {
+    std::vector<control::JournalRow> rows;
+    for (std::uint64_t id = before == 0 ? 5 : before - 1; id > 0 && rows.size() < rows_max; --id) {
+      rows.push_back({.id = id,
+                      .when = {1'700'000'000'000'000'000},
+                      .machine = "engine",
+                      .from = "open",
+                      .event = "opened",
+                      .to = "running",
+                      .who = "root (uid 0)",
+                      .why = "start"});
+    }
+    return rows;
+  }
+  [[nodiscard]] Result<std::vector<control::HistorySeries>> history(
+      const control::HistoryQuery& query) const override {
+    const std::lock_guard lock(mutex_);
+    last_query_ = query;
+    if (query.metric == "weir_unknown") {
+      return Error{.code = ErrorCode::NotFound, .context = "metric weir_unknown: no samples"};
+    }
+    return std::vector<control::HistorySeries>{
+        {.metric = query.metric,
+         .labels = {{"session", "all"}},
+         .points = {{{1'700'000'000'500'000'000}, 1.5}, {{1'700'000'010'500'000'000}, 7}}}};
+  }
+  [[nodiscard]] std::string metrics() const override { return metrics_text; }
+
+  Result<control::CommandResult> execute(const control::Command& command) override {
+    if (on_execute) return on_execute(command);
+    const std::lock_guard lock(mutex_);
+    commands_.push_back(command);
+    if (error) return *error;
+    return control::CommandResult{.id = commands_.size(),
+                                  .generation = 4,
+                                  .message = std::string(control::name_of(command.kind)) + " done",
+                                  .needs_restart = {"engine.user"}};
+  }
+
+  Result<UniqueFd> tail(std::string_view session_name, std::string_view who) override {
+    if (!session(session_name)) {
+      return Error{.code = ErrorCode::NotFound, .context = "tail: no such session"};
+    }
+    const std::lock_guard lock(mutex_);
+    tail_who_ = who;
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error(errno, "pipe");
+    writers_.emplace_back(ends[1]);
+    return UniqueFd(ends[0]);
+  }
+
+  // What the tails write to; the newest last.
+  std::vector<UniqueFd> take_writers() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(writers_, {});
+  }
+  [[nodiscard]] std::vector<control::Command> commands() const {
+    const std::lock_guard lock(mutex_);
+    return commands_;
+  }
+  [[nodiscard]] control::HistoryQuery last_query() const {
+    const std::lock_guard lock(mutex_);
+    return last_query_;
+  }
+  [[nodiscard]] std::string tail_who() const {
+    const std::lock_guard lock(mutex_);
+    return tail_who_;
+  }
+
+  // Set before the API runs.
+  std::string health = "ok";
+  std::string config_toml = "[engine]\nstate_dir = \"/var/lib/weir\"\n";
+  std::string metrics_text = "# TYPE weir_packets_total counter\nweir_packets_total 1\n";
+  std::optional<Error> error;
+  std::function<Result<control::CommandResult>(const control::Command&)> on_execute;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable control::HistoryQuery last_query_;
+  std::vector<control::Command> commands_;
+  std::vector<UniqueFd> writers_;
+  std::string tail_who_;
+};
+
+// Events that a test makes; of the last `kept` at most.
+class FakeFeed final : public control::EventFeed {
+ public:
+  explicit FakeFeed(std::size_t kept = 1000) : kept_(kept) {}
+
+  void publish(std::string text) {
+    const std::lock_guard lock(mutex_);
+    events_.push_back({.id = ++newest_,
+                       .time = {1'700'000'000'000'000'000},
+                       .module = "capture",
+                       .kind = "session_started",
+                       .severity = "info",
+                       .text = std::move(text),
+                       .fields = {{"session", "all"}}});
+    if (events_.size() > kept_) events_.erase(events_.begin());
+  }
+
+  [[nodiscard]] std::vector<control::ApiEvent> read_after(std::uint64_t id,
+                                                          std::size_t events_max) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<control::ApiEvent> found;
+    for (const auto& event : events_) {
+      if (event.id > id && found.size() < events_max) found.push_back(event);
+    }
+    return found;
+  }
+  [[nodiscard]] std::uint64_t newest_id() const override {
+    const std::lock_guard lock(mutex_);
+    return newest_;
+  }
+
+ private:
+  std::size_t kept_;
+  mutable std::mutex mutex_;
+  std::vector<control::ApiEvent> events_;
+  std::uint64_t newest_ = 0;
+};
+
+}  // namespace weir::test
