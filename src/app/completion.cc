@@ -221,7 +221,7 @@ Completion complete(const CommandNode& root, const std::vector<std::string>& wor
     }
     return completion;
   }
-  if (completion.word == "-") complete_option_name(completion, walk);
+  if (completion.word == "-" && !walk.only_positionals()) complete_option_name(completion, walk);
   if (walk.before_positionals()) {
     for (const CommandNode& command : walk.command().commands) {
       add_if_it_continues(completion, command.name, command.description);
