@@ -68,11 +68,16 @@ SeenRequest FakeEngine::last() const {
   return all.empty() ? SeenRequest{} : all.back();
 }
 
+void FakeEngine::wait_for(std::size_t requests) {
+  std::unique_lock lock(mutex_);
+  came_.wait(lock, [&] { return seen_.size() >= requests; });
+}
+
 void FakeEngine::serve() {
   for (;;) {
     std::array<pollfd, 2> fds{pollfd{.fd = listener_.get(), .events = POLLIN, .revents = 0},
                               pollfd{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
-    ::poll(fds.data(), fds.size(), -1);
+    if (::poll(fds.data(), fds.size(), -1) < 0) continue;  // a signal
     if (fds[1].revents != 0) return;
     UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (connection) talk(std::move(connection));
@@ -98,6 +103,7 @@ void FakeEngine::talk(UniqueFd connection) {
                  ? found->second
                  : Answer{.raw = problem_answer(404, "not_found", "nothing is there")};
   }
+  came_.notify_all();
   std::string_view rest = answer.raw;
   while (!rest.empty()) {
     const ssize_t sent = ::send(connection.get(), rest.data(), rest.size(), MSG_NOSIGNAL);

@@ -2,6 +2,7 @@
 // engine ever should.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
@@ -33,6 +34,8 @@ class FakeEngine {
   void answer_and_hold(const std::string& request, std::string raw);
   [[nodiscard]] std::vector<SeenRequest> seen() const;
   [[nodiscard]] SeenRequest last() const;
+  // Returns once so many requests have come.
+  void wait_for(std::size_t requests);
 
  private:
   struct Answer {
@@ -47,6 +50,7 @@ class FakeEngine {
   UniqueFd stop_;
   mutable std::mutex mutex_;
   std::map<std::string, Answer> answers_;
+  std::condition_variable came_;
   std::vector<SeenRequest> seen_;
   std::vector<UniqueFd> held_;
   std::thread thread_;
