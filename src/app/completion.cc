@@ -65,14 +65,17 @@ if [[ ${funcstack[1]} == _weir ]]; then _weir "$@"; else compdef _weir weir; fi
 
 constexpr const char* kFish = R"(# fish completion of weir: weir completion fish | source
 function __weir_candidates
-    set -l current (commandline -ct | string collect --allow-empty)
+    set -l current (commandline -ct)
     set -l words (commandline -opc)
+    # The value may stand in the same word as the option.
+    set -l option (string match -r '^--[^=]*=' -- "$current")
+    set -l value (string replace -r '^--[^=]*=' '' -- "$current")
     for line in ($words[1] completion candidates -- $words[2..-1] "$current" 2>/dev/null)
         switch $line
             case ':files'
-                __fish_complete_path (string replace -r '^--[^=]*=' '' -- "$current")
+                string replace -r '^' -- "$option" (__fish_complete_path "$value")
             case ':directories'
-                __fish_complete_directories (string replace -r '^--[^=]*=' '' -- "$current")
+                string replace -r '^' -- "$option" (__fish_complete_directories "$value")
             case '*'
                 echo $line
         end
