@@ -104,15 +104,17 @@ TEST(CtlAnswers, InterfacesGenerationsAndHealth) {
             "       * 2  2023-11-14 22:13:20    1,234  alice (uid 1000)  reload\n"
             "         1  -                          0  -                 start\n");
 
-  const auto health = read_health(
-      R"({"health":"stalled","state":"degraded","modules":[{"name":"worker 1","health":"stalled"}]})");
+  const auto health =
+      read_health(R"({"health":"stalled","state":"degraded","modules":[{"name":"worker 1",)"
+                  R"("health":"stalled"}]})");
   ASSERT_TRUE(health.ok()) << health.error().context;
   EXPECT_THAT(text_of(*health), HasSubstr("stalled (the engine: degraded)\n\nMODULE"));
 }
 
 TEST(CtlAnswers, CommandsSayWhatWaitsForARestart) {
   const auto result = read_command_result(
-      R"({"id":5,"generation":8,"message":"reloaded","needs_restart":["engine.user","control.socket"]})");
+      R"({"id":5,"generation":8,"message":"reloaded","needs_restart":["engine.user",)"
+      R"("control.socket"]})");
   ASSERT_TRUE(result.ok()) << result.error().context;
   EXPECT_EQ(text_of(*result),
             "reloaded (generation 8)\n"
