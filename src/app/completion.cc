@@ -65,14 +65,17 @@ if [[ ${funcstack[1]} == _weir ]]; then _weir "$@"; else compdef _weir weir; fi
 
 constexpr const char* kFish = R"(# fish completion of weir: weir completion fish | source
 function __weir_candidates
-    set -l current (commandline -ct | string collect --allow-empty)
+    set -l current (commandline -ct)
     set -l words (commandline -opc)
+    # The value may stand in the same word as the option.
+    set -l option (string match -r '^--[^=]*=' -- "$current")
+    set -l value (string replace -r '^--[^=]*=' '' -- "$current")
     for line in ($words[1] completion candidates -- $words[2..-1] "$current" 2>/dev/null)
         switch $line
             case ':files'
-                __fish_complete_path (string replace -r '^--[^=]*=' '' -- "$current")
+                string replace -r '^' -- "$option" (__fish_complete_path "$value")
             case ':directories'
-                __fish_complete_directories (string replace -r '^--[^=]*=' '' -- "$current")
+                string replace -r '^' -- "$option" (__fish_complete_directories "$value")
             case '*'
                 echo $line
         end
@@ -221,7 +224,7 @@ Completion complete(const CommandNode& root, const std::vector<std::string>& wor
     }
     return completion;
   }
-  if (completion.word == "-") complete_option_name(completion, walk);
+  if (completion.word == "-" && !walk.only_positionals()) complete_option_name(completion, walk);
   if (walk.before_positionals()) {
     for (const CommandNode& command : walk.command().commands) {
       add_if_it_continues(completion, command.name, command.description);

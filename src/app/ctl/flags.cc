@@ -132,7 +132,7 @@ void CtlFlags::Parts::add_telling() {
       ->check(rows_of_a_page);
   journal.add_flag("--follow", options.follow, "go on with new rows until SIGINT");
   CLI::App& history = add(CtlVerb::History, "history", "the values of a metric over time",
-                          "history weir_received_packets_total --since 6h --step 5m");
+                          "history weir_capture_received_packets_total --since 6h --step 5m");
   history.add_option("METRIC", options.name, "name of the metric, as 'weir ctl metrics' has it")
       ->required()
       ->type_name("");
