@@ -11,15 +11,15 @@ namespace {
 constexpr Timestamp kNow{1'700'000'000'000'000'000};
 
 TEST(Durations, AreANumberAndAUnit) {
-  EXPECT_EQ(parse_duration("500ms"), std::chrono::milliseconds(500));
-  EXPECT_EQ(parse_duration("0s"), Duration::zero());
-  EXPECT_EQ(parse_duration("5s"), std::chrono::seconds(5));
-  EXPECT_EQ(parse_duration("2m"), std::chrono::minutes(2));
-  EXPECT_EQ(parse_duration("1h"), std::chrono::hours(1));
-  EXPECT_EQ(parse_duration("3d"), std::chrono::hours(72));
+  EXPECT_EQ(duration_of("500ms"), std::chrono::milliseconds(500));
+  EXPECT_EQ(duration_of("0s"), Duration::zero());
+  EXPECT_EQ(duration_of("5s"), std::chrono::seconds(5));
+  EXPECT_EQ(duration_of("2m"), std::chrono::minutes(2));
+  EXPECT_EQ(duration_of("1h"), std::chrono::hours(1));
+  EXPECT_EQ(duration_of("3d"), std::chrono::hours(72));
   for (const char* bad : {"", "5", "s", "5 s", "-5s", "+5s", "5S", "5sec", "1.5s", "5s ",
                           "99999999999999999999s", "9999999999d"}) {
-    EXPECT_FALSE(parse_duration(bad)) << bad;
+    EXPECT_FALSE(duration_of(bad)) << bad;
   }
 }
 

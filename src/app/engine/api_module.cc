@@ -70,6 +70,11 @@ Result<void> ApiModule::set_groups(const control::RoleGroups& groups) {
   return ok();
 }
 
+void ApiModule::on_event(const telemetry::Event&) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (server_ != nullptr) server_->event_came();
+}
+
 void ApiModule::collect(telemetry::Collection& into) const {
   const std::lock_guard lock(mutex_);
   if (server_ == nullptr) return;

@@ -11,11 +11,14 @@
 #include "control/api_server.h"
 #include "control/config.h"
 #include "state/module.h"
+#include "telemetry/event.h"
 #include "telemetry/registry.h"
 
 namespace weir::app {
 
-class ApiModule final : public state::Module, public telemetry::Collector {
+class ApiModule final : public state::Module,
+                        public telemetry::Collector,
+                        public telemetry::EventObserver {
  public:
   // All borrowed. `control` as the engine began with it.
   ApiModule(const control::ControlConfig& control, std::string metrics_listen,
@@ -31,6 +34,7 @@ class ApiModule final : public state::Module, public telemetry::Collector {
   // The engine's thread. Takes effect with the next request. Error: Usage, for an unknown group.
   Result<void> set_groups(const control::RoleGroups& groups);
   void collect(telemetry::Collection& into) const override;  // any thread
+  void on_event(const telemetry::Event& event) noexcept override;  // any thread
 
  private:
   control::ApiOptions options_;

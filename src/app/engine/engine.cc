@@ -74,6 +74,7 @@ Engine::Engine(const EngineOptions& options, const Clock& clock, Signals& signal
 
 // What still runs ends before what it uses.
 Engine::~Engine() {
+  if (api_ != nullptr) events_.remove_observer(*api_);
   if (commands_ != nullptr) commands_->close();
   if (orchestrator_ != nullptr) orchestrator_->request_abort();
 }
@@ -175,6 +176,7 @@ void Engine::build_modules(const control::Config& config) {
       *journaler_,
       state::Supervisor::Options{.seed = static_cast<std::uint64_t>(clock_.wall().ns)});
   health_.add_observer(*news_);
+  events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
            view_.get(), table_.get(), telemetry_.get(), api_.get(), logs_.get(), &events_,
            &health_}) {

@@ -116,8 +116,4 @@ std::vector<control::ApiEvent> EngineNews::read_after(std::uint64_t id,
   return rows;
 }
 
-bool EngineNews::wait_after(std::uint64_t id, Duration timeout) {
-  return events_.wait_after(id, timeout) == telemetry::EventWait::Arrived;
-}
-
 }  // namespace weir::app

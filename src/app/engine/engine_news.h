@@ -59,7 +59,6 @@ class EngineNews final : public SessionObserver,
   // EventFeed.
   [[nodiscard]] std::vector<control::ApiEvent> read_after(std::uint64_t id,
                                                           std::size_t events_max) const override;
-  bool wait_after(std::uint64_t id, Duration timeout) override;
   [[nodiscard]] std::uint64_t newest_id() const override { return events_.last_id(); }
 
  private:
