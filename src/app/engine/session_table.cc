@@ -447,7 +447,8 @@ Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view w
       entry->parts.outputs,
       OutputsPart::open_tail(std::move(writer), "tail of " + std::string(session), options_.parts));
   WEIR_TRY(entry->parts.rules, compile_rules(config, options_.parts.lanes));
-  const state::Cause cause{.who = who, .why = "tail of " + std::string(session)};
+  const std::string why = "tail of " + std::string(session);
+  const state::Cause cause{.who = who, .why = why};
   entry->machine().handle(SessionEvent::Open, cause);
   entry->machine().handle(SessionEvent::Opened, cause);
   {

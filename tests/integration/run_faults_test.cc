@@ -1,0 +1,123 @@
+// `weir run` when something is wrong: one clear error, and nothing half done.
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "integration/run_fixture.h"
+#include "integration/small_disk.h"
+
+namespace weir::test {
+namespace {
+
+class RunFaults : public Run {
+ protected:
+  CommandResult run_once() { return run_weir({"run", "-c", config()}); }
+};
+
+TEST_F(RunFaults, WhatIsWrongWithTheFileIsSaidAtOnceAndWhole) {
+  configure("[engine]\nstate_dri = \"x\"\n" + session("a", "filtre = \"udp\"\n"));
+  const CommandResult ended = run_once();
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.err.find("state_dir"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("filter"), std::string::npos) << ended.err;
+  EXPECT_FALSE(std::filesystem::exists(socket()));
+}
+
+TEST_F(RunFaults, AnUnknownInterfaceIsNamed) {
+  configure("[engine]\nstate_dir = \"" + dir_.file("state") +
+            "\"\n[[interface]]\nname = \"eth77\"\n" + session("a"));
+  const CommandResult ended = run_once();
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.err.find("eth77"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunFaults, TheFileMustBeThere) {
+  const CommandResult ended = run_once();
+  EXPECT_NE(ended.status, 0);
+  EXPECT_NE(ended.err.find("weir.toml"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunFaults, ASecondEngineDoesNotTakeTheStateOfTheFirst) {
+  configure(head() + session("all"));
+  start_engine();
+  const CommandResult second = run_once();
+  EXPECT_EQ(second.status, 2);
+  EXPECT_NE(second.err.find("state"), std::string::npos) << second.err;
+  send(10);
+  wait_until_received(10);
+  EXPECT_EQ(stop_engine().status, 0);
+}
+
+TEST_F(RunFaults, AFullDiskFailsItsSessionAloneUntilThereIsRoomAgain) {
+  std::filesystem::create_directory(dir_.file("disk"));
+  const SmallDisk disk(dir_.file("disk"), "16m");
+  configure(head() +
+            session("disk", "[session.pcapng]\npath = \"" + dir_.file("disk/x.pcapng") + "\"\n") +
+            session("all"));
+  start_engine();
+  // Nobody but this test fills it.
+  {
+    std::ofstream filler(dir_.file("disk/filler"));
+    const std::string chunk(1 << 20, 'x');
+    for (int i = 0; i < 15 && filler; ++i) filler << chunk << std::flush;
+  }
+  while (session_now("disk").at("state") != "failed") send(500, 1400);
+  const nlohmann::json failed = session_now("disk");
+  EXPECT_NE(failed.at("error").get<std::string>(), "") << failed;
+  EXPECT_EQ(session_now("all").at("state"), "running");
+  std::filesystem::remove(dir_.file("disk/filler"));
+  for (const auto& entry : std::filesystem::directory_iterator(dir_.file("disk"))) {
+    std::filesystem::remove(entry.path());
+  }
+  wait_until("disk", "running");
+  send(10);
+  wait_until_received(sent_);
+  EXPECT_EQ(session_now("all").at("accepted").get<std::uint64_t>(), sent_);
+  const CommandResult ended = stop_engine();
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_NE(ended.err.find("session failed"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunFaults, AGenerationThatCannotBeStoredChangesNothing) {
+  std::filesystem::create_directory(dir_.file("state"));
+  const SmallDisk disk(dir_.file("state"), "12m");
+  configure(head() + session("all"));
+  start_engine();
+  {
+    std::ofstream filler(dir_.file("state/filler"));
+    const std::string chunk(1 << 16, 'x');
+    while (filler) filler << chunk << std::flush;
+  }
+  // A text that needs more pages than the store has.
+  std::string rules;
+  for (int i = 0; i < 2000; ++i) {
+    rules += "[[session.rule]]\nport = " + std::to_string(1 + i) + "\naction = \"accept\"\n";
+  }
+  const HttpAnswer refused = post("/v1/sessions", session("big") + rules);
+  EXPECT_GE(refused.status, 500) << refused.body;
+  EXPECT_NE(refused.body.find("no_space"), std::string::npos) << refused.body;
+  EXPECT_EQ(get("/v1/sessions/big").status, 404);
+  EXPECT_EQ(get("/v1/status").json().at("generation").get<std::uint64_t>(), 1u);
+  send(10);
+  wait_until_received(10);
+  std::filesystem::remove(dir_.file("state/filler"));
+  EXPECT_EQ(post("/v1/sessions", session("big") + rules).status, 201);
+  EXPECT_EQ(stop_engine().status, 0);
+}
+
+TEST_F(RunFaults, WithoutItsLastInterfaceTheEngineFails) {
+  configure(head() + session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") +
+                                        "\"\n"));
+  start_engine();
+  send(10);
+  wait_until_received(10);
+  ASSERT_EQ(run_command({"ip", "link", "del", "tap"}).status, 0);
+  const CommandResult ended = engine_->wait();
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.err.find("interface"), std::string::npos) << ended.err;
+  EXPECT_EQ(stats().at("accepted").get<std::uint64_t>(), 10u);
+}
+
+}  // namespace
+}  // namespace weir::test
