@@ -49,7 +49,7 @@ struct TomlError {
 
 // What is beyond these is refused before it is parsed.
 struct TomlLimits {
-  std::size_t text_bytes_max = 8 * 1024 * 1024;
+  std::size_t text_bytes_max = 16 * 1024 * 1024;
   std::size_t values_max = 1'000'000;  // keys, values and elements together, roughly
   std::size_t depth_max = 12;          // of brackets, and of dots in one key
 };

@@ -69,7 +69,7 @@ constexpr std::string_view kTypes = R"(
 | size | a string: bytes, or with KiB, MiB, GiB, TiB (powers of 1024), kB, MB, GB, TB (of 1000) |
 | time | a string: with ms, s, m, h or d; no finer than a millisecond |
 | name | a string of 1 to 64 of `A-Z a-z 0-9 _ . -`, the first neither `.` nor `-` |
-| networks | one string or a list: an address, or a network whose address has no bits beyond its prefix |
+| networks | one string or a list: an address, or a network without bits beyond its prefix |
 | numbers | one or a list of: a number, or a string with a range, both ends included |
 | protocols | numbers, or strings with names |
 | endpoints | one string or a list: `"0x"` and up to 16 hexadecimal digits |
@@ -79,7 +79,7 @@ A change of a *live* key takes effect at a reload, between two batches of packet
 *restart* key is accepted and waits for the next start of the engine; a reload says which ones do.
 Interfaces and sessions are recognised by their names, rules by their place.
 
-A text has at most 8 MiB, and all sessions together at most 65,536 rules.
+A text has at most 16 MiB, and all sessions together at most 65,536 rules.
 )";
 
 std::string cell(std::string text) {

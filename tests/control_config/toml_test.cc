@@ -43,6 +43,7 @@ TEST(Toml, AFaultOfTheTextHasAPlace) {
   EXPECT_EQ(fault_of("a = 1\nb = = 2\n").substr(0, 4), "2:5 ");
   EXPECT_EQ(fault_of("a = 1\na = 2\n").substr(0, 2), "2:");
   EXPECT_NE(fault_of("a = \"\xff\""), "none");
+  EXPECT_EQ(fault_of("a = 1\n[\nb = 2\n").substr(0, 4), "2:2 ");
 }
 
 TEST(Toml, WhatIsNestedTooDeeplyIsRefusedBeforeItIsParsed) {
@@ -61,6 +62,17 @@ TEST(Toml, NothingIsCountedInsideStringsAndComments) {
   EXPECT_EQ(fault_of("a = \"\"\"\n" + noise + "\"\"" + noise + "\n\"\"\"\"\"\n"), "none");
   EXPECT_EQ(fault_of("a = '''" + noise + "''" + noise + "\n'''''\n"), "none");
   EXPECT_EQ(fault_of("a = 1 # " + noise + "\"\n"), "none");
+}
+
+TEST(Toml, OtherLettersStandInQuotesOnly) {
+  EXPECT_EQ(fault_of("\"é\" = 'é' # é\n"), "none");
+  EXPECT_EQ(fault_of("\xef\xbb\xbf"
+                     "a = 1\n"),
+            "none");
+  EXPECT_EQ(fault_of("a = 1\né = 1\n").substr(0, 12), "2:1 a letter");
+  EXPECT_EQ(fault_of("\xef\xbb\xbe[a]\n").substr(0, 12), "1:1 a letter");
+  EXPECT_EQ(fault_of("a = \"\"\"\\\n  eé\"\"\"\n"), "none");
+  EXPECT_EQ(fault_of("a = \"\"\"\\\n  é\"\"\"\n").substr(0, 28), "1:8 an escaped end of line b");
 }
 
 TEST(Toml, AStringThatIsNotClosedHidesNothing) {
