@@ -20,7 +20,7 @@ void append_json_string(std::string& out, std::string_view text);
 // One thread. The caller keeps to the grammar: keys inside objects, values inside arrays.
 //
 //   JsonWriter json;
-//   json.begin_object().key("name").value("all").key("packets").value(std::uint64_t{7}).end_object();
+//   json.begin_object().field("name", "all").field("packets", 7u).end_object();
 //   use(json.text());
 class JsonWriter {
  public:

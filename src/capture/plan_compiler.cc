@@ -26,9 +26,9 @@ SessionMask PlanCompiler::sessions_of(std::size_t lane) const noexcept {
   return sessions;
 }
 
-Result<const filter::SessionFilters*> PlanCompiler::filters_of(SessionMask sessions) {
+Result<const PlanCompiler::Filters*> PlanCompiler::filters_of(SessionMask sessions) {
   for (const Filters& one : filters_) {
-    if (one.sessions == sessions) return &one.filters;
+    if (one.sessions == sessions) return &one;
   }
   filter::SessionFilters filters;
   for (std::uint32_t i = 0; i < plan_.sessions.size(); ++i) {
@@ -41,18 +41,19 @@ Result<const filter::SessionFilters*> PlanCompiler::filters_of(SessionMask sessi
       WEIR_CHECK(filters.prepare(interfaces.at({i}).link_type));
     }
   }
-  filters_.push_back({.sessions = sessions, .filters = std::move(filters)});
-  return &filters_.back().filters;
+  std::string prefilter = filters.kernel_expression();
+  filters_.push_back(
+      {.sessions = sessions, .filters = std::move(filters), .prefilter = std::move(prefilter)});
+  return &filters_.back();
 }
 
 Result<StagedPlan::Lane> PlanCompiler::compile(std::size_t lane) {
-  WEIR_TRY(const filter::SessionFilters* filters, filters_of(sessions_of(lane)));
-  StagedPlan::Lane staged{.plan = std::make_unique<LanePlan>(),
-                          .prefilter = filters->kernel_expression()};
+  WEIR_TRY(const Filters* filters, filters_of(sessions_of(lane)));
+  StagedPlan::Lane staged{.plan = std::make_unique<LanePlan>(), .prefilter = filters->prefilter};
   staged.plan->lane = lane;
   staged.plan->generation = plan_.generation;
   staged.plan->ends_with_sessions = plan_.ends_with_sessions;
-  staged.plan->filters = filters->clone();
+  staged.plan->filters = filters->filters.clone();
   const InterfaceTable& interfaces = lanes_[lane].source->interfaces();
   for (std::size_t i = 0; i < plan_.sessions.size(); ++i) {
     const SessionPlan& session = plan_.sessions[i];

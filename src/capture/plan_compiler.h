@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -24,9 +25,10 @@ class PlanCompiler {
   struct Filters {
     SessionMask sessions;
     filter::SessionFilters filters;
+    std::string prefilter;
   };
   [[nodiscard]] SessionMask sessions_of(std::size_t lane) const noexcept;
-  Result<const filter::SessionFilters*> filters_of(SessionMask sessions);
+  Result<const Filters*> filters_of(SessionMask sessions);
 
   const CapturePlan& plan_;
   std::span<const Lane> lanes_;

@@ -107,8 +107,8 @@ TEST_F(RunFaults, AGenerationThatCannotBeStoredChangesNothing) {
 }
 
 TEST_F(RunFaults, WithoutItsLastInterfaceTheEngineFails) {
-  configure(head() + session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") +
-                                        "\"\n"));
+  configure(head() +
+            session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") + "\"\n"));
   start_engine();
   send(10);
   wait_until_received(10);

@@ -34,12 +34,10 @@ inline HttpAnswer ask(const std::string& socket, std::string_view method, const 
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return {};
   }
-  const std::string request = std::string(method) + " " + target +
-                              " HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n" +
-                              (body.empty() ? "" : "Content-Type: application/toml\r\n") +
-                              std::string(headers) +
-                              "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-                              std::string(body);
+  const std::string request =
+      std::string(method) + " " + target + " HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n" +
+      (body.empty() ? "" : "Content-Type: application/toml\r\n") + std::string(headers) +
+      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
   if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size())) {
     return {};
@@ -73,9 +71,9 @@ class Run : public Capture {
   void configure(const std::string& text) const { write_file(config(), text); }
 
   void start_engine(std::vector<std::string> before = {}) {
-    std::vector<std::string> words = weir({"run", "-c", config(), "--stats-json",
-                                           dir_.file("stats.json"), "--ready-fd",
-                                           std::to_string(kReadyFd)});
+    std::vector<std::string> words =
+        weir({"run", "-c", config(), "--stats-json", dir_.file("stats.json"), "--ready-fd",
+              std::to_string(kReadyFd)});
     words.insert(words.begin(), before.begin(), before.end());
     CommandOptions options;
     options.ready_fd = true;

@@ -56,13 +56,13 @@ TEST_F(Run, GivesEachSessionWhatItAskedForInOnePass) {
 }
 
 TEST_F(Run, RulesJudgeInsideASessionAndAreCounted) {
-  configure(head() + session("web",
-                             "rules_otherwise = \"reject\"\n[session.pcapng]\npath = \"" +
-                                 dir_.file("web.pcapng") +
-                                 "\"\n[[session.rule]]\nname = \"large\"\nfilter = \"greater "
-                                 "500\"\naction = \"truncate\"\ntruncate = 64\n"
-                                 "[[session.rule]]\nname = \"udp\"\nprotocol = \"udp\"\naction = "
-                                 "\"headers-only\"\n"));
+  configure(head() +
+            session("web", "rules_otherwise = \"reject\"\n[session.pcapng]\npath = \"" +
+                               dir_.file("web.pcapng") +
+                               "\"\n[[session.rule]]\nname = \"large\"\nfilter = \"greater "
+                               "500\"\naction = \"truncate\"\ntruncate = 64\n"
+                               "[[session.rule]]\nname = \"udp\"\nprotocol = \"udp\"\naction = "
+                               "\"headers-only\"\n"));
   start_engine();
   send(100, 900);
   send(50, 100);
@@ -72,6 +72,10 @@ TEST_F(Run, RulesJudgeInsideASessionAndAreCounted) {
   EXPECT_EQ(number(now.at("rules")[0], "packets"), 100u);
   EXPECT_EQ(number(now.at("rules")[1], "packets"), 50u);
   EXPECT_EQ(number(now.at("rules")[2], "packets"), 0u);
+  EXPECT_NE(get("/metrics")
+                .body.find("weir_rule_packets_total{session=\"web\",rule=\"large\","
+                           "action=\"truncate\"} 100\n"),
+            std::string::npos);
   EXPECT_EQ(stop_engine().status, 0);
   const auto files = files_like(dir_.path(), "web");
   ASSERT_EQ(files.size(), 1u);
@@ -230,8 +234,8 @@ TEST_F(Run, AStormOfReloadsLosesNoPacket) {
 }
 
 TEST_F(Run, ResumesItsSessionsAfterItWasKilled) {
-  configure(head() + session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") +
-                                        "\"\n") +
+  configure(head() +
+            session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") + "\"\n") +
             session("off"));
   start_engine();
   EXPECT_EQ(post("/v1/sessions", session("made", "filter = \"udp\"\n")).status, 201);
@@ -336,6 +340,41 @@ TEST_F(Run, TellsOfEveryTransitionInItsJournal) {
   EXPECT_EQ(stop_engine().status, 0);
 }
 
+TEST_F(Run, TellsOfItsLifeInEvents) {
+  configure(head() + session("all"));
+  start_engine();
+  EXPECT_EQ(post("/v1/sessions/all/pause").status, 200);
+  Process listener(weir({"ctl", "--socket", socket(), "--json", "events", "--after", "0"}));
+  const CommandResult told = listener.wait();
+  EXPECT_EQ(told.status, 0) << told.err;
+  for (const std::string_view word :
+       {"engine_started", "engine_state", "session all is paused", "config_committed"}) {
+    EXPECT_NE(told.out.find(word), std::string::npos) << word << told.out;
+  }
+  EXPECT_EQ(stop_engine().status, 0);
+}
+
+TEST_F(Run, KeepsTheHistoryOfItsMetrics) {
+  configure(head() + "[telemetry]\nsample_interval = \"1s\"\n" + session("all"));
+  start_engine();
+  send(77);
+  wait_until_received(77);
+  nlohmann::json series;
+  do {
+    const HttpAnswer answer = get("/v1/history?metric=weir_session_accepted_packets_total");
+    ASSERT_TRUE(answer.status == 200 || answer.status == 404) << answer.body;
+    series = answer.json();
+  } while (!series.contains("series") || series.at("series").empty() ||
+           series.at("series")[0].at("points").back()[1] != 77);
+  // It survives the engine.
+  engine_->signal(SIGKILL);
+  (void)engine_->wait();
+  start_engine();
+  const nlohmann::json later = get("/v1/history?metric=weir_session_accepted_packets_total").json();
+  EXPECT_GE(later.at("series")[0].at("points").size(), 1u) << later;
+  EXPECT_EQ(stop_engine().status, 0);
+}
+
 TEST_F(Run, SystemdIsToldWhenItIsReadyAndWhenItStops) {
   const std::string path = dir_.file("notify");
   const UniqueFd notify(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -357,12 +396,22 @@ TEST_F(Run, SystemdIsToldWhenItIsReadyAndWhenItStops) {
 
 TEST_F(Run, PrometheusScrapesIt) {
   ASSERT_EQ(run_command({"ip", "link", "set", "lo", "up"}).status, 0);
-  configure(head() + "[telemetry]\nlisten = \"127.0.0.1:9478\"\n" + session("all"));
+  configure(head() + "[telemetry]\nlisten = \"127.0.0.1:9478\"\n" +
+            session("all", "[session.pcapng]\npath = \"" + dir_.file("all.pcapng") +
+                               "\"\n[session.logs]\npath = \"" + dir_.file("logs") + "\"\n"));
   start_engine();
   send(123);
   wait_until_received(123);
   const HttpAnswer metrics = get("/metrics");
   EXPECT_EQ(metrics.status, 200);
+  for (const std::string_view line :
+       {"weir_interface_received_packets_total{interface=\"tap\",mode=\"afpacket\"} 123",
+        "weir_capture_accepted_packets_total 123", "weir_worker_batches_total{interface=\"tap\"",
+        "weir_output_offered_packets_total{session=\"all\",kind=\"pcapng\"",
+        "weir_flows_begun_total{session=\"all\",kind=\"udp\"}", "weir_journal_written_rows_total",
+        "weir_health_state{module=\"worker tap/0\",state=\"ok\"} 1"}) {
+    EXPECT_NE(metrics.body.find(line), std::string::npos) << line;
+  }
   CommandOptions input;
   input.input = metrics.body;
   const CommandResult checked = run_command({"promtool", "check", "metrics"}, input);
@@ -375,8 +424,7 @@ TEST_F(Run, PrometheusScrapesIt) {
                       "--web.listen-address=127.0.0.1:9490", "--log.level=info"});
   ASSERT_TRUE(prometheus.wait_for_stderr("Server is ready to receive web requests"));
   const std::vector<std::string> query = {
-      "curl", "-s",
-      "http://127.0.0.1:9490/api/v1/query?query=weir_session_accepted_packets_total"};
+      "curl", "-s", "http://127.0.0.1:9490/api/v1/query?query=weir_session_accepted_packets_total"};
   std::string answer;
   while (answer.find("\"123\"") == std::string::npos) {
     answer = run_command(query).out;

@@ -33,7 +33,7 @@ class ApiModule final : public state::Module,
 
   // The engine's thread. Takes effect with the next request. Error: Usage, for an unknown group.
   Result<void> set_groups(const control::RoleGroups& groups);
-  void collect(telemetry::Collection& into) const override;  // any thread
+  void collect(telemetry::Collection& into) const override;        // any thread
   void on_event(const telemetry::Event& event) noexcept override;  // any thread
 
  private:
