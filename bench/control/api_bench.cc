@@ -1,7 +1,7 @@
 // How fast the control API answers status requests: the server with an engine that only answers,
 // and clients on keep-alive connections of their own, in this process.
 //
-//   api_bench [RATE [CONNECTIONS [SECONDS]]]
+//   api_bench [RATE [CONNECTIONS [SECONDS [SOCKET]]]]
 //
 // First each client asks when its turn has come, RATE times a second all together (5000 if absent);
 // a time is counted from the turn, so that waiting for a late answer counts too. Then all ask as
@@ -90,6 +90,12 @@ int main(int count, char** words) {
   if (count > 1) load.rate = std::atof(words[1]);
   if (count > 2) load.connections = std::max(std::atoi(words[2]), 1);
   if (count > 3) load.seconds = std::atof(words[3]);
+  if (count > 4) {
+    run(words[4], load);
+    load.rate = 0;
+    run(words[4], load);
+    return 0;
+  }
   const test::TempDir dir;
   const SystemClock clock;
   test::FakeEngine engine;

@@ -197,6 +197,7 @@ Result<void> Engine::take_up(const control::Config& file) {
   table_->set_cause("engine", chosen->why);
   WEIR_TRY(const auto applied,
            config_->start(chosen->config, {.who = "engine", .why = chosen->why}));
+  if (table_->start_error()) return *table_->start_error();
   journaler_->set_generation(applied.generation);
   WEIR_CHECK(remember_file(file, *store_));
   watch_workers();

@@ -231,6 +231,7 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
   SessionEntry& entry = *staged.entry;
   const state::Cause cause{.who = who_, .why = why_};
   const bool was_paused = entry.config.paused;
+  const control::SessionLimit was_limit = entry.config.limit;
   if (staged.changed) {
     SessionParts old = entry.parts;
     {
@@ -245,10 +246,14 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
     if (old.analysis == entry.parts.analysis) old.analysis.reset();
     if (old.rules == entry.parts.rules) old.rules.reset();
     retire(std::move(old));
-    entry.account().set_limits(limits_of(entry.config));
-    const Duration duration = entry.config.limit.duration;
+  }
+  const control::SessionLimit& limit = entry.config.limit;
+  if (!staged.is_new && limit != was_limit) entry.account().set_limits(limits_of(entry.config));
+  if (staged.is_new || limit.duration != was_limit.duration) {
     entry.ends.reset();
-    if (duration.count() != 0) entry.ends = options_.parts.clock->monotonic() + duration;
+    if (limit.duration.count() != 0) {
+      entry.ends = options_.parts.clock->monotonic() + limit.duration;
+    }
   }
   if (staged.is_new) {
     entry.since = options_.parts.clock->wall();
@@ -294,7 +299,7 @@ void SessionTable::adopt(capture::StagedPlan plan) {
   stale_ = false;
   if (!started_) {
     if (auto started = orchestrator_.start(std::move(plan)); !started) {
-      log_.error("workers did not start", {{"error", started.error().context}});
+      start_error_ = std::move(started).error();
     }
     started_ = true;
     return;

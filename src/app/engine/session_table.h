@@ -52,7 +52,8 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // That had reached their limits before a restart: they stay finished.
   void set_finished(std::vector<std::string> names) { finished_before_ = std::move(names); }
 
-  // The first commit starts the workers.
+  // The first commit starts the workers: why they did not.
+  [[nodiscard]] const std::optional<Error>& start_error() const noexcept { return start_error_; }
   // Limits that are reached, outputs that failed, sessions to try again, tails whose reader is
   // gone. Returns when it must be called again at the latest.
   MonotonicTime tend(MonotonicTime now);
@@ -121,6 +122,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   std::vector<std::string> finished_before_;
 
   bool started_ = false;
+  std::optional<Error> start_error_;
   bool stale_ = false;            // the plan in force is not what the entries say
   std::uint64_t generation_ = 0;  // of the configuration
   std::uint64_t serial_ = 0;      // of the plan
