@@ -7,7 +7,7 @@
 
 #include "app/ctl/options.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming)
 class App;
 }
 

@@ -92,7 +92,8 @@ std::string number_text(double value) {
 std::string series_name(const control::HistorySeries& series) {
   std::string labels;
   for (const auto& [name, value] : series.labels) {
-    labels += (labels.empty() ? "" : ",") + name + "=\"" + value + "\"";
+    labels += labels.empty() ? "" : ",";
+    labels += name + "=\"" + value + "\"";
   }
   return series.metric + (labels.empty() ? "" : "{" + labels + "}");
 }
@@ -248,7 +249,8 @@ std::string text_of(const std::vector<control::HistorySeries>& series) {
 std::string text_of(const EventAnswer& event) {
   std::string fields;
   for (const auto& [name, value] : event.fields) {
-    fields += (fields.empty() ? "" : ", ") + name + "=" + value;
+    fields += fields.empty() ? "" : ", ";
+    fields += name + "=" + value;
   }
   const std::string text = utc_millis_text(event.time) + "  " + event.severity + "  " +
                            event.module + ": " + event.text +
