@@ -23,7 +23,7 @@ using SeriesName = std::pair<std::string, std::string>;
 using SeriesNameView = std::pair<std::string_view, std::string_view>;
 
 struct SeriesNameLess {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): std::map asks for it
   static SeriesNameView view(const SeriesName& name) { return {name.first, name.second}; }
   static SeriesNameView view(SeriesNameView name) { return name; }
   template <typename A, typename B>

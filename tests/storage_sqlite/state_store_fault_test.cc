@@ -15,7 +15,6 @@ namespace weir::storage {
 namespace {
 
 using testing::AnyOf;
-using testing::Eq;
 
 // What the store has acknowledged, and what it must therefore hold.
 struct Acknowledged {
