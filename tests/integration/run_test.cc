@@ -163,6 +163,11 @@ TEST_F(Run, ABadFileIsRefusedWholeAndTheOldConfigurationStays) {
               session("c", "[session.pcapng]\npath = \"" + dir_.file("no/such/x.pcapng") + "\"\n"),
           "no/such");
   EXPECT_TRUE(files_like(dir_.path(), "b").empty());
+  // Another part refuses: the sessions stay as they are.
+  std::string unknown_group = head();
+  unknown_group.replace(unknown_group.find("[control]\n"), 10,
+                        "[control]\nviewer_group = \"no-such-group\"\n");
+  refused(unknown_group + session("all") + session("b"), "no-such-group");
   configure(good);
   EXPECT_EQ(post("/v1/config/reload").status, 200);
   send(5);
