@@ -8,6 +8,8 @@ namespace {
 
 // How long a record may wait before a reader of the file sees it.
 constexpr Duration kFlushInterval = std::chrono::seconds(1);
+// A log whose disk was full is tried again: live captures go on meanwhile.
+constexpr Duration kRetryInterval = std::chrono::seconds(10);
 
 // Rings towards the merger: with files a worker waits for room, live it must not.
 constexpr std::uint32_t kSlotsOfFiles = 1024;
@@ -16,10 +18,14 @@ constexpr std::uint32_t kSlotsLive = 16384;
 }  // namespace
 
 Result<std::unique_ptr<Analysis>> Analysis::open_logs(const AnalysisOptions& options,
-                                                      const Clock& clock) {
+                                                      const Clock& clock, Duration retry) {
   std::unique_ptr<Analysis> analysis(new Analysis(options));
   WEIR_TRY(analysis->logs_,
-           output::RecordLogs::open(options.logs_path, options.existing, &analysis->community_id_));
+           output::RecordLogs::open(options.logs_path, options.existing, &analysis->community_id_,
+                                    {.clock = &clock,
+                                     .interval = options.rotate_interval,
+                                     .archived_max = options.archived_max,
+                                     .retry = retry}));
   analysis->fresh_logs_ = std::make_unique<FreshLogs>(*analysis->logs_, clock);
   return analysis;
 }
@@ -31,7 +37,7 @@ void Analysis::merge(const output::RecordMergerOptions& options) {
 
 Result<std::unique_ptr<Analysis>> Analysis::open_for_source(const AnalysisOptions& options,
                                                             const Clock& clock) {
-  WEIR_TRY(auto analysis, open_logs(options, clock));
+  WEIR_TRY(auto analysis, open_logs(options, clock, Duration(0)));
   if (options.workers == 1) {
     WEIR_TRY(auto stage, capture::InlineFlows::make(options.flows, *analysis->fresh_logs_));
     analysis->stages_.push_back(std::move(stage));
@@ -50,7 +56,7 @@ Result<std::unique_ptr<Analysis>> Analysis::open_for_source(const AnalysisOption
 Result<std::unique_ptr<Analysis>> Analysis::open_for_lanes(const AnalysisOptions& options,
                                                            std::uint32_t lanes,
                                                            const Clock& clock) {
-  WEIR_TRY(auto analysis, open_logs(options, clock));
+  WEIR_TRY(auto analysis, open_logs(options, clock, kRetryInterval));
   analysis->merge({.streams = lanes + 1,
                    .slots = kSlotsLive,
                    .when_full = output::WhenFull::Drop,
@@ -75,8 +81,7 @@ void Analysis::FreshLogs::reached(protocol::RecordOrder) {
   const MonotonicTime now = clock_.monotonic();
   if (now - flushed_ < kFlushInterval) return;
   flushed_ = now;
-  // An error comes back from close().
-  (void)logs_.flush();
+  logs_.tend();
 }
 
 Result<void> Analysis::close() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "app/analysis_options.h"
@@ -39,6 +40,8 @@ class Analysis {
   Result<void> close();
   // Any thread.
   [[nodiscard]] AnalysisReport report() const;
+  // Trouble with the logs since it was asked. Any thread.
+  std::optional<Error> take_warning() { return logs_->take_warning(); }
 
  private:
   // The logs, which others may be reading while they grow.
@@ -56,7 +59,7 @@ class Analysis {
 
   explicit Analysis(const AnalysisOptions& options) : community_id_(options.community_id_seed) {}
   static Result<std::unique_ptr<Analysis>> open_logs(const AnalysisOptions& options,
-                                                     const Clock& clock);
+                                                     const Clock& clock, Duration retry);
   void merge(const output::RecordMergerOptions& options);
   [[nodiscard]] LogReport report_of(protocol::LogId log) const;
 

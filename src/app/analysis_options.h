@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/time.h"
 #include "capture/flow_stage.h"
 #include "output/log_directory.h"
 
@@ -12,6 +13,8 @@ namespace weir::app {
 struct AnalysisOptions {
   std::string logs_path;  // empty: nothing is analysed
   output::ExistingLogs existing = output::ExistingLogs::Refuse;
+  Duration rotate_interval{};      // finished logs at UTC multiples of it; 0: none
+  std::uint32_t archived_max = 0;  // finished logs that are kept of each; 0: all
   std::uint16_t community_id_seed = 0;
   capture::FlowAnalysisOptions flows;
   // Threads that share the flows of one source; 1: the one that reads it does everything.

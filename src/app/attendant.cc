@@ -138,6 +138,10 @@ void Attendant::tell_warnings() {
   for (output::Sink* sink : attended_.sinks) {
     if (const auto warning = sink->take_warning()) say("weir: " + warning->context + "\n");
   }
+  if (attended_.analysis == nullptr || !live()) return;
+  if (const auto warning = attended_.analysis->take_warning()) {
+    say("weir: " + warning->context + "\n");
+  }
 }
 
 void Attendant::show() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/analysis.h"
 #include "app/loss_notices.h"
 #include "app/signals.h"
 #include "app/status_line.h"
@@ -21,6 +22,7 @@ namespace weir::app {
 struct Attended {
   capture::Orchestrator& orchestrator;
   std::vector<output::Sink*> sinks;
+  Analysis* analysis = nullptr;             // null: none was asked for
   interface::LinkMonitor* links = nullptr;  // live captures
   Signals& signals;
   const Clock& clock;

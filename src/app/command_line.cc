@@ -248,7 +248,8 @@ struct CaptureFlags {
     command.footer(
         "SIGINT and SIGTERM end the capture after what was received has been stored; a second one "
         "ends it at once.\n"
-        "SIGUSR1 prints statistics. Rotated files: STEM_00001_20261121T200000Z.pcapng, ...\n"
+        "SIGUSR1 prints statistics. Rotated files: STEM_00001_20261121T200000Z.pcapng, ...; "
+        "finished logs: conn.20261121T200000Z.log.zst, ...\n"
         "A pipe beside another output never delays it: what the pipe's reader is too slow for is "
         "counted as lost.\n"
         "Exit status: 0 done, 1 failed, 2 wrong usage, filter or interface.");
@@ -262,9 +263,11 @@ struct CaptureFlags {
     command
         .add_option("--rotate-interval", rotate_interval,
                     "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
-                    "quiet link")
+                    "quiet link; logs too")
         ->type_name("T");
-    command.add_option("--rotate-files", rotate_files, "keep only this many files of this capture")
+    command
+        .add_option("--rotate-files", rotate_files,
+                    "keep only this many files of this capture, and finished ones of each log")
         ->type_name("N")
         ->check(at_least(1));
   }
@@ -310,10 +313,15 @@ struct CaptureFlags {
       return "--rotate-files without --rotate-size or --rotate-interval (say when a new file "
              "begins)";
     }
-    if (options.pipeline.write_paths.empty()) {
-      return "rotation without an output (name it with -w FILE)";
+    if (options.pipeline.write_paths.empty() && options.pipeline.analysis.logs_path.empty()) {
+      return "rotation without an output (name it with -w FILE or --logs DIR)";
+    }
+    if (options.pipeline.write_paths.empty() && rotation.size_bytes != 0) {
+      return "--rotate-size without -w FILE (logs are rotated by --rotate-interval)";
     }
     options.rotation = rotation;
+    options.pipeline.analysis.rotate_interval = rotation.interval;
+    options.pipeline.analysis.archived_max = rotation.files_max;
     return std::nullopt;
   }
 };

@@ -224,6 +224,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   const Running running{options, sources, orchestrator, *sinks, analysis.get()};
   Attendant({.orchestrator = orchestrator,
              .sinks = borrowed,
+             .analysis = analysis.get(),
              .links = sources.links,
              .signals = signals,
              .clock = clock},

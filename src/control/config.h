@@ -54,7 +54,9 @@ struct PcapngConfig {
 
 // [session.logs]
 struct LogsConfig {
-  std::string path;  // a directory; empty: none
+  std::string path;                                  // a directory; empty: none
+  Duration rotate_interval = std::chrono::hours(1);  // 0: never
+  std::uint64_t files_max = 0;                       // finished logs of each; 0: none is deleted
   std::uint64_t flow_memory = 1024ull * 1024 * 1024;
   friend bool operator==(const LogsConfig&, const LogsConfig&) = default;
 };

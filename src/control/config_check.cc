@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "control/config_schema.h"
 #include "control/values.h"
+#include "filter/rule_conditions.h"
 
 namespace weir::control {
 namespace {
@@ -118,6 +120,7 @@ class Checker {
   void claim_path(const std::string& path, ConfigPlace place);
   void check_rules(const SessionConfig& session, ConfigPlace place);
   void check_rule(const filter::RuleSpec& rule, ConfigPlace place);
+  void check_rules_together(const SessionConfig& session, ConfigPlace place);
 
   const Config& config_;
   std::vector<ConfigProblem> problems_;
@@ -256,6 +259,10 @@ void Checker::check_outputs(const SessionConfig& session, ConfigPlace place) {
     place.key = "pcapng.rotate.files";
     add(place, "without a size or an interval (say when a new file begins)");
   }
+  if (session.logs.files_max != 0 && session.logs.rotate_interval == Duration(0)) {
+    place.key = "logs.rotate.files";
+    add(place, "without an interval (say when a log is finished)");
+  }
 }
 
 void Checker::claim_path(const std::string& path, ConfigPlace place) {
@@ -286,6 +293,24 @@ void Checker::check_rules(const SessionConfig& session, ConfigPlace place) {
       add(place, "'" + *first + "': given twice in session " + session.name +
                      " (a rule without a name is rule-N)");
     }
+  }
+  // What is wrong with a rule has been told, in the words of the configuration.
+  if (problems_.empty()) check_rules_together(session, place);
+}
+
+// What the rules would still be refused for when they are compiled.
+void Checker::check_rules_together(const SessionConfig& session, ConfigPlace place) {
+  const auto key_of = [](std::string_view of_filter) -> std::string_view {
+    for (const Key<filter::RuleSpec>& key : keys_of<filter::RuleSpec>()) {
+      if (key.name == of_filter || std::string(key.name) + "s" == of_filter) return key.name;
+    }
+    return {};
+  };
+  for (const filter::RuleProblem& problem : filter::check_rules(session.rules, session.otherwise)) {
+    const bool all = problem.rule == filter::RuleProblem::kWholeList;
+    place.rule = all ? std::nullopt : std::optional<std::size_t>(problem.rule);
+    place.key = all ? "rule" : key_of(problem.key);
+    add(place, problem.message);
   }
 }
 

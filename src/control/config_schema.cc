@@ -233,6 +233,21 @@ constexpr std::array kSessionKeys = {
          .type = String,
          .max = kPathMax,
          .help = "directory of conn.log and other records; empty: no analysis"}),
+    key<SessionConfig, &SessionConfig::logs, &LogsConfig::rotate_interval>(
+        {.name = "logs.rotate.interval",
+         .type = Time,
+         .min = kSecond,
+         .max = kYear,
+         .zero = true,
+         .reload = kRestart,
+         .help = "at each multiple of this time in UTC logs become finished ones, "
+                 "conn.20261121T200000Z.log.zst; 0s: never"}),
+    key<SessionConfig, &SessionConfig::logs, &LogsConfig::files_max>(
+        {.name = "logs.rotate.files",
+         .type = Integer,
+         .max = 1'000'000'000,
+         .reload = kRestart,
+         .help = "keep only this many finished ones of each log; 0: all"}),
     key<SessionConfig, &SessionConfig::logs, &LogsConfig::flow_memory>(
         {.name = "logs.flow_memory",
          .type = Size,

@@ -1,45 +1,34 @@
-// Deletes files on a thread of its own: taking a gigabyte from a file system takes it tens of
-// milliseconds, in which a worker would not look after its ring.
+// Deletes files in the background: taking a gigabyte from a file system takes it tens of
+// milliseconds.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
+#include <utility>
 
 #include "base/error.h"
+#include "output/background_work.h"
 
 namespace weir::output {
 
-// One thread owns it. Its own thread begins with the first deletion, so that it has no more rights
-// than the worker that asks for it; it takes no signals and runs on any CPU.
-class FileRemover {
+// One thread owns it.
+class FileRemover final : BackgroundWork::Worker {
  public:
-  FileRemover() = default;
-  FileRemover(const FileRemover&) = delete;
-  FileRemover& operator=(const FileRemover&) = delete;
-  ~FileRemover() { finish(); }
-
   // Soon. A file that is not there is no error.
-  void remove(std::string path);
+  void remove(std::string path) { work_.add(std::move(path)); }
   // Waits until all are deleted, or are known not to be. Nothing may be added afterwards.
-  void finish() noexcept;
+  void finish() noexcept { work_.finish(); }
   // The first deletion that failed, once.
   std::optional<Error> take_failure();
 
  private:
-  void run();
-  void note(const std::string& path, int error);
+  void work_on(const std::string& path) noexcept override;
 
-  std::mutex mutex_;  // guards what follows, except thread_
-  std::condition_variable changed_;
-  std::deque<std::string> paths_;
-  bool finished_ = false;
+  std::mutex mutex_;  // guards the next two
   bool failed_ = false;
   std::optional<Error> failure_;
-  std::thread thread_;
+  BackgroundWork work_{*this};  // ends first
 };
 
 }  // namespace weir::output

@@ -6,10 +6,12 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include "base/unique_fd.h"
+#include "output/log_archive.h"
 #include "protocol/deep/records.h"
 
 namespace weir::output {
@@ -66,15 +68,22 @@ class DiskLogFile final : public LogFile {
 
 class DiskLogDirectory final : public LogDirectory {
  public:
-  DiskLogDirectory(std::string path, UniqueFd fd, ExistingLogs existing) noexcept
-      : path_(std::move(path)), fd_(std::move(fd)), existing_(existing) {}
+  DiskLogDirectory(std::string path, UniqueFd fd, ExistingLogs existing, std::uint32_t archived_max)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        existing_(existing),
+        archive_(path_, fd_.get(), archived_max) {
+    if (existing == ExistingLogs::Append) archive_.take_up();
+  }
 
   Result<std::unique_ptr<LogFile>> open(std::string_view log) override {
     const std::string name = file_name(log);
     // Unless appending, what is there has come since the directory was opened, and is not ours.
-    const int flags = existing_ == ExistingLogs::Append ? O_RDWR : O_RDWR | O_EXCL;
+    const bool goes_on = existing_ == ExistingLogs::Append || ours_.contains(name);
+    const int flags = goes_on ? O_RDWR : O_RDWR | O_EXCL;
     UniqueFd fd(openat(fd_.get(), name.c_str(), flags | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (!fd) return system_error(errno, "open " + path_ + "/" + name);
+    ours_.insert(name);
     auto file = std::make_unique<DiskLogFile>(std::move(fd));
     if (const int error = file->begin_line(); error != 0) {
       return system_error(error, "append to " + path_ + "/" + name);
@@ -82,12 +91,30 @@ class DiskLogDirectory final : public LogDirectory {
     return std::unique_ptr<LogFile>(std::move(file));
   }
 
+  Result<void> archive(std::string_view log, Timestamp begin) override {
+    WEIR_CHECK(archive_.add(log, begin));
+    ours_.erase(file_name(log));
+    return ok();
+  }
+
+  [[nodiscard]] std::optional<Timestamp> written(std::string_view log) const override {
+    struct stat facts = {};
+    if (fstatat(fd_.get(), file_name(log).c_str(), &facts, 0) != 0 || facts.st_size == 0) {
+      return std::nullopt;
+    }
+    return Timestamp{facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec};
+  }
+
+  void finish() noexcept override { archive_.finish(); }
+  std::optional<Error> take_failure() override { return archive_.take_failure(); }
   [[nodiscard]] const std::string& path() const noexcept override { return path_; }
 
  private:
   std::string path_;
   UniqueFd fd_;
   ExistingLogs existing_;
+  std::set<std::string> ours_;  // that we made
+  LogArchive archive_;
 };
 
 Result<UniqueFd> open_or_make(const std::string& path) {
@@ -142,7 +169,8 @@ Result<void> remove(const std::string& path, int directory, const std::string& n
 }  // namespace
 
 Result<std::unique_ptr<LogDirectory>> open_log_directory(const std::string& path,
-                                                         ExistingLogs existing) {
+                                                         ExistingLogs existing,
+                                                         std::uint32_t archived_max) {
   WEIR_TRY(UniqueFd fd, open_or_make(path));
   if (existing == ExistingLogs::Refuse) WEIR_CHECK(expect_empty(path));
   for (std::size_t log = 0; log < protocol::kLogCount; ++log) {
@@ -151,7 +179,7 @@ Result<std::unique_ptr<LogDirectory>> open_log_directory(const std::string& path
     if (existing == ExistingLogs::Overwrite) WEIR_CHECK(remove(path, fd.get(), name));
   }
   return std::unique_ptr<LogDirectory>(
-      std::make_unique<DiskLogDirectory>(path, std::move(fd), existing));
+      std::make_unique<DiskLogDirectory>(path, std::move(fd), existing, archived_max));
 }
 
 }  // namespace weir::output

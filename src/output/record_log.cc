@@ -36,7 +36,7 @@ void RecordLog::open() {
     return;
   }
   file_ = std::move(file).value();
-  buffer_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
+  if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
 }
 
 void RecordLog::push() {
@@ -81,6 +81,21 @@ void RecordLog::fail(int sys_errno, std::size_t sent) {
   used_ = 0;
   error_ = record_log_error(sys_errno, path(), statistics_.written.value());
   if (torn) error_->context += ", and its last line is torn";
+}
+
+Result<void> RecordLog::rotate(Timestamp begin) {
+  push();
+  if (error_ || !file_) return ok();
+  WEIR_CHECK(directory_.archive(protocol::name_of(log_), begin));
+  const int error = file_->close();
+  file_.reset();
+  if (error != 0) return system_error(error, "close a finished " + path());
+  return ok();
+}
+
+void RecordLog::try_again() noexcept {
+  error_.reset();
+  file_.reset();
 }
 
 void RecordLog::close() {

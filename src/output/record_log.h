@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/result.h"
+#include "base/time.h"
 #include "output/log_directory.h"
 #include "output/sink.h"
 #include "protocol/deep/record_schema.h"
@@ -30,10 +32,15 @@ class RecordLog {
   void take(const protocol::Record& record, protocol::RecordContext& context);
   // All lines to the kernel.
   void push();
+  // push(), and the file becomes a finished log of the interval that began at `begin`; the next
+  // record opens a new one. An error here ends nothing: the file goes on.
+  Result<void> rotate(Timestamp begin);
+  // After an error: the next record opens the file anew.
+  void try_again() noexcept;
   // push(), and the end of the file. Nothing may be taken afterwards.
   void close();
 
-  // The first error; it is final.
+  // Why records are lost.
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
   [[nodiscard]] const LogStatistics& statistics() const noexcept { return statistics_; }
 

@@ -6,11 +6,7 @@
 // - Interval: files end at UTC multiples of it. The first packet with a time at or behind the end
 //   begins the next file. When none comes, the clock does it, 1 s after the end. Packets with
 //   earlier times that come afterwards (from other workers) go into the file that is open then.
-// - A clock that is set back, or a packet from a far future, moves the end away. So a file is also
-//   over when, by the monotonic clock, it has been open as long as was planned when its interval
-//   began, and 1 s, at most the interval and 1 s: from then on ends follow the wall clock as it is
-//   now. After each change the end lies behind what caused the change: no clock, however it jumps,
-//   makes a file for each packet.
+// - What jumping clocks do to intervals: rotation_interval.h.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +19,7 @@
 #include "base/packet_batch.h"
 #include "base/result.h"
 #include "output/pcapng_encoder.h"
+#include "output/rotation_interval.h"
 #include "output/rotation_options.h"
 #include "storage/block_device.h"
 #include "telemetry/counter.h"
@@ -51,9 +48,6 @@ class FileStore {
 // One thread; files() any. Allocates and makes system calls, all of them between files.
 class Rotation {
  public:
-  // How long after the end of an interval packets of it may still come on a quiet link.
-  static constexpr Duration kGrace = std::chrono::seconds(1);
-
   // `clock` is borrowed.
   Rotation(std::string path, const RotationOptions& options, const Clock& clock,
            std::unique_ptr<FileStore> store);
@@ -65,7 +59,7 @@ class Rotation {
   // Where the file that is open ends.
   [[nodiscard]] StreamLimit limit() const noexcept;
   // Whether it ends now, by the clock.
-  [[nodiscard]] bool due() const noexcept;
+  [[nodiscard]] bool due() const noexcept { return interval_.over(); }
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }  // as given
   [[nodiscard]] const std::string& file() const noexcept { return file_; }  // opened last
@@ -77,19 +71,12 @@ class Rotation {
 
  private:
   Result<std::unique_ptr<storage::BlockDevice>> open(Timestamp begin);
-  [[nodiscard]] bool ended_by(const Packet& packet) const noexcept {
-    return packet.has_time && interval_end_ != StreamLimit::kNoTime && packet.time >= interval_end_;
-  }
-  void enter_interval(Timestamp time) noexcept;
 
   std::string path_;
   RotationOptions options_;
   const Clock& clock_;
   std::unique_ptr<FileStore> store_;
-
-  Timestamp interval_begin_ = {};
-  Timestamp interval_end_ = StreamLimit::kNoTime;
-  MonotonicTime deadline_ = {};
+  RotationInterval interval_;
 
   telemetry::Counter files_;
   std::uint64_t skipped_ = 0;  // numbers of another run

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "control/config_schema.h"
+#include "filter/rule_conditions.h"
 
 namespace weir::control {
 namespace {
@@ -132,6 +133,18 @@ TEST(ConfigCheck, NamesOfRulesAreUniqueAlsoTheGivenOnes) {
                 s.rules = {{.name = "rule-2"}, {}};
               }),
               HasSubstr("session[web].rule[2].name: 'rule-2': given twice"));
+}
+
+TEST(ConfigCheck, ASessionHasNoMoreConditionsThanCanBeCompiled) {
+  const auto with_rules = [](std::size_t rules) {
+    return problem_after([=](Config&, auto& s) {
+      const std::vector<filter::NumberRange> ports(kListMax, {.first = 1, .last = 2});
+      s.rules.assign(rules, {.ports = ports});
+    });
+  };
+  EXPECT_EQ(with_rules(filter::kRuleValuesMax / kListMax), "0 problems");
+  EXPECT_EQ(with_rules(filter::kRuleValuesMax / kListMax + 1),
+            "session[web].rule: has 135168 nets, ranges and endpoints (at most 131072)");
 }
 
 TEST(ConfigCheck, ASessionThatRejectsEverythingIsAMistake) {

@@ -129,6 +129,7 @@ void mend(Config& config, Prng& prng) {
     if (!session.pcapng.path.empty()) session.pcapng.path = unique + "/p" + session.pcapng.path;
     if (!session.logs.path.empty()) session.logs.path = unique + "/l" + session.logs.path;
     if (session.pcapng.rotate_bytes == 0) session.pcapng.files_max = 0;
+    if (session.logs.rotate_interval == Duration(0)) session.logs.files_max = 0;
     if (session.rules.empty()) session.otherwise = filter::RuleAction::Accept;
     for (std::size_t k = 0; k < session.rules.size(); ++k) {
       filter::RuleSpec& rule = session.rules[k];

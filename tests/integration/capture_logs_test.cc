@@ -152,6 +152,15 @@ class CaptureLogs : public Capture, public testing::WithParamInterface<std::uint
   std::vector<std::string> lines_of(const std::string& log) const {
     return test::lines_of(logs_ + "/" + log + ".log");
   }
+  std::vector<std::string> finished(const std::string& log) const {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(logs_)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with(log + ".2") && name.ends_with("Z.log.zst"))
+        paths.push_back(entry.path());
+    }
+    return paths;
+  }
   // False: not within half a minute.
   bool wait_for_line(Process& weir, const std::string& log, const std::string& text) const {
     for (int tries = 0; tries < 1500; ++tries) {
@@ -265,6 +274,28 @@ TEST_P(CaptureLogs, GrowWhileItRuns) {
   EXPECT_EQ(lawful_stats()["records"]["conn"], 2);
 }
 
+TEST_P(CaptureLogs, AreFinishedAndCompressedWhenTheirIntervalEnds) {
+  auto weir = start_with_logs({"--flow-timeout", "udp=1s", "--rotate-interval", "1s"});
+  TrafficSocket("tap").send_one(flow_frame(7));
+  while (finished("conn").empty()) weir->wait_for_stderr_for("never printed", 50);
+  TrafficSocket("tap").send_one(flow_frame(8));
+  weir->signal(SIGINT);
+  const auto result = weir->wait();
+  EXPECT_EQ(result.status, 0) << result.err;
+  std::string all = read_file(logs_ + "/conn.log");
+  for (const std::string& path : finished("conn")) {
+    const CommandResult text = run_command({"zstd", "-dc", path});
+    EXPECT_EQ(text.status, 0) << text.err;
+    all += text.out;
+  }
+  EXPECT_THAT(all, HasSubstr("\"id.orig_p\":1031"));
+  EXPECT_THAT(all, HasSubstr("\"id.orig_p\":1032"));
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 2);
+  const json conn = output_of(stats(), "conn");
+  EXPECT_EQ(conn["offered"], 2);
+  EXPECT_EQ(conn["written"], 2);
+}
+
 // Inside tunnels only user space filters: everything comes into the ring.
 TEST_P(CaptureLogs, GrowAlsoWhileOnlyPacketsComeThatNobodyWants) {
   auto weir =
@@ -368,8 +399,9 @@ TEST_P(CaptureLogs, OnAFullDiskAreLostByNameAndThePacketsAreNot) {
   const auto sent = flow_frames(0, 450);
   TrafficSocket sender("tap");
   sender.send(sent);
-  // The disk is full as soon as their lines are flushed; the capture goes on.
+  // The disk is full as soon as their lines are flushed; the capture goes on, and says it.
   ASSERT_TRUE(wait_for_line(*weir, "conn", "\"proto\":\"udp\""));
+  EXPECT_TRUE(weir->wait_for_stderr(logs_ + "/conn.log: No space left on device"));
   const auto more = flow_frames(450, 450);
   sender.send(more);
   wait_until_received(*weir, 900);

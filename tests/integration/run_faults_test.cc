@@ -6,9 +6,25 @@
 
 #include "integration/run_fixture.h"
 #include "integration/small_disk.h"
+#include "support/packet_builder.h"
 
 namespace weir::test {
 namespace {
+
+// A VXLAN tunnel of its own for each number below 30000.
+FrameBytes tunnel_frame(std::uint16_t number) {
+  const auto port = static_cast<std::uint16_t>(30'000 + number);
+  return PacketBuilder()
+      .ethernet()
+      .ipv4("192.0.2.1", "192.0.2.2")
+      .udp(port, 4789)
+      .vxlan(42)
+      .ethernet()
+      .ipv4("10.2.0.1", "10.2.0.2")
+      .udp(port, 53)
+      .payload(30)
+      .build();
+}
 
 class RunFaults : public Run {
  protected:
@@ -77,6 +93,50 @@ TEST_F(RunFaults, AFullDiskFailsItsSessionAloneUntilThereIsRoomAgain) {
   const CommandResult ended = stop_engine();
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_NE(ended.err.find("session failed"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunFaults, ALogWhoseDiskIsFullIsToldAndGoesOnWhenThereIsRoomAgain) {
+  std::filesystem::create_directory(dir_.file("logs"));
+  const SmallDisk disk(dir_.file("logs"), "1m");
+  configure(head() + session("all", "[session.logs]\npath = \"" + dir_.file("logs") + "\"\n"));
+  start_engine();
+  {
+    std::ofstream filler(dir_.file("logs/filler"));
+    const std::string chunk(1 << 12, 'x');
+    while (filler) filler << chunk << std::flush;
+  }
+  // A line each, at once.
+  std::uint16_t tunnels = 0;
+  const auto send_tunnels = [&](int count) {
+    std::vector<FrameBytes> frames;
+    for (int i = 0; i < count; ++i) frames.push_back(tunnel_frame(tunnels++));
+    TrafficSocket("tap").send(frames);
+    sent_ += static_cast<std::uint32_t>(count);
+    wait_until_received(sent_);
+  };
+  const auto written = [&] {
+    const nlohmann::json now = session_now("all");
+    for (const nlohmann::json& output : now.at("outputs")) {
+      if (output.at("path") == dir_.file("logs/tunnel.log")) {
+        return output.at("written").get<std::uint64_t>();
+      }
+    }
+    return std::uint64_t{0};
+  };
+  do {
+    send_tunnels(10);
+  } while (ctl({"events", "--after", "0"}).out.find("No space left on device") ==
+           std::string::npos);
+  EXPECT_EQ(session_now("all").at("state"), "running");
+  const std::uint64_t before = written();
+  std::filesystem::remove(dir_.file("logs/filler"));
+  do {
+    send_tunnels(1);
+  } while (written() == before);
+  EXPECT_EQ(session_now("all").at("accepted").get<std::uint64_t>(), sent_);
+  const CommandResult ended = stop_engine();
+  EXPECT_EQ(ended.status, 1) << "records are missing";
+  EXPECT_NE(ended.err.find("tunnel.log: No space left on device"), std::string::npos) << ended.err;
 }
 
 TEST_F(RunFaults, AGenerationThatCannotBeStoredChangesNothing) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -44,6 +45,7 @@ struct Faults {
   int open_errno = 0;
   int cut_errno = 0;
   int close_errno = 0;
+  int archive_errno = 0;
 };
 
 class FaultyLogFile final : public LogFile {
@@ -82,6 +84,15 @@ class FaultyLogDirectory final : public LogDirectory {
     WEIR_TRY(auto file, directory_->open(log));
     return std::unique_ptr<LogFile>(std::make_unique<FaultyLogFile>(std::move(file), faults_));
   }
+  Result<void> archive(std::string_view log, Timestamp begin) override {
+    if (faults_.archive_errno != 0) return system_error(faults_.archive_errno, "rename a log");
+    return directory_->archive(log, begin);
+  }
+  [[nodiscard]] std::optional<Timestamp> written(std::string_view log) const override {
+    return directory_->written(log);
+  }
+  void finish() noexcept override { directory_->finish(); }
+  std::optional<Error> take_failure() override { return directory_->take_failure(); }
   [[nodiscard]] const std::string& path() const noexcept override { return directory_->path(); }
 
  private:

@@ -35,6 +35,14 @@ void EngineNews::session_removed(std::string_view name) noexcept {
   }
 }
 
+void EngineNews::session_in_trouble(const SessionEntry& session, const Error& why) noexcept {
+  log_.error("a session has trouble with an output",
+             {{"session", session.config.name}, {"error", why.context}});
+  publish(EventKind::OutputFailed, "output",
+          "session " + session.config.name + " goes on: " + why.context,
+          {{"session", session.config.name}});
+}
+
 void EngineNews::on_health(const telemetry::HealthChange& change) noexcept {
   const std::string text = std::string(change.name) + " is " + std::string(name_of(change.to)) +
                            (change.reason.empty() ? "" : ": " + std::string(change.reason));

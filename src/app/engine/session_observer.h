@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "base/error.h"
+
 namespace weir::app {
 
 class SessionEntry;
@@ -13,6 +15,8 @@ class SessionObserver {
   // Its machine has moved.
   virtual void session_moved(const SessionEntry& session) noexcept = 0;
   virtual void session_removed(std::string_view name) noexcept = 0;
+  // Something is wrong with its outputs, and it goes on.
+  virtual void session_in_trouble(const SessionEntry& session, const Error& why) noexcept = 0;
 };
 
 }  // namespace weir::app

@@ -84,6 +84,13 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::
   return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
 }
 
+std::optional<Error> OutputsPart::take_warning() {
+  for (const auto& sink : sinks_) {
+    if (auto warning = sink->take_warning()) return warning;
+  }
+  return std::nullopt;
+}
+
 Result<void> OutputsPart::close() {
   for (const auto& sink : sinks_) sink->cancel();
   return outputs_->close();
@@ -114,7 +121,10 @@ Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::LogsConf
                                                          const std::vector<bool>& lanes,
                                                          const PartsContext& context) {
   if (config.path.empty()) return std::shared_ptr<AnalysisPart>();
-  AnalysisOptions options{.logs_path = config.path, .existing = output::ExistingLogs::Append};
+  AnalysisOptions options{.logs_path = config.path,
+                          .existing = output::ExistingLogs::Append,
+                          .rotate_interval = config.rotate_interval,
+                          .archived_max = static_cast<std::uint32_t>(config.files_max)};
   options.flows.flows.flows_max = config.flow_memory / protocol::kBytesPerFlow;
   const auto users = std::count(lanes.begin(), lanes.end(), true);
   WEIR_TRY(auto analysis,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class OutputsPart {
 
   [[nodiscard]] capture::SessionOutputs& outputs() noexcept { return *outputs_; }
   [[nodiscard]] const capture::SessionOutputs& outputs() const noexcept { return *outputs_; }
+  // Trouble that ended nothing, since it was asked.
+  std::optional<Error> take_warning();
   // When no worker has it in a plan. A pipe whose reader sleeps is not waited for.
   Result<void> close();
   // The same for one that no packet was offered: what it created goes too.
@@ -62,6 +65,7 @@ class AnalysisPart {
 
   [[nodiscard]] capture::SessionAnalysis& stages() noexcept { return *stages_; }
   [[nodiscard]] AnalysisReport report() const { return analysis_->report(); }
+  std::optional<Error> take_warning() { return analysis_->take_warning(); }
   // From here on records reach the logs.
   void start() { analysis_->start(); }
   // When no worker has it in a plan.

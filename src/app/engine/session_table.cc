@@ -351,6 +351,7 @@ MonotonicTime SessionTable::tend(MonotonicTime now) {
 }
 
 void SessionTable::tend_session(const std::shared_ptr<SessionEntry>& entry, MonotonicTime now) {
+  tell_warnings(*entry);
   if (entry->open()) {
     const auto& outputs = entry->parts.outputs;
     if (entry->account().limit_reached()) {
@@ -365,6 +366,15 @@ void SessionTable::tend_session(const std::shared_ptr<SessionEntry>& entry, Mono
     return;
   }
   if (entry->next_try && now >= *entry->next_try) try_again(*entry, now);
+}
+
+void SessionTable::tell_warnings(const SessionEntry& entry) {
+  if (const auto& outputs = entry.parts.outputs; outputs != nullptr) {
+    if (const auto why = outputs->take_warning()) observer_.session_in_trouble(entry, *why);
+  }
+  if (const auto& analysis = entry.parts.analysis; analysis != nullptr) {
+    if (const auto why = analysis->take_warning()) observer_.session_in_trouble(entry, *why);
+  }
 }
 
 // Takes the session out of the plan, then closes what it had.

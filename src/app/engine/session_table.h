@@ -104,6 +104,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   void close_retired();
   Result<void> close_parts(SessionParts& parts);
 
+  void tell_warnings(const SessionEntry& entry);
   void tend_session(const std::shared_ptr<SessionEntry>& entry, MonotonicTime now);
   void end_session(SessionEntry& entry, state::SessionEvent event, std::string_view why);
   void try_again(SessionEntry& entry, MonotonicTime now);

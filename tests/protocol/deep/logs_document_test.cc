@@ -20,6 +20,18 @@ What the analysis tells, as one file of JSON lines a log. A log without a record
 page is generated from the tables that the logs are written by (`src/protocol/deep/record_schema.h`;
 `tests/protocol/deep/logs_document_test.cc` says how).
 
+A log of a live capture can be rotated (`weir capture --rotate-interval`, `logs.rotate` of a session
+of `weir run`): at UTC multiples of the interval what was written becomes a finished log,
+`conn.20261121T200000Z.log.zst`, named by the beginning of its interval, and the next record begins
+a new `conn.log`. A record belongs to the interval in which it was written. It is renamed at once
+and compressed in the background: whatever is cut off, each record is in one whole file, and the
+next start compresses what is left. A second log of one interval, after a clock was set back, is
+`conn.20261121T200000Z_00002.log.zst`. What an earlier run wrote in an earlier interval becomes a
+finished log when the next one starts.
+
+A log whose disk is full loses its records, counted by reason; a live capture goes on and tries the
+log again every ten seconds.
+
 A line has its fields in the order below; what is absent is left out. Names, types and meanings are
 Zeek's where the source says so.
 
