@@ -110,7 +110,7 @@ void run(benchmark::State& state, std::size_t first, std::size_t count, const Cl
   Pipeline pipeline(source, std::move(compiled->plan), clock);
   if (!pipeline.prepare()) return state.SkipWithError("does not compile");
   for (auto _ : state) benchmark::DoNotOptimize(pipeline.run_batch(Duration(0)));
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kBatchPacketsMax));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchPacketsMax));
 }
 
 void one_session(benchmark::State& state) {

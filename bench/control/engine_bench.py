@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""An engine under load: reloads and scrapes while packets flow.
+"""An engine under load: reloads, scrapes and status requests while packets flow.
 
-  engine_bench.py --weir build/bench/bin/weir [--json FILE]
+  engine_bench.py --weir build/bench/bin/weir --api-bench build/bench/bin/api_bench [--json FILE]
 
 Needs the right to make network namespaces (root). Prints milliseconds and rates of one run.
 """
@@ -80,9 +80,19 @@ def request(connection: UnixConnection, method: str, target: str) -> bytes:
     return connection.getresponse().read()
 
 
+def changes(connection: UnixConnection) -> str:
+    times = []
+    for i in range(200):
+        begin = time.monotonic()
+        request(connection, "POST", f"/v1/sessions/s0/{('pause', 'resume')[i % 2]}")
+        times.append((time.monotonic() - begin) * 1000)
+    return f"median {statistics.median(times):.2f}, max {max(times):.2f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weir", required=True)
+    parser.add_argument("--api-bench", required=True)
     parser.add_argument("--json")
     options = parser.parse_args()
     run = lambda *words: subprocess.run(words, check=True)
@@ -93,7 +103,7 @@ def main() -> None:
         run(*ip, "set", "tap", "up")
         run(*ip, "set", "far", "up")
         with tempfile.TemporaryDirectory() as name:
-            results = measure(Path(name), options.weir)
+            results = measure(Path(name), options.weir, options.api_bench)
     finally:
         run("ip", "netns", "del", "weir-bench")
     for key, value in results.items():
@@ -102,7 +112,7 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
 
 
-def measure(folder: Path, weir: str) -> dict:
+def measure(folder: Path, weir: str, api_bench: str) -> dict:
     file = folder / "weir.toml"
     texts = [configuration(folder, 64, 1000, shift) for shift in (0, 100)]
     file.write_text(texts[0])
@@ -127,6 +137,14 @@ def measure(folder: Path, weir: str) -> dict:
         answer = json.loads(request(connection, "POST", "/v1/config/reload"))
         reloads.append((time.monotonic() - begin) * 1000)
         assert "generation" in answer, answer
+    # The answer comes when every worker has taken the change.
+    awake = changes(connection)
+    requests = subprocess.run(
+        [api_bench, "5000", "8", "5", str(folder / "s")], check=True, capture_output=True, text=True
+    ).stdout
+    # Every rule has two series.
+    file.write_text(configuration(folder, 64, 5000, 0))
+    request(connection, "POST", "/v1/config/reload")
     scrapes = []
     series = 0
     for _ in range(20):
@@ -136,12 +154,16 @@ def measure(folder: Path, weir: str) -> dict:
         series = sum(1 for line in body.decode().splitlines() if not line.startswith("#"))
     stop.set()
     sender.join()
+    asleep = changes(connection)
     engine.send_signal(signal.SIGTERM)
     engine.wait()
     stats = json.loads((folder / "stats.json").read_text())
     return {
         "reload_ms_median": round(statistics.median(reloads), 1),
         "reload_ms_max": round(max(reloads), 1),
+        "change_ms_awake": awake,
+        "change_ms_asleep": asleep,
+        "status_requests": requests.strip(),
         "scrape_series": series,
         "scrape_ms_median": round(statistics.median(scrapes), 1),
         "sent": sent[0],

@@ -38,20 +38,26 @@ void SessionLane::cut(PacketBatch& batch, std::uint32_t snaplen, bool by_rules) 
 
 void SessionLane::count_accepted(const PacketBatch& batch, const Verdicts& verdicts,
                                  SessionMask bit) {
-  std::uint32_t packets = 0;
-  std::uint64_t bytes = 0;
-  std::uint32_t truncated = 0;
+  // Which packets a session wants cannot be foretold: no branch on it.
+  std::array<std::uint8_t, kBatchPacketsMax> accepted;  // NOLINT(*-member-init)
+  std::size_t packets = 0;
   for (std::uint32_t i = 0; i < batch.count; ++i) {
-    const Packet& packet = batch.packets[i];
-    if ((verdicts.wanted[i] & bit) == 0) continue;
-    ++packets;
+    accepted[packets] = static_cast<std::uint8_t>(i);
+    packets += (verdicts.wanted[i] & bit) != 0 ? 1u : 0u;
+  }
+  std::uint64_t bytes = 0;
+  std::uint64_t truncated = 0;
+  std::int64_t first = times.first.ns;
+  std::int64_t last = times.last.ns;
+  for (std::size_t k = 0; k < packets; ++k) {
+    const Packet& packet = batch.packets[accepted[k]];
     bytes += packet.wire_bytes;
     truncated += packet.captured_bytes < packet.wire_bytes ? 1u : 0u;
-    if (packet.has_time) {
-      times.first = std::min(times.first, packet.time);
-      times.last = std::max(times.last, packet.time);
-    }
+    const std::int64_t time = packet.time.ns;
+    first = packet.has_time && time < first ? time : first;
+    last = packet.has_time && time > last ? time : last;
   }
+  times = {.first = {first}, .last = {last}};
   counters.accepted.add(packets);
   counters.accepted_bytes.add(bytes);
   counters.truncated.add(truncated);

@@ -41,14 +41,18 @@ class Program {
   // program. A packet that makes it jump back more than kBackwardJumpsMax times is rejected.
   [[nodiscard]] bool has_loop() const noexcept { return has_loop_; }
   [[nodiscard]] std::size_t operation_count() const noexcept { return ops_.size(); }
+  [[nodiscard]] std::span<const Op> operations() const noexcept { return ops_; }
+  // Sorted constants of Operation::JumpIfAny.
+  [[nodiscard]] std::span<const std::uint32_t> tables() const noexcept { return tables_; }
+  // Frames of this length cannot fail a load at a constant offset.
+  [[nodiscard]] std::uint64_t constant_bytes() const noexcept { return constant_bytes_; }
 
  private:
   Program() = default;
 
   std::vector<Op> ops_;
   std::vector<std::uint32_t> tables_;  // sorted constants of Operation::JumpIfAny
-  std::uint64_t constant_bytes_ =
-      0;                      // frames of this length cannot fail a load at a constant offset
+  std::uint64_t constant_bytes_ = 0;
   bool uses_memory_ = false;  // reads memory words
   bool has_loop_ = false;
 };

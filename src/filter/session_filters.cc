@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
 #include <variant>
 
@@ -187,8 +188,12 @@ void SessionFilters::shape_filters() {
       if (rest[0].code == (cbpf::kRet | cbpf::kK)) {
         shapes_[i].accepted |= rest[0].k != 0 ? filter.sessions : 0;
       } else {
-        shapes_[i].rests.push_back(
-            {.sessions = filter.sessions, .program = Program::create(rest).value()});
+        Program compiled_rest = Program::create(rest).value();
+        const std::uint32_t bytes = kind.bytes + (tagged ? kTagBytes : 0);
+        auto columns = ColumnProgram::make(compiled_rest, bytes);
+        shapes_[i].rests.push_back({.sessions = filter.sessions,
+                                    .program = std::move(compiled_rest),
+                                    .columns = std::move(columns)});
       }
     }
   }
@@ -197,12 +202,33 @@ void SessionFilters::shape_filters() {
 void SessionFilters::evaluate_shape(const Shape& shape, const PacketBatch& batch,
                                     std::span<const std::uint8_t> places,
                                     Verdicts& verdicts) const noexcept {
-  for (const std::uint8_t i : places) verdicts.wanted[i] |= shape.accepted;
+  std::array<const std::uint8_t*, kBatchPacketsMax> frames;  // NOLINT(*-member-init)
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    verdicts.wanted[places[k]] |= shape.accepted;
+    frames[k] = batch.packets[places[k]].data;
+  }
   for (const Rest& rest : shape.rests) {
+    if (rest.columns) {
+      evaluate_columns(rest, {frames.data(), places.size()}, places, verdicts);
+      continue;
+    }
     for (const std::uint8_t i : places) {
       const Packet& packet = batch.packets[i];
       const bool match = rest.program.run(packet.frame(), packet.wire_bytes) != 0;
       verdicts.wanted[i] |= match ? rest.sessions : 0;
+    }
+  }
+}
+
+void SessionFilters::evaluate_columns(const Rest& rest, std::span<const std::uint8_t* const> frames,
+                                      std::span<const std::uint8_t> places,
+                                      Verdicts& verdicts) noexcept {
+  for (std::size_t begin = 0; begin < frames.size(); begin += ColumnProgram::kFramesMax) {
+    const std::size_t count = std::min(frames.size() - begin, ColumnProgram::kFramesMax);
+    std::uint64_t accepted = rest.columns->run(frames.subspan(begin, count));
+    for (; accepted != 0; accepted &= accepted - 1) {
+      const auto k = static_cast<std::size_t>(std::countr_zero(accepted));
+      verdicts.wanted[places[begin + k]] |= rest.sessions;
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/packet_batch.h"
 #include "base/result.h"
 #include "base/verdicts.h"
+#include "filter/column_program.h"
 #include "filter/frame_filter.h"
 #include "filter/link_programs.h"
 #include "filter/program.h"
@@ -76,6 +78,7 @@ class SessionFilters {
   struct Rest {
     SessionMask sessions;
     Program program;
+    std::optional<ColumnProgram> columns;  // the same, where it can be
   };
   // 0: any other frame. Untagged and tagged: TCP in IPv4, UDP in IPv4, the same in IPv6, ARP.
   static constexpr std::size_t kShapes = 11;
@@ -89,6 +92,8 @@ class SessionFilters {
   void shape_filters();
   void evaluate_shape(const Shape& shape, const PacketBatch& batch,
                       std::span<const std::uint8_t> places, Verdicts& verdicts) const noexcept;
+  static void evaluate_columns(const Rest& rest, std::span<const std::uint8_t* const> frames,
+                               std::span<const std::uint8_t> places, Verdicts& verdicts) noexcept;
   void evaluate_others(const PacketBatch& batch, const HeadersArray& headers,
                        std::span<const std::uint8_t> places, Verdicts& verdicts) const noexcept;
 

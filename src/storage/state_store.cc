@@ -252,6 +252,15 @@ Result<std::optional<Generation>> StateStore::latest_generation() {
                  });
 }
 
+Result<std::uint64_t> StateStore::newest_generation() {
+  return guarded(
+      "look for the newest generation", [&](Database& database) -> Result<std::uint64_t> {
+        WEIR_TRY(const std::int64_t newest,
+                 database.integer("SELECT coalesce((SELECT max(number) FROM generation), 0)"));
+        return static_cast<std::uint64_t>(newest);
+      });
+}
+
 Result<Generation> StateStore::generation(std::uint64_t number) {
   return guarded(
       "read generation " + std::to_string(number), [&](Database& database) -> Result<Generation> {

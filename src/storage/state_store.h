@@ -105,6 +105,8 @@ class StateStore final : public state::Journal {
   Result<void> append_generation(const Generation& generation);
   // The newest that fits its checksum.
   Result<std::optional<Generation>> latest_generation();
+  // The number of the newest, sound or not, above which the next one must be; 0: there is none.
+  Result<std::uint64_t> newest_generation();
   // Errors: NotFound, Damaged (it does not fit its checksum).
   Result<Generation> generation(std::uint64_t number);
   // Newest first; the first one's number is the one above which the next must be.

@@ -221,6 +221,7 @@ TEST_F(StateStoreDamage, AGenerationThatDoesNotFitItsChecksumIsNotGivenOut) {
   EXPECT_EQ(damaged.error().code, ErrorCode::Damaged);
   EXPECT_TRUE(warnings.sentences.empty());
   EXPECT_EQ((*store.latest_generation())->number, 11U);
+  EXPECT_EQ(store.newest_generation().value(), 12U) << "damaged, and taken";
   ASSERT_EQ(warnings.sentences.size(), 1U);
   EXPECT_THAT(warnings.sentences[0], HasSubstr("generation 12 is damaged"));
   EXPECT_FALSE(store.generations().value().at(0).sound);

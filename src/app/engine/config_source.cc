@@ -54,11 +54,11 @@ Result<control::Generation> StoredGenerations::get(std::uint64_t number) const {
 
 // The number above which the next one must be is that of the newest, sound or not.
 Result<control::Generation> StoredGenerations::latest() const {
-  WEIR_TRY(auto rows, store_.generations());
-  if (rows.empty()) return control::Generation{};
+  WEIR_TRY(const std::uint64_t newest, store_.newest_generation());
+  if (newest == 0) return control::Generation{};
   WEIR_TRY(auto sound, store_.latest_generation());
-  if (sound && sound->number == rows.front().number) return generation_of(std::move(*sound));
-  return summary_of(std::move(rows.front()));
+  if (sound && sound->number == newest) return generation_of(std::move(*sound));
+  return control::Generation{.number = newest};
 }
 
 Result<std::vector<control::Generation>> StoredGenerations::list() const {

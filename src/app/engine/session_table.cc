@@ -207,22 +207,22 @@ capture::CapturePlan SessionTable::plan(const std::vector<Staged>* staged) const
 // Coming into force.
 
 void SessionTable::commit() noexcept {
-  Staging staging = std::move(*staging_);
-  staging_.reset();
-  generation_ = staging.generation;
+  generation_ = staging_->generation;
+  std::vector<Staged> sessions = std::move(staging_->sessions);
   // Analysis first: from the first packet on its records must have where to go.
-  for (Staged& staged : staging.sessions) {
+  for (Staged& staged : sessions) {
     if (staged.opened.analysis != nullptr) staged.opened.analysis->start();
   }
-  adopt(std::move(*staging.plan));
+  adopt(std::move(*staging_->plan));
+  staging_.reset();
   std::vector<std::shared_ptr<SessionEntry>> entries;
-  for (Staged& staged : staging.sessions) entries.push_back(staged.entry);
-  remove_missing(staging.sessions);
+  for (Staged& staged : sessions) entries.push_back(staged.entry);
+  remove_missing(sessions);
   {
     const std::lock_guard lock(mutex_);
     entries_ = entries;
   }
-  for (Staged& staged : staging.sessions) commit_session(staged, staging.generation);
+  for (Staged& staged : sessions) commit_session(staged, generation_);
   finished_before_.clear();
   close_retired();
 }
