@@ -227,7 +227,7 @@ constexpr std::array kSessionKeys = {
         {.name = "pcapng.rotate.files",
          .type = Integer,
          .max = 1'000'000'000,
-         .help = "keep only this many files; 0: all"}),
+         .help = "keep only this many files, those of earlier runs too; 0: all"}),
     key<SessionConfig, &SessionConfig::logs, &LogsConfig::path>(
         {.name = "logs.path",
          .type = String,

@@ -33,12 +33,9 @@ bool digits(std::string_view text) noexcept {
 
 // "20261121T200000Z", "20261121T200000Z_00002".
 bool is_stamp(std::string_view text) noexcept {
-  constexpr std::size_t kDate = 8;
-  constexpr std::size_t kBytes = 16;
-  if (text.size() < kBytes || text[kDate] != 'T' || text[kBytes - 1] != 'Z') return false;
-  if (!digits(text.substr(0, kDate)) || !digits(text.substr(kDate + 1, 6))) return false;
-  const std::string_view twin = text.substr(kBytes);
-  return twin.empty() || (twin[0] == '_' && digits(twin.substr(1)));
+  const std::size_t bar = text.find('_');
+  return is_utc_stamp(text.substr(0, bar)) &&
+         (bar == std::string_view::npos || digits(text.substr(bar + 1)));
 }
 
 bool is_log(std::string_view name) noexcept {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "base/assert.h"
 #include "output/file_remover.h"
@@ -42,6 +44,17 @@ class DiskFiles final : public FileStore {
                                        .io_uring = io_uring_,
                                        .queue_depth = pool_.count(),
                                        .buffers = pool_.memory()});
+  }
+  std::vector<std::string> earlier(const std::string& path) override {
+    std::vector<std::string> names;
+    std::error_code error;
+    const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+    // What cannot be listed is not deleted either.
+    for (std::filesystem::directory_iterator at(directory.empty() ? "." : directory, error), end;
+         !error && at != end; at.increment(error)) {
+      names.push_back(at->path().filename().string());
+    }
+    return series_of(path, names);
   }
   void remove(std::string path) override { remover_.remove(std::move(path)); }
   void finish() noexcept override { remover_.finish(); }

@@ -1,6 +1,9 @@
 #include "output/rotation.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <compare>
 #include <cstdio>
 #include <string_view>
 
@@ -31,6 +34,40 @@ std::string rotated_path(const std::string& path, std::uint64_t number, Timestam
          utc_stamp(begin) + ".pcapng";
 }
 
+std::vector<std::string> series_of(const std::string& path, const std::vector<std::string>& names) {
+  const std::string_view whole = stem(path);
+  const std::size_t slash = whole.rfind('/');  // npos + 1 is 0
+  const std::string_view directory = whole.substr(0, slash + 1);
+  const std::string begin = std::string(whole.substr(slash + 1)) + "_";
+  constexpr std::string_view kEnding = ".pcapng";
+  struct File {
+    std::string_view stamp;
+    std::uint64_t number;
+    std::string_view name;
+    auto operator<=>(const File&) const = default;
+  };
+  std::vector<File> files;
+  for (const std::string& name : names) {
+    if (!name.starts_with(begin) || !name.ends_with(kEnding)) continue;
+    if (name.size() <= begin.size() + kEnding.size()) continue;
+    const std::string_view inside =
+        std::string_view(name).substr(begin.size(), name.size() - begin.size() - kEnding.size());
+    const std::size_t bar = inside.find('_');
+    if (bar == std::string_view::npos || !is_utc_stamp(inside.substr(bar + 1))) continue;
+    std::uint64_t number = 0;
+    const char* const end = inside.data() + bar;
+    const auto [stop, status] = std::from_chars(inside.data(), end, number);
+    if (status != std::errc{} || stop != end) continue;
+    files.push_back({.stamp = inside.substr(bar + 1), .number = number, .name = name});
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<std::string> paths;
+  for (const File& file : files) {
+    paths.push_back(std::string(directory).append(file.name));
+  }
+  return paths;
+}
+
 Rotation::Rotation(std::string path, const RotationOptions& options, const Clock& clock,
                    std::unique_ptr<FileStore> store)
     : path_(std::move(path)),
@@ -47,8 +84,11 @@ StreamLimit Rotation::limit() const noexcept {
 Result<std::unique_ptr<storage::BlockDevice>> Rotation::open_first() {
   const Timestamp now = clock_.wall();
   interval_.enter(now);
+  if (options_.goes_on && options_.files_max != 0) {
+    for (std::string& file : store_->earlier(path_)) kept_.push_back(std::move(file));
+  }
   auto device = open(now);
-  while (!device && device.error().code == ErrorCode::Exists && options_.number_on &&
+  while (!device && device.error().code == ErrorCode::Exists && options_.goes_on &&
          skipped_ < kSkippedMax) {
     ++skipped_;
     device = open(now);
@@ -72,12 +112,11 @@ Result<std::unique_ptr<storage::BlockDevice>> Rotation::open(Timestamp begin) {
   WEIR_TRY(auto device, store_->create(path));
   files_.add(1);
   file_ = path;
-  if (options_.files_max != 0) {
-    kept_.push_back(std::move(path));
-    while (kept_.size() > options_.files_max) {
-      store_->remove(std::move(kept_.front()));
-      kept_.pop_front();
-    }
+  if (options_.files_max == 0) return device;
+  kept_.push_back(std::move(path));
+  while (files() > 1 && kept_.size() > options_.files_max) {
+    store_->remove(std::move(kept_.front()));
+    kept_.pop_front();
   }
   return device;
 }

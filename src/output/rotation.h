@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/packet_batch.h"
@@ -32,6 +33,8 @@ class FileStore {
   virtual ~FileStore() = default;
   // A new file; one that exists is an error.
   virtual Result<std::unique_ptr<storage::BlockDevice>> create(const std::string& path) = 0;
+  // Those of the series of `path` that are there, oldest first (series_of()).
+  virtual std::vector<std::string> earlier(const std::string& path) = 0;
   // At once or soon. A file that is not there is no error.
   virtual void remove(std::string path) = 0;
   // Waits until everything is removed; the last call but take_failure().
@@ -44,6 +47,10 @@ class FileStore {
 // (UTC). STEM is `path` without .pcapng or .pcap. Numbers above 99999 have more digits.
 [[nodiscard]] std::string rotated_path(const std::string& path, std::uint64_t number,
                                        Timestamp begin);
+
+// Of the names in the directory of `path` those of its rotated files, as paths, oldest first.
+[[nodiscard]] std::vector<std::string> series_of(const std::string& path,
+                                                 const std::vector<std::string>& names);
 
 // One thread; files() any. Allocates and makes system calls, all of them between files.
 class Rotation {

@@ -13,9 +13,11 @@ struct RotationOptions {
   Duration interval = {};        // files change at UTC multiples of it
   std::uint32_t files_max = 0;   // only the newest so many files of this run are kept
 
-  // What to do when the first file of the series would be one that exists: another run of the same
-  // second. Otherwise that is an error.
-  bool number_on = false;  // the numbers begin behind it
+  // The series goes on where an earlier run ended: its numbers begin behind a file of the same
+  // second, which is an error otherwise, and files that are there count for `files_max`. None of
+  // them is deleted before a second file begins: a run that ends at once again and again must not
+  // delete the days before it.
+  bool goes_on = false;
 
   // Whether the files are numbered at all; `files_max` alone never starts a second one.
   [[nodiscard]] bool any() const noexcept {

@@ -1,5 +1,6 @@
 #include "output/utc_stamp.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -19,6 +20,13 @@ std::string utc_stamp(Timestamp time) {
       static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
       static_cast<int>(clock.seconds().count()));
   return {text.data(), static_cast<std::size_t>(length)};
+}
+
+bool is_utc_stamp(std::string_view text) noexcept {
+  constexpr std::string_view kForm = "00000000T000000Z";
+  return std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(), [](char c, char form) {
+    return form == '0' ? c >= '0' && c <= '9' : c == form;
+  });
 }
 
 }  // namespace weir::output

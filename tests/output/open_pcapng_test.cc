@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <set>
+#include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -64,6 +67,44 @@ TEST(OpenPcapng, StandardOutputStaysOpenForTheProcess) {
   EXPECT_EQ((*sink)->path(), "-");
   sink->reset();
   EXPECT_GE(fcntl(STDOUT_FILENO, F_GETFD), 0);
+}
+
+TEST(OpenPcapng, ASeriesThatGoesOnDeletesTheOldestFilesOfEarlierRuns) {
+  const test::TempDir dir;
+  test::FakeClock clock({1'795'291'200'000'000'000});  // 2026-11-21T20:00:00Z
+  const auto run = [&](int files) {
+    auto sink = open_pcapng({.path = dir.file("lan.pcapng"),
+                             .rotation = {.size_bytes = 1, .files_max = 2, .goes_on = true},
+                             .clock = &clock});
+    ASSERT_TRUE(sink) << sink.error().context;
+    InterfaceTable interfaces;
+    interfaces.add({});
+    for (int i = 0; i < files; ++i) {
+      TestBatch batch;
+      batch.add("packet", i);
+      ASSERT_TRUE((*sink)->reserve());
+      (*sink)->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+    }
+    EXPECT_TRUE((*sink)->close());
+    clock.advance(std::chrono::seconds(1));
+  };
+  const auto names = [&] {
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+      found.insert(entry.path().filename().string());
+    }
+    return found;
+  };
+  std::ofstream(dir.file("lan.pcapng")) << "not of the series";
+  run(3);
+  // A run that ends at once deletes nothing.
+  run(1);
+  EXPECT_EQ(names(), (std::set<std::string>{"lan.pcapng", "lan_00002_20261121T200000Z.pcapng",
+                                            "lan_00003_20261121T200000Z.pcapng",
+                                            "lan_00001_20261121T200001Z.pcapng"}));
+  run(2);
+  EXPECT_EQ(names(), (std::set<std::string>{"lan.pcapng", "lan_00001_20261121T200002Z.pcapng",
+                                            "lan_00002_20261121T200002Z.pcapng"}));
 }
 
 TEST(OpenPcapng, SaysWhyAPathCannotBeWritten) {

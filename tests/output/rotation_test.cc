@@ -29,6 +29,23 @@ TEST(RotatedPath, HasNumberAndTimeOfTheBegin) {
   EXPECT_EQ(rotated_path("dir/.pcapng", 2, {0}), "dir/.pcapng_00002_19700101T000000Z.pcapng");
 }
 
+TEST(SeriesOf, AreTheRotatedFilesOfAPathOldestFirst) {
+  EXPECT_EQ(
+      series_of("dir/lan.pcapng",
+                {"lan_00001_20261121T210000Z.pcapng", "lan_00002_20261121T200000Z.pcapng",
+                 "lan_00001_20261121T200000Z.pcapng", "lan_123456_20261121T200000Z.pcapng",
+                 // Others.
+                 "lan.pcapng", "lan_00001_20261121T200000Z.pcap", "lan_00001_.pcapng",
+                 "lan_x_20261121T200000Z.pcapng", "lan__20261121T200000Z.pcapng",
+                 "wlan_00001_20261121T200000Z.pcapng", "lan_00001_20261121 200000Z.pcapng",
+                 "lan_web_00001_20261121T200000Z.pcapng", "lan_.pcapng", ""}),
+      (std::vector<std::string>{
+          "dir/lan_00001_20261121T200000Z.pcapng", "dir/lan_00002_20261121T200000Z.pcapng",
+          "dir/lan_123456_20261121T200000Z.pcapng", "dir/lan_00001_20261121T210000Z.pcapng"}));
+  EXPECT_EQ(series_of("lan", {"lan_00001_20261121T200000Z.pcapng"}),
+            (std::vector<std::string>{"lan_00001_20261121T200000Z.pcapng"}));
+}
+
 // A sink on a series in memory, at 20:30.
 class RotationTest : public testing::Test {
  protected:
@@ -324,6 +341,27 @@ TEST_F(RotationTest, OnlyTheNewestFilesAreKept) {
   EXPECT_EQ(sink_->files(), 10U);
   EXPECT_EQ(files_.removed,
             std::vector<std::string>(files_.paths.begin(), files_.paths.begin() + 7));
+}
+
+TEST_F(RotationTest, FilesOfEarlierRunsCountWhenTheSeriesGoesOn) {
+  files_.earlier = {"a", "b", "c", "d"};
+  open({.size_bytes = 1, .files_max = 3, .goes_on = true});
+  write_at({1});
+  EXPECT_EQ(files_.removed, std::vector<std::string>()) << "only a second file shows that it runs";
+  write_at({2});
+  EXPECT_EQ(files_.removed, (std::vector<std::string>{"a", "b", "c"}));
+  write_at({3});
+  write_at({4});
+  ASSERT_TRUE(sink_->close());
+  EXPECT_EQ(files_.removed, (std::vector<std::string>{"a", "b", "c", "d", files_.paths[0]}));
+}
+
+TEST_F(RotationTest, FilesOfEarlierRunsAreLeftAloneOtherwise) {
+  files_.earlier = {"a", "b", "c", "d"};
+  open({.size_bytes = 1, .files_max = 3});
+  for (int i = 0; i < 3; ++i) write_at({i});
+  ASSERT_TRUE(sink_->close());
+  EXPECT_EQ(files_.removed, std::vector<std::string>());
 }
 
 // --- trouble

@@ -18,6 +18,7 @@ namespace weir::output {
 struct FakeFiles {
   std::vector<std::string> paths;  // in order of creation
   std::map<std::string, test::FakeFile> content;
+  std::vector<std::string> earlier;  // of other runs
   std::vector<std::string> removed;
   std::uint64_t files_max = test::kNever;  // further ones are refused: disk full
   test::FaultPlan plan;                    // of the file `plan_for`, counted from 0
@@ -46,6 +47,7 @@ class FakeFileStore final : public FileStore {
     return std::unique_ptr<storage::BlockDevice>(
         std::make_unique<test::FaultBlockDevice>(std::move(device), files_.plan));
   }
+  std::vector<std::string> earlier(const std::string&) override { return files_.earlier; }
   void remove(std::string path) override { files_.removed.push_back(std::move(path)); }
   void finish() noexcept override { files_.finished = true; }
   std::optional<Error> take_failure() override { return std::nullopt; }

@@ -58,10 +58,11 @@ void CtlFlags::Parts::add_sessions() {
   add(CtlVerb::Sessions, "sessions", "the sessions, with what they have taken", "sessions");
   add_session(
       add(CtlVerb::Session, "session", "one session: outputs, rules, what it lost", "session web"));
-  CLI::App& create = add(CtlVerb::Create, "create", "begin a session",
-                         "create web.toml\nweb.toml holds one [[session]] table as the "
-                         "configuration has them. The session is gone after a restart of the "
-                         "engine unless its configuration has it too.");
+  CLI::App& create =
+      add(CtlVerb::Create, "create", "begin a session",
+          "create web.toml\nweb.toml holds one [[session]] table as the "
+          "configuration has them. The session stays, also when the file is read again "
+          "and after a restart of the engine, until it is stopped.");
   create.add_option("FILE", options.file, "the session as TOML ('-': standard input)")
       ->required()
       ->type_name("");

@@ -40,7 +40,7 @@ std::string why_of(const Command& command) {
 
 std::string message_of(const Command& command, const control::ApplyResult& applied) {
   if (applied.changes.empty()) return "nothing has changed";
-  return why_of(command) + ": generation " + std::to_string(applied.generation) + " is in force";
+  return why_of(command) + ": in force";
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::PcapngConf
   output::RotationOptions rotation{.size_bytes = config.rotate_bytes,
                                    .interval = config.rotate_interval,
                                    .files_max = static_cast<std::uint32_t>(config.files_max),
-                                   .number_on = true};
+                                   .goes_on = true};
   // A service never writes into a file that was there before: without a rule for when the next one
   // begins it is a series of one.
   if (rotation.size_bytes == 0 && rotation.interval.count() == 0) {
