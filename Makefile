@@ -60,12 +60,14 @@ fuzz-long: fuzz-build
 	@fuzz/run replay
 	@fuzz/run 3600
 
-## bench: every micro-benchmark
+## bench: every micro-benchmark; as root also an engine under load
 bench:
 	@scripts/install-deps --bench
 	@$(MAKE) --no-print-directory configure-bench
 	@cmake --build --preset bench -j $(JOBS)
 	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
+	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/engine_bench.py --weir build/bench/bin/weir \
+	  --api-bench build/bench/bin/api_bench
 
 ## bench-peers: reading files, following flows and capturing beside the peers (the last as root; LIVE="--quick": its short form)
 bench-peers:

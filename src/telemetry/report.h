@@ -7,15 +7,15 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "telemetry/collection.h"
 #include "telemetry/event.h"
 #include "telemetry/registry.h"
-#include "telemetry/sampler.h"
 
 namespace weir::telemetry {
 
 struct Report {
   Timestamp time{};
-  std::vector<Sample> samples;
+  Collection metrics;
   std::vector<Event> events;        // since the last report that was taken
   std::uint64_t events_missed = 0;  // among them that were forgotten before
 };
@@ -32,7 +32,6 @@ class ReportSink {
 class Reporter {
  public:
   struct Options {
-    std::size_t samples_max = 50'000;
     std::size_t events_max = 1'000;  // in a report
   };
   Reporter(const Registry& registry, const EventHub& events, ReportSink& sink)

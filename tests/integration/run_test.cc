@@ -1,7 +1,11 @@
 // `weir run` as its operator meets it: sessions by a file, changed while packets flow, steered by
 // the socket, resumed after a crash.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -397,6 +401,93 @@ TEST_F(Run, SystemdIsToldWhenItIsReadyAndWhenItStops) {
   }
   EXPECT_NE(told.find("READY=1"), std::string::npos) << told;
   EXPECT_NE(told.find("STOPPING=1"), std::string::npos) << told;
+}
+
+// Of OTLP reports, on a loopback port: a connection for each.
+class ReportReceiver {
+ public:
+  ReportReceiver() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(fd_.get(), any, bytes), 0);
+    EXPECT_EQ(::getsockname(fd_.get(), any, &bytes), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(port_) + "/v1/metrics";
+  }
+  // Until then nobody can connect.
+  void begin() const { EXPECT_EQ(::listen(fd_.get(), 16), 0); }
+  // The body of the next request.
+  [[nodiscard]] std::string take() const {
+    const UniqueFd peer(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::string text;
+    std::size_t wanted = std::string::npos;
+    char buffer[65536];
+    while (text.size() < wanted) {
+      const ssize_t n = ::read(peer.get(), buffer, sizeof buffer);
+      if (n <= 0) break;
+      text.append(buffer, static_cast<std::size_t>(n));
+      const std::size_t head = text.find("\r\n\r\n");
+      const std::size_t length = text.find("Content-Length: ");
+      if (head != std::string::npos && length < head) {
+        wanted = head + 4 + std::stoul(text.substr(length + 16));
+      }
+    }
+    constexpr std::string_view kAnswer =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+        "Connection: close\r\n\r\n{}";
+    (void)::send(peer.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+    return text.substr(text.find("\r\n\r\n") + 4);
+  }
+
+ private:
+  UniqueFd fd_;
+  std::uint16_t port_ = 0;
+};
+
+// The metrics of a report by their names.
+std::map<std::string, nlohmann::json> metrics_of(const std::string& report) {
+  std::map<std::string, nlohmann::json> found;
+  const nlohmann::json all = nlohmann::json::parse(report);
+  if (!all.contains("resourceMetrics")) return found;
+  for (const auto& metric : all["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]) {
+    found[metric["name"]] = metric;
+  }
+  return found;
+}
+
+TEST_F(Run, ReportsToAControlPlaneThatWasAwayAtFirst) {
+  ip({"link", "set", "lo", "up"});
+  const ReportReceiver receiver;
+  configure(head() + "[telemetry]\nreport_interval = \"1s\"\nreport_url = \"" + receiver.url() +
+            "\"\n" + session("all"));
+  start_engine();
+  send(77);
+  wait_until_received(77);
+  while (ctl({"events", "--after", "0"}).out.find("the receiver of reports is away") ==
+         std::string::npos) {
+  }
+  receiver.begin();
+  std::map<std::string, nlohmann::json> metrics;
+  double accepted = 0;
+  do {
+    metrics = metrics_of(receiver.take());
+    if (!metrics.contains("weir_session_accepted_packets_total")) continue;
+    accepted = metrics["weir_session_accepted_packets_total"]["sum"]["dataPoints"][0]["asDouble"];
+  } while (accepted != 77);
+  const nlohmann::json sizes =
+      metrics.at("weir_worker_batch_packets").at("histogram").at("dataPoints").at(0);
+  EXPECT_EQ(sizes.at("sum"), 77.0) << sizes;
+  EXPECT_EQ(sizes.at("bucketCounts").size(), sizes.at("explicitBounds").size() + 1) << sizes;
+  std::uint64_t batches = 0;
+  for (const auto& count : sizes.at("bucketCounts")) {
+    batches += std::stoul(count.get<std::string>());
+  }
+  EXPECT_EQ(std::to_string(batches), sizes.at("count")) << sizes;
+  EXPECT_EQ(stop_engine().status, 0);
 }
 
 TEST_F(Run, PrometheusScrapesIt) {

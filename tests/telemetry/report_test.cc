@@ -35,7 +35,7 @@ TEST_F(ReporterTest, TellsMetricsAndTheEventsSinceTheLastReport) {
   publish(2);
   ASSERT_TRUE(reporter_.report({5}).ok());
   EXPECT_EQ(receiver_.last.time, Timestamp{5});
-  EXPECT_EQ(receiver_.last.samples.size(), 1u);
+  EXPECT_EQ(receiver_.last.metrics.size(), 1u);
   EXPECT_EQ(receiver_.last.events.size(), 2u);
   publish(1);
   ASSERT_TRUE(reporter_.report({6}).ok());

@@ -93,7 +93,7 @@ std::string series_name(const control::HistorySeries& series) {
   std::string labels;
   for (const auto& [name, value] : series.labels) {
     labels += labels.empty() ? "" : ",";
-    labels += name + "=\"" + value + "\"";
+    labels.append(name).append("=\"").append(value).append("\"");
   }
   return series.metric + (labels.empty() ? "" : "{" + labels + "}");
 }
@@ -250,7 +250,7 @@ std::string text_of(const EventAnswer& event) {
   std::string fields;
   for (const auto& [name, value] : event.fields) {
     fields += fields.empty() ? "" : ", ";
-    fields += name + "=" + value;
+    fields.append(name).append("=").append(value);
   }
   const std::string text = utc_millis_text(event.time) + "  " + event.severity + "  " +
                            event.module + ": " + event.text +

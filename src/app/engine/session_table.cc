@@ -13,7 +13,6 @@ namespace weir::app {
 namespace {
 
 using state::SessionEvent;
-using state::SessionState;
 
 // A worker takes a new plan at its next batch, or at once when it sleeps. Longer than this only one
 // takes that waits for a disk.

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace weir::app {
 namespace {
 
 using telemetry::Metric;
+
+constexpr std::size_t kSeriesMax = 50'000;  // in a report
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -34,16 +37,34 @@ std::string canonical(std::vector<std::pair<std::string, std::string>> labels) {
   return text;
 }
 
-control::ReportMetric metric_of(const telemetry::Sample& sample) {
-  const auto known = telemetry::find_metric(sample.metric);
-  const telemetry::MetricInfo* const info = known ? &telemetry::info_of(*known) : nullptr;
-  const bool gauge = info != nullptr && info->type == telemetry::MetricType::Gauge;
-  return {.name = sample.metric,
-          .type = gauge ? control::ReportType::Gauge : control::ReportType::Counter,
-          .unit = info != nullptr ? std::string(info->unit) : "",
-          .description = info != nullptr ? std::string(info->help) : "",
-          .labels = sample.labels,
-          .value = sample.value};
+control::ReportHistogram histogram_of(const telemetry::HistogramSnapshot& snapshot) {
+  const double unit = std::pow(10, snapshot.bounds->decimals());
+  control::ReportHistogram histogram{.sum = static_cast<double>(snapshot.sum) / unit};
+  for (std::size_t i = 0; i < snapshot.bounds->size(); ++i) {
+    histogram.bounds.push_back(static_cast<double>(snapshot.bounds->upper(i)) / unit);
+    histogram.buckets.push_back(snapshot.buckets[i]);
+  }
+  histogram.buckets.push_back(snapshot.buckets[snapshot.bounds->size()]);
+  return histogram;
+}
+
+control::ReportMetric metric_of(const telemetry::Series& series) {
+  const telemetry::MetricInfo& info = *series.info;
+  const bool counts = info.type == telemetry::MetricType::Counter;
+  control::ReportMetric metric{
+      .name = std::string(info.name),
+      .type = counts ? control::ReportType::Counter : control::ReportType::Gauge,
+      .unit = std::string(info.unit),
+      .description = std::string(info.help),
+      .value = series.value.real()};
+  for (std::size_t i = 0; i < info.label_count(); ++i) {
+    metric.labels.emplace_back(info.labels[i], series.labels[i]);
+  }
+  if (series.histogram != nullptr) {
+    metric.type = control::ReportType::Histogram;
+    metric.histogram = histogram_of(*series.histogram);
+  }
+  return metric;
 }
 
 control::ReportEvent event_of(const telemetry::Event& event) {
@@ -111,7 +132,8 @@ class TelemetryModule::Reports final : public telemetry::ReportSink {
   explicit Reports(control::OtlpReporter& otlp) : otlp_(otlp) {}
   Result<void> send(const telemetry::Report& report) override {
     std::vector<control::ReportMetric> metrics;
-    for (const telemetry::Sample& sample : report.samples) metrics.push_back(metric_of(sample));
+    const std::size_t series = std::min(report.metrics.size(), kSeriesMax);
+    for (std::size_t i = 0; i < series; ++i) metrics.push_back(metric_of(report.metrics[i]));
     std::vector<control::ReportEvent> events;
     for (const telemetry::Event& event : report.events) events.push_back(event_of(event));
     otlp_.report(metrics, events);
