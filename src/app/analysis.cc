@@ -74,6 +74,7 @@ Result<std::unique_ptr<Analysis>> Analysis::open_for_lanes(const AnalysisOptions
 }
 
 void Analysis::start() {
+  logs_->start();
   if (merger_ != nullptr) merger_->start();
 }
 

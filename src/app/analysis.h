@@ -31,7 +31,7 @@ class Analysis {
   static Result<std::unique_ptr<Analysis>> open_for_lanes(const AnalysisOptions& options,
                                                           std::uint32_t lanes, const Clock& clock);
 
-  // From here on records reach the logs. A thread of its own, with the rights of this one: a live
+  // From here on records reach the logs. Threads of its own, with the rights of this one: a live
   // capture gives them up before.
   void start();
   // Borrowed by the lane, for as long as its worker runs.

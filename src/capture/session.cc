@@ -95,7 +95,7 @@ Result<void> SessionOutputs::close() {
   return ok();
 }
 
-SessionAnalysis::SessionAnalysis(std::vector<DeepStage*> stages) {
+SessionAnalysis::SessionAnalysis(const std::vector<DeepStage*>& stages) {
   for (DeepStage* stage : stages) lanes_.push_back({.stage = stage});
 }
 

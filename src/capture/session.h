@@ -90,7 +90,7 @@ class SessionOutputs {
 class SessionAnalysis {
  public:
   // Borrowed, one a lane; null for those that take no part.
-  explicit SessionAnalysis(std::vector<DeepStage*> stages);
+  explicit SessionAnalysis(const std::vector<DeepStage*>& stages);
 
   [[nodiscard]] DeepStage* lane(std::size_t index) noexcept { return lanes_[index].stage; }
   // As SessionOutputs::close_lane().

@@ -186,7 +186,7 @@ class ReadFields {
         names += names.empty() ? "" : ", ";
         names += known;
       }
-      fail("\"" + name + "\" is not known (there are: " + names + ")");
+      fail(std::string("\"").append(name).append("\" is not known (there are: ") + names + ")");
     }
     if (fault_.empty()) return ok();
     return Error{.code = ErrorCode::Usage, .context = "read the body: " + fault_};

@@ -72,9 +72,7 @@ class DiskLogDirectory final : public LogDirectory {
       : path_(std::move(path)),
         fd_(std::move(fd)),
         existing_(existing),
-        archive_(path_, fd_.get(), archived_max) {
-    if (existing == ExistingLogs::Append) archive_.take_up();
-  }
+        archive_(path_, fd_.get(), archived_max) {}
 
   Result<std::unique_ptr<LogFile>> open(std::string_view log) override {
     const std::string name = file_name(log);
@@ -89,6 +87,10 @@ class DiskLogDirectory final : public LogDirectory {
       return system_error(error, "append to " + path_ + "/" + name);
     }
     return std::unique_ptr<LogFile>(std::move(file));
+  }
+
+  void take_up() override {
+    if (existing_ == ExistingLogs::Append) archive_.take_up();
   }
 
   Result<void> archive(std::string_view log, Timestamp begin) override {

@@ -47,6 +47,8 @@ class LogDirectory {
   // The file of the log of this name ("conn": conn.log), at the beginning of a line: a new one, or
   // one that goes on because that was asked for or it is ours. One at a time a log.
   virtual Result<std::unique_ptr<LogFile>> open(std::string_view log) = 0;
+  // Compresses finished logs that an earlier run left as they were; with ExistingLogs::Append only.
+  virtual void take_up() = 0;
   // Takes the log's file away as a finished one (log_archive.h); the next open() makes a new one.
   // Nothing has changed after an error.
   virtual Result<void> archive(std::string_view log, Timestamp begin) = 0;

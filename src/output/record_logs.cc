@@ -33,7 +33,11 @@ RecordLogs::RecordLogs(std::unique_ptr<LogDirectory> directory,
   if (upkeep.interval.count() == 0) return;
   interval_.emplace(upkeep.interval, *upkeep.clock);
   interval_->enter_now();
-  put_away_old();
+}
+
+void RecordLogs::start() {
+  directory_->take_up();
+  if (interval_) put_away_old();
 }
 
 // What an earlier run wrote in an earlier interval does not go on.

@@ -47,6 +47,9 @@ class RecordLogs final : public protocol::RecordSink {
                       const LogUpkeep& upkeep = {});
   ~RecordLogs() override { (void)close(); }
 
+  // Before the first record: finishes what an earlier run left, in the background, on a thread with
+  // the rights of this one.
+  void start();
   void take(const protocol::Record& record) override;
   // Files need no more than a flush() now and then.
   void reached(protocol::RecordOrder /*order*/) override {}

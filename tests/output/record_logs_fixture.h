@@ -84,6 +84,7 @@ class FaultyLogDirectory final : public LogDirectory {
     WEIR_TRY(auto file, directory_->open(log));
     return std::unique_ptr<LogFile>(std::make_unique<FaultyLogFile>(std::move(file), faults_));
   }
+  void take_up() override { directory_->take_up(); }
   Result<void> archive(std::string_view log, Timestamp begin) override {
     if (faults_.archive_errno != 0) return system_error(faults_.archive_errno, "rename a log");
     return directory_->archive(log, begin);

@@ -36,6 +36,7 @@ class RecordRotation : public testing::Test {
     auto opened = RecordLogs::open(path_, existing, nullptr, upkeep());
     ASSERT_TRUE(opened) << opened.error().context;
     logs_ = std::move(*opened);
+    logs_->start();
   }
   void open_faulty() {
     logs_ = std::make_unique<RecordLogs>(std::make_unique<FaultyLogDirectory>(path_, faults_),
@@ -126,6 +127,24 @@ TEST_F(RecordRotation, WhatAnEarlierRunWroteInThisIntervalGoesOn) {
   std::int64_t lines = 0;
   for (const auto& [name, count] : all) lines += count;
   EXPECT_EQ(lines, 3);
+}
+
+TEST_F(RecordRotation, NothingIsTouchedBeforeTheStart) {
+  std::filesystem::create_directory(path_);
+  const std::string left = path_ + "/weird.20250101T000000Z.log";
+  std::ofstream(left) << "left uncompressed\n";
+  std::ofstream(path_ + "/weird.log") << "old\n";
+  std::filesystem::last_write_time(
+      path_ + "/weird.log", std::filesystem::file_time_type::clock::now() - std::chrono::days(60));
+  auto opened = RecordLogs::open(path_, ExistingLogs::Append, nullptr, upkeep());
+  ASSERT_TRUE(opened);
+  opened->reset();  // as when a configuration is rolled back
+  EXPECT_EQ(contents(left), "left uncompressed\n");
+  EXPECT_EQ(contents(path_ + "/weird.log"), "old\n");
+  open();
+  EXPECT_EQ(files().size(), 2u);
+  EXPECT_FALSE(std::filesystem::exists(left)) << "compressed";
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/weird.log")) << "finished";
 }
 
 TEST_F(RecordRotation, AClockThatIsSetBackEndsNothingEarlierAndLosesNothing) {
