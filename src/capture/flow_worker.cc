@@ -1,5 +1,7 @@
 #include "capture/flow_worker.h"
 
+#include "base/thread_name.h"
+
 namespace weir::capture {
 
 FlowWorker::~FlowWorker() { join(); }
@@ -9,6 +11,7 @@ void FlowWorker::join() {
 }
 
 void FlowWorker::run() {
+  name_this_thread("weir-flows");
   for (bool last = false; !last;) {
     FlowBatch& batch = *ring_.front();
     if (batch.next_ordinal > 1) engine_->begin(batch.first);

@@ -15,6 +15,13 @@ namespace {
 // Kept apart in generation_counts().
 constexpr std::size_t kGenerationsMax = 1024;
 
+// "eth0/1"; of files, whose interfaces are not known yet, "weir-read".
+std::string name_of(const Lane& lane) {
+  const InterfaceTable& interfaces = lane.source->interfaces();
+  if (lane.source->lossless() || lane.interface.index >= interfaces.count()) return "weir-read";
+  return interfaces.at(lane.interface).name + "/" + std::to_string(lane.queue);
+}
+
 }  // namespace
 
 Orchestrator::Orchestrator(std::vector<Lane> lanes, const Clock& clock, OrchestratorOptions options)
@@ -46,7 +53,8 @@ Result<void> Orchestrator::start(StagedPlan plan) {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(*lanes_[i].source, std::move(plan.lanes[i].plan), clock_,
-                                 WorkerOptions{.cores = options_.stay_on_cores ? &cores_ : nullptr,
+                                 WorkerOptions{.name = name_of(lanes_[i]),
+                                               .cores = options_.stay_on_cores ? &cores_ : nullptr,
                                                .ended_fd = ended_.get(),
                                                .adopted_fd = adopted_.get()}));
   }

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace weir::capture {
 namespace {
 
@@ -78,6 +80,7 @@ void Worker::offer(std::unique_ptr<LanePlan> next) noexcept {
 LedgerSnapshot Worker::ledger() const noexcept { return pipeline_.ledger(); }
 
 void Worker::run() {
+  name_this_thread(options_.name);
   if (options_.cores != nullptr) core_ = options_.cores->stay_on_one();
   const MonotonicTime begin = clock_.monotonic();
   tended_ = begin;

@@ -30,6 +30,7 @@ struct Outcome {
 };
 
 struct WorkerOptions {
+  std::string name;  // of its thread: "eth0/1"
   // Where workers that belong together choose a core to stay on; null: the scheduler decides.
   CoreChoice* cores = nullptr;
   // An eventfd that is written when the worker has ended: poll it, then join(). Borrowed; -1: none.

@@ -214,13 +214,15 @@ TomlPlace place_in(const TomlNode& document, const ConfigPlace& place) {
   };
   if (place.item) enter_item(*place.item);
   if (place.rule) {
-    if ((entry = node->find("rule")) == nullptr) return at;
+    entry = node->find("rule");
+    if (entry == nullptr) return at;
     node = &entry->node;
     enter_item(*place.rule);
   }
   for (std::string_view key = place.key; !key.empty();) {
     const std::size_t dot = std::min(key.find('.'), key.size());
-    if ((entry = node->find(key.substr(0, dot))) == nullptr) return at;
+    entry = node->find(key.substr(0, dot));
+    if (entry == nullptr) return at;
     node = &entry->node;
     at = entry->place;
     key.remove_prefix(std::min(dot + 1, key.size()));

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/thread_name.h"
 #include "control/http_connection.h"
 #include "control/http_poll.h"
 #include "control/http_socket.h"
@@ -148,9 +149,15 @@ Result<void> Server::listen(const HttpServerOptions& options) {
 Result<void> Server::start() {
   try {
     for (std::size_t i = 0; i < std::max<std::size_t>(limits_.workers, 1); ++i) {
-      workers_.emplace_back([this] { work_loop(); });
+      workers_.emplace_back([this] {
+        name_this_thread("weir-api");
+        work_loop();
+      });
     }
-    waiter_ = std::thread([this] { wait_loop(); });
+    waiter_ = std::thread([this] {
+      name_this_thread("weir-api-wait");
+      wait_loop();
+    });
   } catch (const std::system_error& error) {
     stop();
     return system_error(error.code().value(), "start the threads of the control API");
@@ -430,7 +437,10 @@ void Server::start_stream(HttpConnection& connection) {
   }
   connection.state = State::Streaming;
   try {
-    connection.stream_thread = std::thread([this, &connection] { run_stream(connection); });
+    connection.stream_thread = std::thread([this, &connection] {
+      name_this_thread("weir-api-stream");
+      run_stream(connection);
+    });
   } catch (const std::system_error&) {
     gauges_.streams.fetch_sub(1, std::memory_order_relaxed);
     close(connection);

@@ -159,8 +159,8 @@ bool gives_same(const Route& route, int status) noexcept {
 }
 
 const std::string& open_api_document() {
-  static const std::string document = make_document();
-  return document;
+  static const std::string kDocument = make_document();
+  return kDocument;
 }
 
 }  // namespace weir::control

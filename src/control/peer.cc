@@ -44,7 +44,7 @@ Result<Principal> peer_of(int socket) {
 
 std::string who(const Principal& principal) {
   if (principal.door == Door::Loopback) return "somebody on the loopback";
-  const std::string number = "uid " + std::to_string(principal.uid);
+  std::string number = "uid " + std::to_string(principal.uid);
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 4096> text;

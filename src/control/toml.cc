@@ -10,10 +10,12 @@
 // every text ("[" at the end of a line); behind them it finds the fault itself, as the fuzz target
 // shows. Without this line they would abort, or be taken for granted by the optimiser.
 #undef NDEBUG
+// NOLINTBEGIN(readability-identifier-naming): the library's names
 #define TOML_ASSERT(expr) static_assert(true)
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+// NOLINTEND(readability-identifier-naming)
 #include <toml++/toml.h>
 
 namespace weir::control {

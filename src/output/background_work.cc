@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace weir::output {
 
 using Lock = std::unique_lock<std::mutex>;
@@ -34,6 +36,7 @@ void BackgroundWork::add(std::string name) {
 }
 
 void BackgroundWork::run() {
+  name_this_thread("weir-files");
   cpu_set_t any;
   std::memset(&any, 0xff, sizeof any);
   sched_setaffinity(0, sizeof any, &any);  // a worker may be pinned; at worst we stay with it

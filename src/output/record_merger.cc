@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/thread_name.h"
+
 namespace weir::output {
 
 using protocol::Record;
@@ -38,6 +40,7 @@ void RecordMerger::join() {
 }
 
 void RecordMerger::run() {
+  name_this_thread("weir-records");
   while (told_ != kRecordsEnd) {
     bell_.listen();
     merge();

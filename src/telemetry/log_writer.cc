@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace weir::telemetry {
 namespace {
 
@@ -19,7 +21,10 @@ constexpr int kWaitMs = 100;
 }  // namespace
 
 LogWriter::LogWriter(UniqueFd output, Options options)
-    : output_(std::move(output)), options_(options), thread_([this] { run(); }) {}
+    : output_(std::move(output)), options_(options), thread_([this] {
+        name_this_thread("weir-log");
+        run();
+      }) {}
 
 LogWriter::~LogWriter() {
   {

@@ -1,6 +1,13 @@
 // `weir run` when something is wrong: one clear error, and nothing half done.
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -164,6 +171,68 @@ TEST_F(RunFaults, AGenerationThatCannotBeStoredChangesNothing) {
   std::filesystem::remove(dir_.file("state/filler"));
   EXPECT_EQ(post("/v1/sessions", session("big") + rules).status, 201);
   EXPECT_EQ(stop_engine().status, 0);
+}
+
+// Of the thread of this name.
+pid_t thread_named(pid_t process, std::string_view wanted) {
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (name == wanted) return std::stoi(task.path().filename().string());
+  }
+  return -1;
+}
+
+// A debugger stops one thread alone.
+class Frozen {
+ public:
+  explicit Frozen(pid_t thread) : thread_(thread) {
+    EXPECT_EQ(::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr), 0) << std::strerror(errno);
+    EXPECT_EQ(::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr), 0) << std::strerror(errno);
+    EXPECT_EQ(::waitpid(thread, nullptr, __WALL), thread);
+  }
+  ~Frozen() { ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr); }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  pid_t thread_;
+};
+
+TEST_F(RunFaults, AWorkerThatIsFrozenIsSeenAndLosesNothingOfWhatItsRingHolds) {
+  configure(head() + session("all"));
+  start_engine();
+  send(10);
+  wait_until_received(10);
+  const auto health = [&] {
+    const nlohmann::json now = get("/v1/status").json();
+    for (const nlohmann::json& module : now.at("modules")) {
+      if (module.at("name") == "worker tap/0") return module.at("health").get<std::string>();
+    }
+    return std::string("missing");
+  };
+  EXPECT_EQ(health(), "ok");
+  const auto process = get("/v1/status").json().at("pid").get<pid_t>();
+  {
+    const Frozen worker(thread_named(process, "tap/0"));
+    send(100);
+    while (health() != "stalled") {
+    }
+    // Who steers it is answered all the same.
+    EXPECT_EQ(ctl({"health"}).status, 1);
+    EXPECT_EQ(get("/healthz").status, 503);
+    EXPECT_EQ(session_now("all").at("received").get<std::uint64_t>(), 10u);
+  }
+  while (health() != "ok") {
+  }
+  wait_until_received(110);
+  EXPECT_EQ(ctl({"health"}).status, 0);
+  const std::string events = ctl({"events", "--after", "0"}).out;
+  EXPECT_NE(events.find("worker tap/0 is stalled"), std::string::npos) << events;
+  EXPECT_NE(events.find("worker tap/0 is ok"), std::string::npos) << events;
+  EXPECT_EQ(stop_engine().status, 0);
+  EXPECT_TRUE(law_holds(stats())) << stats();
 }
 
 TEST_F(RunFaults, WithoutItsLastInterfaceTheEngineFails) {

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "base/thread_name.h"
+
 namespace weir::app {
 namespace {
 
@@ -179,7 +181,10 @@ Result<void> TelemetryModule::begin_start(MonotonicTime) {
   }
   stopping_ = false;
   ended_ = false;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("weir-telemetry");
+    run();
+  });
   return ok();
 }
 
