@@ -9,7 +9,6 @@ namespace weir::app {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kSession =
     R"({"name":"web","state":"running","origin":"config","interfaces":["eth0","eth1"],)"

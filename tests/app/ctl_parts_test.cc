@@ -13,8 +13,6 @@
 namespace weir::app {
 namespace {
 
-using testing::HasSubstr;
-
 TEST(CtlTime, EveryFormOfTheSameMomentIsRead) {
   const Timestamp moment{1'700'000'000'500'000'000};
   for (const char* text :

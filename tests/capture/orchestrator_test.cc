@@ -32,7 +32,8 @@ class OrchestratorTest : public testing::Test {
     sources_.push_back(std::make_unique<FakeSource>(test::frames_with_dns(packets, 2), options));
   }
 
-  Orchestrator& make(OrchestratorOptions options = {}, std::uint32_t lanes_per_interface = 1) {
+  Orchestrator& make(const OrchestratorOptions& options = {},
+                     std::uint32_t lanes_per_interface = 1) {
     std::vector<Lane> lanes;
     for (std::uint32_t i = 0; i < sources_.size(); ++i) {
       lanes.push_back({.source = sources_[i].get(),

@@ -24,8 +24,8 @@ std::uint64_t rejected(const LedgerSnapshot& ledger, RejectReason reason) {
 
 // A session with a sink that keeps what it is given.
 struct Running {
-  Running(std::string name, SessionLimits limits = {},
-          std::optional<std::size_t> room = std::nullopt)
+  explicit Running(std::string name, SessionLimits limits = {},
+                   std::optional<std::size_t> room = std::nullopt)
       : sink(room), session(std::move(name), 1, limits), outputs({&sink}, 1) {}
 
   [[nodiscard]] SessionPlan plan(std::string filter = "") {
@@ -48,7 +48,7 @@ class SessionsTest : public testing::Test {
         std::make_unique<Orchestrator>(std::vector<Lane>{{.source = source_.get()}}, clock_);
     return *orchestrator_;
   }
-  void start(CapturePlan plan) {
+  void start(const CapturePlan& plan) {
     auto staged = orchestrator_->stage(plan);
     ASSERT_TRUE(staged.ok()) << staged.error().context;
     ASSERT_TRUE(orchestrator_->start(std::move(*staged)).ok());

@@ -17,7 +17,7 @@
 namespace weir::control {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kIntroduction = R"(# Control API
 
@@ -68,7 +68,7 @@ std::string method_upper(std::string text) {
   return text;
 }
 
-std::string schema_name(const json& schema) {
+std::string schema_name(const Json& schema) {
   const std::string reference = schema.value("$ref", "");
   return reference.empty() ? "" : reference.substr(reference.rfind('/') + 1);
 }
@@ -79,10 +79,10 @@ std::string link_of(const std::string& name) {
   return "[" + name + "](#" + anchor + ")";
 }
 
-std::string type_of(const json& schema) {
+std::string type_of(const Json& schema) {
   const std::string name = schema_name(schema);
   if (!name.empty()) return link_of(name);
-  const json& type = schema["type"];
+  const Json& type = schema["type"];
   if (type == "array") return "array of " + type_of(schema["items"]);
   if (type == "object") return "object of " + type_of(schema["additionalProperties"]);
   if (type.is_array()) return "number or null";
@@ -90,7 +90,7 @@ std::string type_of(const json& schema) {
   return type.get<std::string>();
 }
 
-std::string content_of(const json& content) {
+std::string content_of(const Json& content) {
   const auto first = content.items().begin();
   const std::string name = schema_name(first.value()["schema"]);
   const std::string media = "`" + first.key() + "`";
@@ -98,11 +98,11 @@ std::string content_of(const json& content) {
 }
 
 void print_operation(std::ostream& out, const std::string& path, const std::string& method,
-                     const json& operation) {
+                     const Json& operation) {
   out << "\n### " << method_upper(method) << " " << path << "\n\n"
       << operation["summary"].get<std::string>()
       << ". Role: " << operation["x-weir-role"].get<std::string>() << ".\n\n";
-  for (const json& parameter : operation.value("parameters", json::array())) {
+  for (const Json& parameter : operation.value("parameters", Json::array())) {
     out << "- `" << parameter["name"].get<std::string>() << "` ("
         << parameter["in"].get<std::string>() << (parameter["required"] ? ", required" : "")
         << "): " << parameter["description"].get<std::string>() << "\n";
@@ -123,7 +123,7 @@ void print_operation(std::ostream& out, const std::string& path, const std::stri
 }
 
 std::string document() {
-  const json api = json::parse(open_api_document());
+  const Json api = Json::parse(open_api_document());
   std::ostringstream out;
   out << kIntroduction;
   for (const ErrorInfo& info : error_table()) {

@@ -28,7 +28,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
-using test::body_of;
 using test::RawClient;
 using test::run_command;
 using test::status_of;

@@ -48,7 +48,8 @@ inline void check_object(const nlohmann::json& document, const nlohmann::json& s
   }
   const nlohmann::json properties = schema.value("properties", nlohmann::json::object());
   for (const auto& [name, content] : value.items()) {
-    const std::string at = where + "/" + name;
+    std::string at = where;
+    at.append("/").append(name);
     if (properties.contains(name)) {
       check_schema(document, properties[name], content, at, faults);
     } else if (schema.contains("additionalProperties")) {
@@ -66,12 +67,14 @@ inline void check_schema(const nlohmann::json& document, const nlohmann::json& g
                          const nlohmann::json& value, const std::string& where,
                          std::vector<std::string>& faults) {
   const nlohmann::json& schema = resolve(document, given);
-  static const std::set<std::string> known = {
+  static const std::set<std::string> kKeywords = {
       "type",     "properties", "required", "additionalProperties", "items",     "minimum",
       "minItems", "maxItems",   "pattern",  "description",          "minLength", "maxLength",
       "$ref"};
   for (const auto& [keyword, content] : schema.items()) {
-    if (!known.contains(keyword)) faults.push_back(where + ": keyword " + keyword);
+    if (!kKeywords.contains(keyword)) {
+      faults.push_back(std::string(where).append(": keyword ").append(keyword));
+    }
   }
   if (schema.contains("type")) {
     bool fits = false;

@@ -23,8 +23,8 @@ using nlohmann::json;
 using test::ApiFixture;
 
 const json& document() {
-  static const json parsed = json::parse(open_api_document());
-  return parsed;
+  static const json kParsed = json::parse(open_api_document());
+  return kParsed;
 }
 
 // A request that the document says is right; `{name}` becomes a session that is there.
@@ -69,7 +69,7 @@ Example example_of(const std::string& path, const json& operation) {
     } else {
       // Both begin with the same hour.
       const std::string given = name == "until" ? "1700003600" : value;
-      example.target += separator + name + "=" + given;
+      example.target.append(1, separator).append(name).append("=").append(given);
       separator = '&';
     }
   }
@@ -246,7 +246,7 @@ TEST(OpenApiDocument, HasEveryMemberOfTheEnginesStructs) {
 }
 
 TEST(OpenApiDocument, HasNoSchemaThatNobodyUses) {
-  const std::string text = open_api_document();
+  const std::string& text = open_api_document();
   for (const auto& [name, schema] : document()["components"]["schemas"].items()) {
     if (name == "Event") continue;  // inside text/event-stream
     EXPECT_NE(text.find("\"#/components/schemas/" + name + "\""), std::string::npos) << name;

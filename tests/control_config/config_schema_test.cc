@@ -65,7 +65,7 @@ std::string misfit(const json& schema, const json& value, const std::string& pat
   if (value.is_array()) {
     if (value.size() > schema["maxItems"]) return path + ": too many";
     for (const json& item : value) {
-      const std::string problem = misfit(schema["items"], item, path + "[]");
+      std::string problem = misfit(schema["items"], item, path + "[]");
       if (!problem.empty()) return problem;
     }
   }
@@ -76,8 +76,10 @@ std::string misfit(const json& schema, const json& value, const std::string& pat
   for (const auto& [name, member] : value.items()) {
     const bool known = schema.contains("properties") && schema["properties"].contains(name);
     const json& sub = known ? schema["properties"][name] : schema["additionalProperties"];
-    if (!sub.is_object()) return path + "." + name + ": not allowed";
-    const std::string problem = misfit(sub, member, path + "." + name);
+    std::string inside = path;
+    inside.append(".").append(name);
+    if (!sub.is_object()) return inside + ": not allowed";
+    std::string problem = misfit(sub, member, inside);
     if (!problem.empty()) return problem;
   }
   return "";

@@ -37,8 +37,8 @@ TEST_P(Classifier, FindsTheFirstRuleThatTheModelFinds) {
   ASSERT_TRUE(parsed.problems.empty()) << rules_error(parsed.problems).context;
   // Some rules take no part, as those with an expression.
   std::vector<std::uint16_t> members;
-  for (std::uint16_t i = 0; i < rules.size(); ++i) {
-    if (!prng.chance(1, 10)) members.push_back(i);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (!prng.chance(1, 10)) members.push_back(static_cast<std::uint16_t>(i));
   }
   const auto classifier = RuleClassifier::build(parsed.conditions, members, GetParam().bytes_max);
   EXPECT_LE(classifier.table_bytes(), GetParam().bytes_max + rules.size() * 1024 + 4096);

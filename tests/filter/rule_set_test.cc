@@ -37,34 +37,34 @@ class Bench {
     return *this;
   }
   void run(const RuleSet& set, RuleCounters& counters) {
-    input_->batch.count = static_cast<std::uint32_t>(frames_.size());
+    input->batch.count = static_cast<std::uint32_t>(frames_.size());
     for (std::size_t i = 0; i < frames_.size(); ++i) {
-      Packet& packet = input_->batch.packets[i];
+      Packet& packet = input->batch.packets[i];
       packet.data = frames_[i].data();
       packet.captured_bytes = static_cast<std::uint32_t>(frames_[i].size());
-      packet.wire_bytes = packet.captured_bytes + wire_extra_;
+      packet.wire_bytes = packet.captured_bytes + wire_extra;
     }
-    protocol::parse_batch(input_->batch, input_->headers, input_->keys);
-    std::fill_n(input_->verdicts.wanted.begin(), frames_.size(), wanted_);
-    remaining_ = set.evaluate(input_->batch, input_->headers, input_->keys, kSession,
-                              input_->verdicts, input_->outcomes, counters);
+    protocol::parse_batch(input->batch, input->headers, input->keys);
+    std::fill_n(input->verdicts.wanted.begin(), frames_.size(), wanted);
+    remaining = set.evaluate(input->batch, input->headers, input->keys, kSession, input->verdicts,
+                             input->outcomes, counters);
   }
   std::vector<std::uint16_t> rules(const RuleSet& set) {
     RuleCounters counters(set.size());
     run(set, counters);
-    return {input_->outcomes.rule.begin(),
-            input_->outcomes.rule.begin() + static_cast<std::ptrdiff_t>(frames_.size())};
+    return {input->outcomes.rule.begin(),
+            input->outcomes.rule.begin() + static_cast<std::ptrdiff_t>(frames_.size())};
   }
   std::uint16_t rule(const RuleSet& set) { return rules(set).front(); }
   std::uint32_t kept(const RuleSet& set) {
     (void)rules(set);
-    return input_->outcomes.keep_bytes[0];
+    return input->outcomes.keep_bytes[0];
   }
 
-  SessionMask wanted_ = ~SessionMask{0};
-  std::uint32_t wire_extra_ = 0;
-  std::uint32_t remaining_ = 0;
-  std::unique_ptr<test::RuleInput> input_ = std::make_unique<test::RuleInput>();
+  SessionMask wanted = ~SessionMask{0};
+  std::uint32_t wire_extra = 0;
+  std::uint32_t remaining = 0;
+  std::unique_ptr<test::RuleInput> input = std::make_unique<test::RuleInput>();
 
  private:
   std::vector<Frame> frames_;
@@ -199,14 +199,14 @@ TEST(RuleSet, TheFirstRuleThatMatchesDecides) {
   bench.add(tcp_4("10.0.0.1", "10.0.0.2", 1, 80)).add(tcp_4("10.0.0.1", "1.1.1.1", 1, 443));
   bench.add(tcp_4("1.1.1.2", "1.1.1.1", 1, 443)).add(arp());
   EXPECT_EQ(bench.rules(set), (std::vector<std::uint16_t>{0, 1, 2, kOtherwise}));
-  EXPECT_EQ(bench.remaining_, 2u);
-  EXPECT_EQ(bench.input_->verdicts.wanted[0], ~SessionMask{0});
-  EXPECT_EQ(bench.input_->verdicts.wanted[1], ~kSession) << "other sessions keep their bits";
-  EXPECT_EQ(bench.input_->verdicts.wanted[3], ~kSession);
+  EXPECT_EQ(bench.remaining, 2u);
+  EXPECT_EQ(bench.input->verdicts.wanted[0], ~SessionMask{0});
+  EXPECT_EQ(bench.input->verdicts.wanted[1], ~kSession) << "other sessions keep their bits";
+  EXPECT_EQ(bench.input->verdicts.wanted[3], ~kSession);
 }
 
 TEST(RuleSet, ExpressionsAndConditionsKeepTheirOrder) {
-  const auto rule_of = [&](std::vector<RuleSpec> rules) {
+  const auto rule_of = [&](const std::vector<RuleSpec>& rules) {
     return Bench().add(tcp_4("10.0.0.1", "10.0.0.2", 1000, 443)).rule(compiled(rules));
   };
   const RuleSpec no_expression{.expression = "udp"};
@@ -265,15 +265,15 @@ TEST(RuleSet, JudgesOnlyWhatTheSessionStillWants) {
   const RuleSet set = compiled({{.action = RuleAction::Reject}});
   Bench bench;
   bench.add(arp());
-  bench.wanted_ = ~kSession;
-  bench.input_->outcomes.rule[0] = 4711;
-  bench.input_->outcomes.keep_bytes[0] = 4712;
+  bench.wanted = ~kSession;
+  bench.input->outcomes.rule[0] = 4711;
+  bench.input->outcomes.keep_bytes[0] = 4712;
   RuleCounters counters(1);
   bench.run(set, counters);
-  EXPECT_EQ(bench.remaining_, 0u);
-  EXPECT_EQ(bench.input_->verdicts.wanted[0], ~kSession);
-  EXPECT_EQ(bench.input_->outcomes.rule[0], 4711);
-  EXPECT_EQ(bench.input_->outcomes.keep_bytes[0], 4712u);
+  EXPECT_EQ(bench.remaining, 0u);
+  EXPECT_EQ(bench.input->verdicts.wanted[0], ~kSession);
+  EXPECT_EQ(bench.input->outcomes.rule[0], 4711);
+  EXPECT_EQ(bench.input->outcomes.keep_bytes[0], 4712u);
   EXPECT_EQ(counters.rule(0).packets.value(), 0u);
 }
 
@@ -291,7 +291,7 @@ TEST(RuleSet, CountsEveryPacketOnceUnderTheRuleThatDecided) {
   std::vector<std::uint64_t> by_rule(set.size() + 1);
   for (int batch = 0; batch < 20; ++batch) {
     Bench bench;
-    bench.wire_extra_ = 7;
+    bench.wire_extra = 7;
     for (int i = 0; i < 200; ++i) {
       const std::string source = "10.0." + std::to_string(prng.below(5)) + ".1";
       bench.add(tcp_4(source.c_str(), "10.0.0.3", static_cast<std::uint16_t>(prng.below(40)),
@@ -301,7 +301,7 @@ TEST(RuleSet, CountsEveryPacketOnceUnderTheRuleThatDecided) {
     }
     bench.run(set, counters);
     for (int i = 0; i < 200; ++i) {
-      ++by_rule[std::min<std::size_t>(bench.input_->outcomes.rule[static_cast<std::size_t>(i)],
+      ++by_rule[std::min<std::size_t>(bench.input->outcomes.rule[static_cast<std::size_t>(i)],
                                       set.size())];
     }
   }

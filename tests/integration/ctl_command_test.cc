@@ -250,7 +250,7 @@ TEST_F(CtlCommand, ATailWritesPacketsAndEndsWithTheSession) {
 TEST_F(CtlCommand, ATailThatBreaksOffEndsBehindAWholeBlock) {
   const std::string whole = section() + block(6, "packet..");
   engine.answer("GET /v1/sessions/all/tail",
-                chunked_head("application/x-pcapng") + chunk(whole + "\x06\0\0"));
+                chunked_head("application/x-pcapng") + chunk(whole + std::string("\x06\0\0", 3)));
   const CommandResult result = ctl({"tail", "all"});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.err, HasSubstr("ended the stream in the middle"));
@@ -287,8 +287,9 @@ TEST_F(CtlCommand, ATerminalGetsNoPackets) {
 
 TEST_F(CtlCommand, SignalsEndATailWellAndTheFileIsWhole) {
   const std::string whole = section() + block(6, "packet..");
-  engine.answer_and_hold("GET /v1/sessions/all/tail",
-                         chunked_head("application/x-pcapng") + chunk(whole + "\x06\0\0\0"));
+  engine.answer_and_hold(
+      "GET /v1/sessions/all/tail",
+      chunked_head("application/x-pcapng") + chunk(whole + std::string("\x06\0\0\0", 4)));
   std::size_t requests = 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     Process tail(words({"tail", "all", "-w", "-"}));

@@ -486,7 +486,7 @@ TEST_F(Run, ReportsToAControlPlaneThatWasAwayAtFirst) {
   for (const auto& count : sizes.at("bucketCounts")) {
     batches += std::stoul(count.get<std::string>());
   }
-  EXPECT_EQ(std::to_string(batches), sizes.at("count")) << sizes;
+  EXPECT_EQ(std::to_string(batches), sizes.at("count").get<std::string>()) << sizes;
   EXPECT_EQ(stop_engine().status, 0);
 }
 
