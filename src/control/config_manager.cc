@@ -96,6 +96,18 @@ void ConfigManager::roll_back_first(std::size_t count) noexcept {
   while (count > 0) participants_[--count]->roll_back();
 }
 
+Result<void> ConfigManager::store_or_roll_back(std::uint64_t generation,
+                                               const ApplyRequest& request, std::string toml) {
+  auto stored = store_.append({.number = generation,
+                               .when = clock_.wall(),
+                               .who = request.who,
+                               .why = request.why,
+                               .toml = std::move(toml)});
+  if (stored) return ok();
+  roll_back_first(participants_.size());
+  return std::move(stored).error().with_context("store the configuration");
+}
+
 void ConfigManager::commit_all(InForce next) noexcept {
   for (ConfigParticipant* const participant : participants_) participant->commit();
   const std::lock_guard lock(guard_);
@@ -114,17 +126,7 @@ Result<ApplyResult> ConfigManager::start(const Config& config, const ApplyReques
   next.wanted = next.current;
   ApplyResult result{.generation = next.generation, .changes = diff(Config{}, config)};
   WEIR_CHECK(stage_all(Config{}, config, next.generation));
-  if (is_new) {
-    auto stored = store_.append({.number = next.generation,
-                                 .when = clock_.wall(),
-                                 .who = request.who,
-                                 .why = request.why,
-                                 .toml = std::move(toml)});
-    if (!stored) {
-      roll_back_first(participants_.size());
-      return std::move(stored).error().with_context("store the configuration");
-    }
-  }
+  if (is_new) WEIR_CHECK(store_or_roll_back(next.generation, request, std::move(toml)));
   commit_all(std::move(next));
   return result;
 }
@@ -156,15 +158,7 @@ Result<ApplyResult> ConfigManager::apply_locked(const Config& wanted, const Appl
   WEIR_CHECK(check_live(*next.current, next.needs_restart));
   result.generation = next.generation;
   WEIR_CHECK(stage_all(*before.current, *next.current, next.generation));
-  auto stored = store_.append({.number = next.generation,
-                               .when = clock_.wall(),
-                               .who = request.who,
-                               .why = request.why,
-                               .toml = std::move(toml)});
-  if (!stored) {
-    roll_back_first(participants_.size());
-    return std::move(stored).error().with_context("store the configuration");
-  }
+  WEIR_CHECK(store_or_roll_back(next.generation, request, std::move(toml)));
   commit_all(std::move(next));
   return result;
 }

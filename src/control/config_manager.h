@@ -116,6 +116,9 @@ class ConfigManager {
   Result<void> check_expected(const ApplyRequest& request) const;
   Result<void> stage_all(const Config& now, const Config& next, std::uint64_t generation);
   void roll_back_first(std::size_t count) noexcept;
+  // What has been staged in all.
+  Result<void> store_or_roll_back(std::uint64_t generation, const ApplyRequest& request,
+                                  std::string toml);
   void commit_all(InForce next) noexcept;
   InForce in_force() const;
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/edit_distance.h"
 #include "base/unique_fd.h"
 
 namespace weir::interface {
@@ -60,21 +61,6 @@ NetworkInterface facts_of(std::string name, int index, const UniqueFd& socket) {
   if (question.ask(SIOCGIFMTU)) found.mtu = static_cast<std::uint32_t>(answer.ifr_mtu);
   found.speed = speed_of(question);
   return found;
-}
-
-// Levenshtein's distance, one row at a time; names are at most 15 characters.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 Error unknown_interface(std::string_view name, const std::vector<NetworkInterface>& all) {

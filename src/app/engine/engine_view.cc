@@ -2,22 +2,12 @@
 
 #include <unistd.h>
 
-#include <array>
-
+#include "app/engine/reason_counts.h"
 #include "control/config_writer.h"
 #include "telemetry/prometheus_text.h"
 
 namespace weir::app {
 namespace {
-
-template <typename Reason, std::size_t kCount>
-control::Counts counts_of(const std::array<std::uint64_t, kCount>& counts) {
-  control::Counts named;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] != 0) named.emplace_back(name_of(static_cast<Reason>(i)), counts[i]);
-  }
-  return named;
-}
 
 std::string_view word_for(interface::LinkState state) noexcept {
   switch (state) {

@@ -1,6 +1,7 @@
 // What a session table tells of its sessions: to the API, and as metrics.
 #include <algorithm>
 
+#include "app/engine/reason_counts.h"
 #include "app/engine/session_table.h"
 
 namespace weir::app {
@@ -11,15 +12,6 @@ using telemetry::Metric;
 // In the order of protocol::FlowKind; as in --stats-json.
 constexpr std::array<std::string_view, protocol::kFlowKinds> kFlowKindNames = {
     "tcp", "udp", "icmp", "other", "ip_tunnel"};
-
-template <typename Reason, std::size_t kCount>
-control::Counts counts_of(const std::array<std::uint64_t, kCount>& counts) {
-  control::Counts named;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] != 0) named.emplace_back(name_of(static_cast<Reason>(i)), counts[i]);
-  }
-  return named;
-}
 
 std::vector<control::OutputStatus> outputs_of(const SessionParts& parts) {
   std::vector<control::OutputStatus> rows;
