@@ -300,7 +300,12 @@ TEST_F(Run, ATailShowsWhatASessionAcceptsFromNowOn) {
   send(5, 100);
   wait_until_received(5);
   Process tail(weir({"ctl", "--socket", socket(), "tail", "small", "-w", dir_.file("t.pcapng")}));
-  while (get("/v1/sessions").json().at("sessions").size() < 2) {
+  const auto tail_state = [&] {
+    const nlohmann::json all = get("/v1/sessions").json();
+    const nlohmann::json& sessions = all.at("sessions");
+    return sessions.size() < 2 ? std::string() : sessions[1].at("state").get<std::string>();
+  };
+  while (tail_state() != "running") {
   }
   send(20, 100);
   send(20, 900);

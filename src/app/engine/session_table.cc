@@ -464,12 +464,13 @@ Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view w
   const std::string why = "tail of " + std::string(session);
   const state::Cause cause{.who = who, .why = why};
   entry->machine().handle(SessionEvent::Open, cause);
-  entry->machine().handle(SessionEvent::Opened, cause);
   {
     const std::lock_guard lock(mutex_);
     tails_.push_back(entry);
   }
   publish();
+  // Running is what has its packets.
+  entry->machine().handle(SessionEvent::Opened, cause);
   return reader;
 }
 
