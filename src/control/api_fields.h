@@ -55,7 +55,6 @@ struct Schema<SessionStatus> {
     v.field("filter", x.filter, "pcap-filter expression; empty: every packet");
     v.field("inner", x.inner, "whether the filter sees the innermost frame");
     v.field("snaplen", x.snaplen, "bytes kept of a packet; 0: all");
-    v.field("priority", x.priority, "sheds last what is highest");
     v.field("generation", x.generation, "of the configuration that changed it last");
     v.field("since", x.since, "when it began, or was resumed after a restart of the engine");
     v.field("received", x.received, "packets: accepted + rejected + dropped");

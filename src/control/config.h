@@ -68,7 +68,6 @@ struct SessionConfig {
   std::string filter;                          // pcap-filter; empty: everything
   filter::Scope scope = filter::Scope::Frame;  // inner = true: Innermost
   std::uint32_t snaplen = 0;                   // 0: whole packets
-  std::uint32_t priority = 100;                // 0 to 1000; sheds last what is highest
   bool paused = false;                         // begins paused
   SessionLimit limit;
   std::vector<filter::RuleSpec> rules;  // [[session.rule]]

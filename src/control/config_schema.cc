@@ -177,11 +177,6 @@ constexpr std::array kSessionKeys = {
                                                  .type = Integer,
                                                  .max = kPacketBytesMax,
                                                  .help = "bytes to store of each packet; 0: all"}),
-    key<SessionConfig, &SessionConfig::priority>(
-        {.name = "priority",
-         .type = Integer,
-         .max = 1000,
-         .help = "under pressure, what is highest loses last"}),
     key<SessionConfig, &SessionConfig::paused>(
         {.name = "paused", .type = Bool, .help = "takes no packets until it is resumed"}),
     key<SessionConfig, &SessionConfig::limit, &SessionLimit::packets>(

@@ -42,7 +42,6 @@ struct SessionStatus {
   std::string filter;
   bool inner = false;
   std::uint32_t snaplen = 0;
-  std::uint32_t priority = 0;
   std::uint64_t generation = 0;  // that changed it last
   Timestamp since{};             // when it began, or was resumed after a restart of the engine
   // The session's row of the ledger: received = accepted + Σ rejected + Σ dropped.

@@ -113,8 +113,6 @@ constexpr MetricInfo kTable[] = {
 
     gauge(Metric::SessionState, "weir_session_state", "", {"session", "state"},
           "1 for the state that the session is in, 0 for others"),
-    gauge(Metric::SessionPriority, "weir_session_priority", "", {"session"},
-          "Priority; the highest is shed last"),
     counter(Metric::SessionReceivedPackets, "weir_session_received_packets_total", "packets",
             {"session"}, "Packets received on the session's interfaces while it ran"),
     counter(Metric::SessionReceivedBytes, "weir_session_received_bytes_total", "bytes", {"session"},

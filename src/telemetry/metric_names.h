@@ -57,7 +57,6 @@ enum class Metric : std::uint8_t {
   WorkerGeneration,
   // session
   SessionState,
-  SessionPriority,
   SessionReceivedPackets,
   SessionReceivedBytes,
   SessionAcceptedPackets,

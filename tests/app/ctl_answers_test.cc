@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 constexpr const char* kSession =
     R"({"name":"web","state":"running","origin":"config","interfaces":["eth0","eth1"],)"
-    R"("filter":"tcp","inner":true,"snaplen":96,"priority":100,"generation":7,)"
+    R"("filter":"tcp","inner":true,"snaplen":96,"generation":7,)"
     R"("since":"1700000000.000000000","received":1000,"received_bytes":2048,"accepted":900,)"
     R"("accepted_bytes":1048576,"rejected":{"filter":90},"dropped":{"kernel":10},)"
     R"("outputs":[{"kind":"pcapng","path":"/data/web.pcapng","offered":900,"written":890,)"
@@ -41,7 +41,6 @@ TEST(CtlAnswers, ASessionIsReadAsAWhole) {
             "interfaces  eth0, eth1\n"
             "filter      tcp (of the innermost frame)\n"
             "snaplen     96\n"
-            "priority    100\n"
             "received    1,000 packets, 2.0 KiB\n"
             "accepted    900 packets, 1.0 MiB\n"
             "rejected    90 (filter 90)\n"

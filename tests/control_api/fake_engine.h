@@ -31,7 +31,6 @@ class FakeEngine final : public control::EngineControl {
             .filter = "tcp port 80",
             .inner = false,
             .snaplen = 128,
-            .priority = 100,
             .generation = 3,
             .since = {1'700'000'000'000'000'001},
             .received = 10,

@@ -134,7 +134,7 @@ snaplen = 0
 [[session]]
 name = "a"
 interfaces = ["eth1"]
-priority = -1
+snaplen = -1
 [[session.rule]]
 port = 65536
 action = "drop"
@@ -144,7 +144,7 @@ action = "drop"
           "5:8: interface.ring: '64 MiB': not a size (like 4096, 64KiB, 100MiB, 1.5GiB)",
           "6:11: interface.snaplen: 0: not 1 to 262144",
           "9:1: session.interfaces: 'eth1': no [[interface]] of this name (did you mean 'eth0'?)",
-          "10:12: session.priority: -1: negative", "12:8: session.rule.port: 65536: not 0 to 65535",
+          "10:11: session.snaplen: -1: negative", "12:8: session.rule.port: 65536: not 0 to 65535",
           "13:10: session.rule.action: 'drop': unknown (there are: accept, reject, truncate, "
           "headers-only)"));
 }

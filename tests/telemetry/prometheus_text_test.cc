@@ -76,7 +76,7 @@ TEST(PrometheusTextTest, IsExactWhereADoubleIsNot) {
 
 TEST(PrometheusTextTest, EscapesLabels) {
   Collection all;
-  all.add(Metric::SessionPriority, {"a\"b\\c\nd"}, 1u);
+  all.add(Metric::SessionReceivedPackets, {"a\"b\\c\nd"}, 1u);
   EXPECT_NE(text_of(all).find("{session=\"a\\\"b\\\\c\\nd\"} 1\n"), std::string::npos);
 }
 

@@ -126,8 +126,8 @@ TEST(RegistryTest, KeepsLabelsApartThatReadTheSameInARow) {
 
 TEST(RegistryTest, CutsAndCleansLabels) {
   Collection all;
-  all.add(Metric::SessionPriority, {"a\xff"}, 1u);
-  all.add(Metric::SessionPriority, {std::string(std::size_t{1} << 20, 'x')}, 2u);
+  all.add(Metric::SessionReceivedPackets, {"a\xff"}, 1u);
+  all.add(Metric::SessionReceivedPackets, {std::string(std::size_t{1} << 20, 'x')}, 2u);
   EXPECT_EQ(all[0].labels[0], "a\xef\xbf\xbd");
   EXPECT_EQ(all[1].labels[0], std::string(Collection::kLabelBytesMax, 'x') + "...");
 }

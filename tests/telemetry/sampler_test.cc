@@ -61,7 +61,7 @@ TEST_F(SamplerTest, StoresAllMetrics) {
 class Many final : public Collector {
  public:
   void collect(Collection& into) const override {
-    for (int i = 0; i < 100; ++i) into.add(Metric::SessionPriority, {std::to_string(i)}, 1u);
+    for (int i = 0; i < 100; ++i) into.add(Metric::SessionReceivedPackets, {std::to_string(i)}, 1u);
   }
 };
 

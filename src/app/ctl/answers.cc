@@ -192,7 +192,6 @@ control::SessionStatus session_of(const Fields& fields) {
   fields.read("filter", session.filter);
   fields.read("inner", session.inner);
   fields.read("snaplen", session.snaplen);
-  fields.read("priority", session.priority);
   fields.read("generation", session.generation);
   fields.read("since", session.since);
   fields.read("received", session.received);

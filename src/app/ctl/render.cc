@@ -158,7 +158,6 @@ std::string text_of(const control::SessionStatus& session) {
                           ? "everything"
                           : session.filter + (session.inner ? " (of the innermost frame)" : ""));
   lines.add("snaplen", session.snaplen == 0 ? "whole packets" : std::to_string(session.snaplen));
-  lines.add("priority", std::to_string(session.priority));
   add_ledger(lines, session);
   std::string text = lines.take();
   Table outputs{{"OUTPUT"}, {"WRITTEN", kRight}, {"BYTES", kRight}, {"PENDING", kRight}, {"LOST"},

@@ -69,7 +69,6 @@ control::SessionStatus status_of(const SessionEntry& entry,
           .filter = entry.config.filter,
           .inner = entry.config.scope == filter::Scope::Innermost,
           .snaplen = entry.config.snaplen,
-          .priority = entry.config.priority,
           .generation = entry.generation,
           .since = entry.since,
           .received = ledger.received,
@@ -97,7 +96,6 @@ void collect_outputs(telemetry::Collection& into, const control::SessionStatus& 
 
 void collect_session(telemetry::Collection& into, const control::SessionStatus& status) {
   into.add(Metric::SessionState, {status.name, status.state}, 1u);
-  into.add(Metric::SessionPriority, {status.name}, status.priority);
   into.add(Metric::SessionReceivedPackets, {status.name}, status.received);
   into.add(Metric::SessionReceivedBytes, {status.name}, status.received_bytes);
   into.add(Metric::SessionAcceptedPackets, {status.name}, status.accepted);
