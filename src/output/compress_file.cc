@@ -21,7 +21,7 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<ZSTD_CCtx, FreeContext>;
 
-constexpr int kLevel = 3;  // 8 to 10 times smaller for conn.log, at some 400 MB/s
+constexpr int kLevel = 3;  // 5.5 times smaller for conn.log, at 180 MB/s (zstd -b3)
 
 // Bytes read, or a negative errno.
 std::int64_t read_some(int fd, std::span<std::uint8_t> into) noexcept {

@@ -124,7 +124,7 @@ void LogArchive::work_on(const std::string& stem) noexcept {
 
 void LogArchive::compress(const std::string& stem) {
   const int error = replace_compressed(directory_, stem);
-  if (error == 0) return;
+  if (error == 0 || error == ENOENT) return;  // too old before its turn came
   Error failure = system_error(error, "compress " + path_ + "/" + stem + ".log");
   failure.context += " (it stays as it is; the next start tries again)";
   note(std::move(failure));

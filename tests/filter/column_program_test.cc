@@ -12,6 +12,7 @@
 #include "filter/pcap_compiler.h"
 #include "filter/program.h"
 #include "filter/specialise.h"
+#include "known_frames.h"
 
 namespace weir::filter {
 namespace {
@@ -101,16 +102,8 @@ TEST(ColumnProgram, SaysOfEachFrameWhatTheProgramSays) {
 
 // What is left of an expression for TCP in IPv4 without options.
 Program rest_of(const char* expression) {
-  KnownFrame known;
-  known.bytes = 54;
-  known.know(12, 0x08);
-  known.know(13, 0x00);
-  known.know(14, 0x45);
-  known.know(20, 0, 0x1f);
-  known.know(21, 0);
-  known.know(23, 6);
   const auto compiled = std::get<CbpfProgram>(compile(expression, LinkType::Ethernet));
-  return Program::create(specialise(compiled, known)).value();
+  return Program::create(specialise(compiled, test::tcp_in_ipv4())).value();
 }
 
 TEST(ColumnProgram, IsMadeOfTheUsualExpressions) {

@@ -9,6 +9,7 @@
 #include "base/packet_batch.h"
 #include "filter/pcap_compiler.h"
 #include "filter/program.h"
+#include "known_frames.h"
 #include "random_programs.h"
 
 namespace weir::filter {
@@ -18,26 +19,14 @@ CbpfProgram compiled(const char* expression) {
   return std::get<CbpfProgram>(compile(expression, LinkType::Ethernet));
 }
 
-KnownFrame tcp_in_ipv4() {
-  KnownFrame known;
-  known.bytes = 54;
-  known.know(12, 0x08);
-  known.know(13, 0x00);
-  known.know(14, 0x45);
-  known.know(20, 0, 0x1f);
-  known.know(21, 0);
-  known.know(23, 6);
-  return known;
-}
-
 TEST(Specialise, LeavesWhatIsNotKnown) {
-  EXPECT_EQ(specialise(compiled("udp port 53"), tcp_in_ipv4()),
+  EXPECT_EQ(specialise(compiled("udp port 53"), test::tcp_in_ipv4()),
             (CbpfProgram{{.code = cbpf::kRet, .k = 0}}));
-  EXPECT_EQ(specialise(compiled("tcp"), tcp_in_ipv4()),
+  EXPECT_EQ(specialise(compiled("tcp"), test::tcp_in_ipv4()),
             (CbpfProgram{{.code = cbpf::kRet, .k = kPacketBytesMax}}));
   constexpr std::uint16_t kLoadHalf = cbpf::kLd | cbpf::kH | cbpf::kAbs;
   constexpr std::uint16_t kIfEqual = cbpf::kJmp | cbpf::kJeq;
-  EXPECT_EQ(specialise(compiled("tcp port 443"), tcp_in_ipv4()),
+  EXPECT_EQ(specialise(compiled("tcp port 443"), test::tcp_in_ipv4()),
             (CbpfProgram{{.code = kLoadHalf, .k = 34},
                          {.code = kIfEqual, .jt = 2, .jf = 0, .k = 443},
                          {.code = kLoadHalf, .k = 36},
@@ -47,7 +36,7 @@ TEST(Specialise, LeavesWhatIsNotKnown) {
 }
 
 TEST(Specialise, KeepsALoadThatMayFail) {
-  const CbpfProgram program = specialise(compiled("tcp[200] >= 0"), tcp_in_ipv4());
+  const CbpfProgram program = specialise(compiled("tcp[200] >= 0"), test::tcp_in_ipv4());
   EXPECT_EQ(program[0],
             (CbpfInstruction{.code = cbpf::kLd | cbpf::kB | cbpf::kAbs, .k = 14 + 20 + 200}));
 }

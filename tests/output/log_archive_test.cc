@@ -123,6 +123,17 @@ TEST_F(LogArchiveTest, TakesUpWhatARunThatWasKilledLeft) {
   EXPECT_EQ(whole("conn.20261121T210000Z.log.zst"), "compressed, not deleted\n");
 }
 
+TEST_F(LogArchiveTest, WhatIsTooOldBeforeItsTurnComesIsNoTrouble) {
+  for (const char* hour : {"17", "18", "19", "20"}) {
+    put(std::string("conn.20261121T") + hour + "0000Z.log", "text\n");
+  }
+  LogArchive archive(path_, directory_.get(), 1);
+  archive.take_up();
+  archive.finish();
+  EXPECT_FALSE(archive.take_failure());
+  EXPECT_THAT(names(), ElementsAre("conn.20261121T200000Z.log.zst"));
+}
+
 TEST_F(LogArchiveTest, ALogThatCannotBeCompressedStaysAndIsTold) {
   std::filesystem::create_directory(path_ + "/conn.20261121T200000Z.log.zst.tmp");
   put("conn.log", "text\n");

@@ -19,7 +19,7 @@ class EventHubTest : public testing::Test {
  protected:
   static void publish(EventHub& hub, int count) {
     for (int i = 0; i < count; ++i)
-      hub.publish({.kind = EventKind::Command, .module = "control", .text = "done"});
+      hub.publish({.kind = EventKind::ConfigCommitted, .module = "control", .text = "done"});
   }
   static std::vector<std::uint64_t> ids(const EventBatch& batch) {
     std::vector<std::uint64_t> all;

@@ -21,7 +21,7 @@ class Receiver final : public ReportSink {
 class ReporterTest : public testing::Test {
  protected:
   void publish(int count) {
-    for (int i = 0; i < count; ++i) events_.publish({.kind = EventKind::Command});
+    for (int i = 0; i < count; ++i) events_.publish({.kind = EventKind::ConfigCommitted});
   }
 
   test::FakeClock clock_;

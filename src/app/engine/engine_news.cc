@@ -18,7 +18,9 @@ void EngineNews::session_moved(const SessionEntry& session) noexcept {
   std::string text = "session " + session.config.name + " is " + state;
   if (failed && session.error) text += ": " + session.error->context;
   publish(failed ? EventKind::OutputFailed : EventKind::SessionState, "capture", text,
-          {{"session", session.config.name}, {"to", state}});
+          {{"session", session.config.name},
+           failed ? telemetry::EventField{"error", session.error ? session.error->context : ""}
+                  : telemetry::EventField{"to", state}});
   if (store_ == nullptr || session.origin == SessionOrigin::Tail) return;
   auto kept = store_->put_session({.name = session.config.name,
                                    .origin = std::string(name_of(session.origin)),
@@ -40,7 +42,7 @@ void EngineNews::session_in_trouble(const SessionEntry& session, const Error& wh
              {{"session", session.config.name}, {"error", why.context}});
   publish(EventKind::OutputFailed, "output",
           "session " + session.config.name + " goes on: " + why.context,
-          {{"session", session.config.name}});
+          {{"session", session.config.name}, {"error", why.context}});
 }
 
 void EngineNews::on_health(const telemetry::HealthChange& change) noexcept {
