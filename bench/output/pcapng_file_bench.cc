@@ -109,7 +109,7 @@ void store(benchmark::State& state) {
       state.SkipWithError(ready.error().context.c_str());
       break;
     }
-    sink.write(input.next(), input.interfaces(), input.verdicts(), 1);
+    sink.write({input.next(), input.interfaces(), input.verdicts(), 1});
   }
   if (auto closed = sink.close(); !closed) state.SkipWithError(closed.error().context.c_str());
   report(state, sink.statistics().written_bytes.value());
@@ -143,7 +143,7 @@ void change_files(benchmark::State& state) {
     if (!sink.reserve()) break;
     const std::uint64_t files = sink.files();
     const MonotonicTime begin = clock.monotonic();
-    sink.write(input.next(), input.interfaces(), input.verdicts(), 1);
+    sink.write({input.next(), input.interfaces(), input.verdicts(), 1});
     if (sink.files() != files)
       stalls.push_back(static_cast<double>((clock.monotonic() - begin).count()) / 1000);
   }

@@ -124,11 +124,11 @@ void Attendant::tell_about_losses() {
                         .packets = ledger.dropped[static_cast<std::size_t>(DropReason::Kernel)]});
   }
   for (const output::Sink* sink : attended_.sinks) {
-    const auto& lost = sink->statistics().lost;
+    const auto lost = sink->counts().lost;
     counters.push_back(
         {.where = sink->path() == "-" ? "standard output" : std::string(sink->path()),
          .cause = "slow_reader: it must not delay the other outputs",
-         .packets = lost[static_cast<std::size_t>(LostReason::SlowReader)].value()});
+         .packets = lost[static_cast<std::size_t>(LostReason::SlowReader)]});
   }
   say(losses_.look(counters, attended_.clock.monotonic()));
 }

@@ -12,15 +12,27 @@
 #include "filter/frame_filter.h"
 #include "interface/direction.h"
 #include "output/rotation_options.h"
+#include "storage/segment/format.h"
+#include "storage/segment/segment_writer.h"
 
 namespace weir::app {
+
+// --store and what goes with it.
+struct StorePlan {
+  std::string path;  // empty: none
+  std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
+  std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
+  storage::segment::Durability durability = storage::segment::Durability::Segment;
+  storage::segment::Codec compression = storage::segment::Codec::None;
+};
 
 // Shared by every command that runs packets through the pipeline.
 struct PipelineOptions {
   std::string filter;  // pcap-filter expression; empty accepts everything
   filter::Scope scope = filter::Scope::Frame;
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
-  std::uint64_t accepted_max = 0;        // 0 = no limit
+  StorePlan store;
+  std::uint64_t accepted_max = 0;  // 0 = no limit
   std::string stats_path;                // "-" = standard output; empty = none
   AnalysisOptions analysis;
 };

@@ -40,16 +40,15 @@ std::string summary_of(const AnalysisReport& analysis) {
 }  // namespace
 
 SinkReport report_of(const output::Sink& sink) {
-  const output::SinkStatistics& statistics = sink.statistics();
-  SinkReport report{.kind = std::string(sink.kind()),
-                    .path = std::string(sink.path()),
-                    .files = sink.files(),
-                    .offered = statistics.offered.value(),
-                    .written = statistics.written.value(),
-                    .written_bytes = statistics.written_bytes.value(),
-                    .pending = statistics.pending.value()};
-  for (std::size_t i = 0; i < report.lost.size(); ++i) report.lost[i] = statistics.lost[i].value();
-  return report;
+  const output::SinkCounts counts = sink.counts();
+  return {.kind = std::string(sink.kind()),
+          .path = std::string(sink.path()),
+          .files = sink.files(),
+          .offered = counts.offered,
+          .written = counts.written,
+          .written_bytes = counts.written_bytes,
+          .pending = counts.pending,
+          .lost = counts.lost};
 }
 
 std::string summary(const Report& report) {

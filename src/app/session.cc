@@ -99,6 +99,10 @@ Result<void> give_up_rights(const SessionOptions& options) {
       keep.insert(keep.end(), needed.begin(), needed.end());
     }
   }
+  if (const std::string& store = options.pipeline.store.path; !store.empty()) {
+    const auto needed = security::capabilities_to_write_beside(store + "/segment");
+    keep.insert(keep.end(), needed.begin(), needed.end());
+  }
   // Logs come into being with their first record.
   if (const std::string& logs = options.pipeline.analysis.logs_path; !logs.empty()) {
     const auto needed = security::capabilities_to_write_beside(logs + "/conn.log");
@@ -177,6 +181,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   auto sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
+                       .store = options.pipeline.store,
                        .workers = static_cast<std::uint32_t>(lanes),
                        .live = live,
                        .rotation = options.rotation,

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "output/open_pcapng.h"
+#include "output/segment_store.h"
 #include "output/shared_sink.h"
+#include "output/store_sink.h"
 
 namespace weir::app {
 namespace {
@@ -16,14 +19,44 @@ bool is_pipe(const std::string& path) {
   return path == "-" || (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode));
 }
 
+// What the last writer of a store has left, and was put in order.
+void tell_recovered(const output::RecoveryReport& report) {
+  for (const output::RecoveredSegment& one : report.segments) {
+    std::fprintf(stderr, "weir: %s\n", output::text_of(one).c_str());
+  }
+  for (const std::string& damage : report.damaged) {
+    std::fprintf(stderr, "weir: %s (left as it is; weir store verify says more)\n",
+                 damage.c_str());
+  }
+}
+
+Result<std::unique_ptr<output::Sink>> open_store(const SinkPlan& plan) {
+  WEIR_TRY(auto store, output::SegmentStore::open(plan.store.path, *plan.clock));
+  tell_recovered(store->recovered());
+  WEIR_TRY(auto sink, output::StoreSink::open(std::move(store),
+                                              {.lanes = plan.workers,
+                                               .segment_bytes = plan.store.segment_bytes,
+                                               .chunk_bytes = plan.store.chunk_bytes,
+                                               .durability = plan.store.durability,
+                                               .codec = plan.store.compression,
+                                               .counts = plan.counts},
+                                              *plan.clock));
+  return std::unique_ptr<output::Sink>(std::move(sink));
+}
+
 }  // namespace
 
 Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;
   std::stable_partition(paths.begin(), paths.end(),
                         [](const std::string& path) { return !is_pipe(path); });
-  const bool drop = plan.live && paths.size() > 1;
+  const bool several = paths.size() > 1 || !plan.store.path.empty();
+  const bool drop = plan.live && several;
   std::vector<std::unique_ptr<output::Sink>> sinks;
+  if (!plan.store.path.empty()) {
+    WEIR_TRY(auto store, open_store(plan));
+    sinks.push_back(std::move(store));
+  }
   for (const std::string& path : paths) {
     if (path == "-" && ::isatty(STDOUT_FILENO) == 1) {
       return Error{
@@ -32,7 +65,7 @@ Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& pl
               "-w -: standard output is a terminal (name a file, or pipe it to another program)"};
     }
     // Rotation is for the files among several outputs; alone, a pipe says that it cannot.
-    const bool rotates = !is_pipe(path) || paths.size() == 1;
+    const bool rotates = !is_pipe(path) || !several;
     WEIR_TRY(auto sink,
              output::open_pcapng(
                  {.path = path,

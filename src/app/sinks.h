@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/options.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "output/interface_counts.h"
@@ -16,6 +17,7 @@ namespace weir::app {
 
 struct SinkPlan {
   std::vector<std::string> paths;  // "-" = standard output
+  StorePlan store = {};
   std::uint32_t workers = 1;       // that share each sink
   bool live = false;               // a reader that is slow must not stop the packets of others
   output::RotationOptions rotation = {};
@@ -24,7 +26,7 @@ struct SinkPlan {
 };
 
 // Opens them all, in the order in which they are to be closed: files first, so that they do not
-// wait for the reader of a pipe.
+// wait for the reader of a pipe. The store comes first, which may find something to mend.
 Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& plan);
 
 }  // namespace weir::app

@@ -34,4 +34,12 @@ output::InterfaceCounts CaptureCounts::counts(InterfaceId interface) const {
   return counts;
 }
 
+output::InterfaceCounts CaptureCounts::lane_counts(std::size_t lane, InterfaceId interface) const {
+  output::InterfaceCounts counts = orchestrator_.lane_counts(lane, interface);
+  if (upstream_ != nullptr && orchestrator_.first_lane(interface) == lane) {
+    counts.upstream = upstream_->lost(interface);
+  }
+  return counts;
+}
+
 }  // namespace weir::app

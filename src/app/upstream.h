@@ -36,6 +36,9 @@ class CaptureCounts final : public output::InterfaceCountsReader {
   CaptureCounts(const capture::Orchestrator& orchestrator, Upstream* upstream)
       : orchestrator_(orchestrator), upstream_(upstream) {}
   [[nodiscard]] output::InterfaceCounts counts(InterfaceId interface) const override;
+  // What the interface itself lost stands with its first lane.
+  [[nodiscard]] output::InterfaceCounts lane_counts(std::size_t lane,
+                                                    InterfaceId interface) const override;
 
  private:
   const capture::Orchestrator& orchestrator_;

@@ -279,12 +279,31 @@ TimeRange Orchestrator::times() const noexcept {
   return all;
 }
 
-output::InterfaceCounts Orchestrator::counts(InterfaceId interface) const {
-  const LedgerSnapshot ledger = interface_ledger(interface);
+namespace {
+
+output::InterfaceCounts counts_of(const LedgerSnapshot& ledger) noexcept {
   return {.received = ledger.received,
           .accepted = ledger.accepted,
           .dropped = ledger.dropped[static_cast<std::size_t>(DropReason::Kernel)],
           .delivered = ledger.delivered};
+}
+
+}  // namespace
+
+output::InterfaceCounts Orchestrator::counts(InterfaceId interface) const {
+  return counts_of(interface_ledger(interface));
+}
+
+output::InterfaceCounts Orchestrator::lane_counts(std::size_t lane, InterfaceId interface) const {
+  return lanes_[lane].interface == interface ? counts_of(lane_ledger(lane))
+                                             : output::InterfaceCounts{};
+}
+
+std::size_t Orchestrator::first_lane(InterfaceId interface) const noexcept {
+  const auto first = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+    return lane.interface == interface;
+  });
+  return static_cast<std::size_t>(first - lanes_.begin());
 }
 
 }  // namespace weir::capture

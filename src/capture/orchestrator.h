@@ -106,6 +106,10 @@ class Orchestrator final : public output::InterfaceCountsReader {
 
   // What was lost upstream of the capture is not known here: 0.
   [[nodiscard]] output::InterfaceCounts counts(InterfaceId interface) const override;
+  [[nodiscard]] output::InterfaceCounts lane_counts(std::size_t lane,
+                                                    InterfaceId interface) const override;
+  // Of those that read the interface; lane_count() when there is none.
+  [[nodiscard]] std::size_t first_lane(InterfaceId interface) const noexcept;
 
  private:
   // Packets judged under a generation, by lane.

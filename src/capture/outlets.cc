@@ -26,10 +26,9 @@ Result<void> Outlets::reserve() {
   return error ? std::move(*error) : outlets_.back().sink->reserve();
 }
 
-void Outlets::write(const PacketBatch& batch, const InterfaceTable& interfaces,
-                    const Verdicts& verdicts, SessionMask session) {
+void Outlets::write(const output::Offer& offer) {
   for (Outlet& outlet : outlets_) {
-    outlet.sink->write(batch, interfaces, verdicts, session);
+    outlet.sink->write(offer);
     outlet.credit = false;
   }
 }

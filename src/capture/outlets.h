@@ -15,15 +15,14 @@ namespace weir::capture {
 // Owned and called by one worker.
 class Outlets {
  public:
-  // Borrowed. None at all: packets are counted only.
+  // Those of one lane (Sink::lane()). Borrowed. None at all: packets are counted only.
   explicit Outlets(std::span<output::Sink* const> sinks);
 
   // One credit of every sink that still works; credits that were not used are kept. The error of
   // the last one when none works any more.
   Result<void> reserve();
   // Offers the batch to all, also to those that failed: they count it as lost.
-  void write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-             SessionMask session);
+  void write(const output::Offer& offer);
   // Recent packets to readers while the line is quiet; a failure comes back from reserve().
   void flush();
   // Closes all, in the order given; the first error of each sink's life, the first of all returned.

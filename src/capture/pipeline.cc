@@ -202,7 +202,12 @@ void Pipeline::write() {
     if (cuts) session.lane->cut(batch_, session.snaplen, session.rules.has_value());
     session.lane->count_accepted(batch_, *verdicts_, session.bit);
     if (session.outlets != nullptr) {
-      session.outlets->write(batch_, source_.interfaces(), *verdicts_, session.bit);
+      session.outlets->write({.batch = batch_,
+                              .interfaces = source_.interfaces(),
+                              .verdicts = *verdicts_,
+                              .session = session.bit,
+                              .headers = headers_.get(),
+                              .keys = keys_.get()});
     }
     if (cuts) session.lane->restore(batch_);
   }

@@ -67,7 +67,9 @@ void Session::set_limits(SessionLimits limits) noexcept {
 SessionOutputs::SessionOutputs(std::vector<output::Sink*> sinks, std::size_t lanes, int news_fd)
     : sinks_(std::move(sinks)), news_fd_(news_fd) {
   for (std::size_t i = 0; i < lanes; ++i) {
-    lanes_.push_back({.outlets = std::make_unique<Outlets>(sinks_)});
+    std::vector<output::Sink*> own;
+    for (output::Sink* sink : sinks_) own.push_back(&sink->lane(i));
+    lanes_.push_back({.outlets = std::make_unique<Outlets>(own)});
   }
 }
 

@@ -11,6 +11,8 @@
 #include "filter/frame_filter.h"
 #include "filter/rule_spec.h"
 #include "interface/direction.h"
+#include "storage/segment/format.h"
+#include "storage/segment/segment_writer.h"
 #include "telemetry/log_level.h"
 
 namespace weir::control {
@@ -52,6 +54,16 @@ struct PcapngConfig {
   friend bool operator==(const PcapngConfig&, const PcapngConfig&) = default;
 };
 
+// [session.store]
+struct StoreConfig {
+  std::string path;  // a directory; empty: none
+  std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
+  std::uint64_t chunk_bytes = storage::segment::kChunkBytesMax;
+  storage::segment::Durability durability = storage::segment::Durability::Segment;
+  storage::segment::Codec compression = storage::segment::Codec::None;
+  friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
+};
+
 // [session.logs]
 struct LogsConfig {
   std::string path;                                  // a directory; empty: none
@@ -74,6 +86,7 @@ struct SessionConfig {
   filter::RuleAction otherwise =
       filter::RuleAction::Accept;  // where no rule matches: Accept, Reject
   PcapngConfig pcapng;
+  StoreConfig store;
   LogsConfig logs;
   friend bool operator==(const SessionConfig&, const SessionConfig&) = default;
 };

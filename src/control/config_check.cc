@@ -252,6 +252,8 @@ void Checker::check_session_interfaces(const SessionConfig& session, ConfigPlace
 void Checker::check_outputs(const SessionConfig& session, ConfigPlace place) {
   place.key = "pcapng.path";
   claim_path(session.pcapng.path, place);
+  place.key = "store.path";
+  claim_path(session.store.path, place);
   place.key = "logs.path";
   claim_path(session.logs.path, place);
   const PcapngConfig& pcapng = session.pcapng;

@@ -5,7 +5,8 @@
 namespace weir::control {
 namespace {
 
-constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 constexpr std::uint64_t kTiB = 1024 * kGiB;
 constexpr std::uint64_t kSecond = 1000;  // times of the schema are in milliseconds
@@ -22,6 +23,8 @@ constexpr std::array<std::string_view, 3> kDirections = {"inout", "in", "out"};
 constexpr std::array<std::string_view, 4> kActions = {"accept", "reject", "truncate",
                                                       "headers-only"};
 constexpr std::span<const std::string_view> kOtherwise = std::span(kActions).first(2);
+constexpr std::array<std::string_view, 3> kDurabilities = {"none", "chunk", "segment"};
+constexpr std::array<std::string_view, 2> kCodecs = {"none", "zstd"};
 constexpr std::array<std::string_view, 2> kFormats = {"text", "json"};
 constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
 
@@ -54,6 +57,9 @@ KeyValue to_value(interface::Direction field) { return name_in(kDirections, fiel
 KeyValue to_value(filter::RuleAction field) { return name_in(kActions, field); }
 KeyValue to_value(telemetry::LogLevel field) { return name_in(kLevels, field); }
 
+KeyValue to_value(storage::segment::Durability field) { return name_in(kDurabilities, field); }
+KeyValue to_value(storage::segment::Codec field) { return name_in(kCodecs, field); }
+
 template <typename Field>
 void from_value(const KeyValue& value, Field& field) {
   field = std::get<Field>(value);
@@ -75,6 +81,13 @@ void from_value(const KeyValue& value, filter::RuleAction& field) {
 }
 void from_value(const KeyValue& value, telemetry::LogLevel& field) {
   find_in(kLevels, value, field);
+}
+
+void from_value(const KeyValue& value, storage::segment::Durability& field) {
+  find_in(kDurabilities, value, field);
+}
+void from_value(const KeyValue& value, storage::segment::Codec& field) {
+  find_in(kCodecs, value, field);
 }
 
 template <typename Section, auto... kMembers>
@@ -223,6 +236,34 @@ constexpr std::array kSessionKeys = {
          .type = Integer,
          .max = 1'000'000'000,
          .help = "keep only this many files, those of earlier runs too; 0: all"}),
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::path>(
+        {.name = "store.path",
+         .type = String,
+         .max = kPathMax,
+         .help = "directory of a packet store: indexed segments; empty: none"}),
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::segment_bytes>(
+        {.name = "store.segment",
+         .type = Size,
+         .min = kMiB,
+         .max = kGiB,
+         .help = "size of a segment, the file by which a store grows and shrinks"}),
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::chunk_bytes>(
+        {.name = "store.chunk",
+         .type = Size,
+         .min = 4 * kKiB,
+         .max = kMiB,
+         .help = "the most that is written, and later read, at a time"}),
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::durability>(
+        {.name = "store.durability",
+         .type = Choice,
+         .choices = kDurabilities,
+         .help = "when packets count as written: chunk: when they are on the disk; segment: when the "
+                 "kernel has them, and whole segments are put on the disk; none: nothing is"}),
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::compression>(
+        {.name = "store.compression",
+         .type = Choice,
+         .choices = kCodecs,
+         .help = "zstd: smaller chunks, which only weir opens"}),
     key<SessionConfig, &SessionConfig::logs, &LogsConfig::path>(
         {.name = "logs.path",
          .type = String,

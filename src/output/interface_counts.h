@@ -3,6 +3,7 @@
 // knows the sources.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/capture_interface.h"
@@ -23,6 +24,9 @@ class InterfaceCountsReader {
   virtual ~InterfaceCountsReader() = default;
   // Any thread; exact once the sources are closed.
   [[nodiscard]] virtual InterfaceCounts counts(InterfaceId interface) const = 0;
+  // The part of one worker; those of all workers add up to counts().
+  [[nodiscard]] virtual InterfaceCounts lane_counts(std::size_t lane,
+                                                    InterfaceId interface) const = 0;
 };
 
 }  // namespace weir::output

@@ -59,10 +59,9 @@ Result<void> PcapngFile::reserve() {
   return state();
 }
 
-void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interfaces,
-                       const Verdicts& verdicts, SessionMask session) {
+void PcapngFile::write(const Offer& offer) {
   if (credits_ > 0) --credits_;
-  const std::uint32_t wanted = count_wanted(batch, verdicts, session);
+  const std::uint32_t wanted = count_wanted(offer.batch, offer.verdicts, offer.session);
   statistics_.offered.add(wanted);
   if (error_ || closed_) {
     const auto reason = error_ ? lost_reason(error_->sys_errno) : LostReason::Closed;
@@ -71,7 +70,7 @@ void PcapngFile::write(const PacketBatch& batch, const InterfaceTable& interface
   }
   // After a failure that reserve() has not seen yet, packets stay pending until it counts them.
   if (!writer_->failure()) {
-    encoder_.begin(batch, interfaces, verdicts, session);
+    encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
     while (fill() == Fill::Limit && next_file(encoder_.next_packet())) {
     }
   }

@@ -65,8 +65,7 @@ class PcapngFile final : public Sink {
   ~PcapngFile() override = default;
 
   Result<void> reserve() override;
-  void write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-             SessionMask session) override;
+  void write(const Offer& offer) override;
   // Makes the file end after the last record; readers see everything that was offered. Changes
   // files when an interval is over.
   Result<void> flush() override;

@@ -69,9 +69,8 @@ PcapngPipe::PcapngPipe(UniqueFd fd, UniqueFd cancel, std::unique_ptr<buffer::Blo
 // that may be out.
 Result<void> PcapngPipe::reserve() { return push(policy_); }
 
-void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interfaces,
-                       const Verdicts& verdicts, SessionMask session) {
-  const std::uint32_t wanted = count_wanted(batch, verdicts, session);
+void PcapngPipe::write(const Offer& offer) {
+  const std::uint32_t wanted = count_wanted(offer.batch, offer.verdicts, offer.session);
   statistics_.offered.add(wanted);
   if (error_ || closed_) {
     const auto reason = error_ ? lost_reason(error_->sys_errno) : LostReason::Closed;
@@ -79,7 +78,7 @@ void PcapngPipe::write(const PacketBatch& batch, const InterfaceTable& interface
     return;
   }
   statistics_.pending.set(statistics_.pending.value() + wanted);
-  encoder_.begin(batch, interfaces, verdicts, session);
+  encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
   encode(policy_);
 }
 

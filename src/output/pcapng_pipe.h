@@ -47,8 +47,7 @@ class PcapngPipe final : public Sink {
   static Result<std::unique_ptr<PcapngPipe>> open(UniqueFd fd, const Options& options);
 
   Result<void> reserve() override;
-  void write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-             SessionMask session) override;
+  void write(const Offer& offer) override;
   Result<void> flush() override;
   Result<void> close() override;
   void cancel() noexcept override;

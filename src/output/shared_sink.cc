@@ -16,10 +16,9 @@ Result<void> SharedSink::reserve() {
   return sink_->reserve();
 }
 
-void SharedSink::write(const PacketBatch& batch, const InterfaceTable& interfaces,
-                       const Verdicts& verdicts, SessionMask session) {
+void SharedSink::write(const Offer& offer) {
   const Turn turn(turn_);
-  sink_->write(batch, interfaces, verdicts, session);
+  sink_->write(offer);
   WEIR_DEBUG_ASSERT(balanced(sink_->statistics()));
 }
 

@@ -22,8 +22,7 @@ class SharedSink final : public Sink {
   SharedSink(std::unique_ptr<Sink> sink, std::uint32_t users);
 
   Result<void> reserve() override;
-  void write(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-             SessionMask session) override;
+  void write(const Offer& offer) override;
   Result<void> flush() override;
   // Closes at the call of the last user; the calls before it return ok. (What went wrong is told to
   // the last one, whoever caused it.)

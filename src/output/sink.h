@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/capture_interface.h"
+#include "base/headers.h"
 #include "base/packet_batch.h"
+#include "base/packet_keys.h"
 #include "base/reasons.h"
 #include "base/result.h"
 #include "base/verdicts.h"
@@ -34,6 +36,29 @@ struct SinkStatistics {
   return sink.offered.value() == sink.written.value() + lost + sink.pending.value();
 }
 
+// Plain numbers of one moment.
+struct SinkCounts {
+  std::uint64_t offered = 0;
+  std::uint64_t written = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t pending = 0;
+  std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
+
+  SinkCounts& operator+=(const SinkCounts& other) noexcept;
+};
+[[nodiscard]] SinkCounts counts_of(const SinkStatistics& statistics) noexcept;
+
+// A batch with what the stages before the output found. Borrowed for the length of a call.
+struct Offer {
+  const PacketBatch& batch;
+  const InterfaceTable& interfaces;
+  const Verdicts& verdicts;
+  SessionMask session = 0;  // the packets whose verdict has a bit of it are offered
+  // Needed by sinks that index what they store.
+  const HeadersArray* headers = nullptr;
+  const KeysArray* keys = nullptr;
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -46,12 +71,10 @@ class Sink {
   // as the sink was opened for. Waits for the room, except where the sink was opened to drop what
   // finds none. An error is final: from then on write() counts packets as lost.
   virtual Result<void> reserve() = 0;
-  // Takes the packets of the batch whose verdict has a bit of `session`, its gap and its side
-  // blocks; copies what it keeps. Uses up one credit. Never waits, never fails: trouble is reported
+  // Takes the wanted packets of the batch, its gap and its side blocks; copies what it keeps. Uses up one credit. Never waits, never fails: trouble is reported
   // by the next reserve() or close(). The next packet that it stores of an interface carries what
   // was lost before it (epb_dropcount and a comment), whoever lost it.
-  virtual void write(const PacketBatch& batch, const InterfaceTable& interfaces,
-                     const Verdicts& verdicts, SessionMask session) = 0;
+  virtual void write(const Offer& offer) = 0;
   // Hands on what it holds (a live capture calls it when the line is quiet, so that readers see
   // recent packets).
   virtual Result<void> flush() = 0;
@@ -64,6 +87,16 @@ class Sink {
   // counts as lost. Any thread; needed only where waiting has no bound (pipes).
   virtual void cancel() noexcept = 0;
 
+  // The part of this sink that the worker of a lane calls: workers share one sink (shared_sink.h),
+  // or each has its own.
+  virtual Sink& lane(std::size_t index) {
+    (void)index;
+    return *this;
+  }
+
+  // Of all lanes together. Any thread.
+  [[nodiscard]] virtual SinkCounts counts() const noexcept { return counts_of(statistics()); }
+  // Of the one that is called. The owner writes, any thread reads.
   [[nodiscard]] virtual const SinkStatistics& statistics() const noexcept = 0;
   [[nodiscard]] virtual std::string_view kind() const noexcept = 0;  // "pcapng"
   [[nodiscard]] virtual std::string_view path() const noexcept = 0;  // "-" for standard output

@@ -50,6 +50,9 @@ class BlockDevice {
   // Needs in_flight() < queue_depth(). Never fails: a write that could not be started completes
   // with its errno.
   virtual void submit(const WriteOperation& operation) noexcept = 0;
+  // Likewise for a sync: when it completes (with 0), what writes had completed before it was
+  // submitted is on stable storage, and the size of the file with it.
+  virtual void submit_sync(std::uint64_t tag) noexcept = 0;
   // Completions in any order; returns how many were stored in `completions` (not empty).
   virtual std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept = 0;
   [[nodiscard]] virtual std::uint32_t in_flight() const noexcept = 0;
@@ -74,6 +77,8 @@ class BlockDevice {
   // in use now.
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   [[nodiscard]] virtual const std::string& path() const noexcept = 0;
+  // The file has another name from now on.
+  virtual void renamed(std::string path) = 0;
 };
 
 enum class Existing : std::uint8_t {
@@ -87,6 +92,9 @@ struct BlockDeviceOptions {
   bool direct = true;    // try O_DIRECT
   bool io_uring = true;  // try io_uring, where O_DIRECT works
   std::uint32_t queue_depth = 8;
+  // Room that is taken at once, behind the end of the file, so that it lies in one piece. Where there
+  // is less, nothing is taken beforehand; set_size() gives back what was not used.
+  std::uint64_t allocate_bytes = 0;
   // Memory from which most writes will come (BlockPool::memory()): registered with the kernel where
   // that is allowed. Must outlive the device.
   std::span<std::uint8_t> buffers = {};

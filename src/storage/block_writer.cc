@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t kFruitlessMax = 64;
 // Completions taken from the device at a time.
 constexpr std::uint32_t kReapedMax = 16;
+// The tag of a sync; those of writes are slots.
+constexpr std::uint64_t kSyncTag = kQueueDepthMax;
 
 }  // namespace
 
@@ -48,7 +50,27 @@ bool BlockWriter::leave_direct(Pending& pending) noexcept {
   return pending.direct && (!device_.direct() || device_.leave_direct().ok());
 }
 
+bool BlockWriter::start_sync() {
+  if (sync_in_flight_ || failure_) return false;
+  sync_in_flight_ = true;
+  syncing_ = written_;
+  device_.submit_sync(kSyncTag);
+  return true;
+}
+
+// A sync that fails says nothing of what is on the disk: it is not asked again.
+void BlockWriter::settle_sync(std::int32_t result) noexcept {
+  if (result == -EINTR || result == -EAGAIN) return device_.submit_sync(kSyncTag);
+  sync_in_flight_ = false;
+  if (result == 0) {
+    synced_ = syncing_;
+  } else if (!failure_) {
+    failure_ = WriteFailure{.sys_errno = -result};
+  }
+}
+
 void BlockWriter::settle(const WriteCompletion& completion) noexcept {
+  if (completion.tag == kSyncTag) return settle_sync(completion.result);
   const auto slot = static_cast<std::uint32_t>(completion.tag);
   Pending& pending = ring_[slot];
   if (completion.result > 0) {
@@ -87,6 +109,7 @@ std::uint32_t BlockWriter::retire() noexcept {
     first_ = (first_ + 1) % kQueueDepthMax;
     --count_;
     ++retired;
+    ++written_;
   }
   return retired;
 }

@@ -46,6 +46,14 @@ class BlockWriter {
   // Waits for everything; returns as poll().
   std::uint32_t drain();
 
+  // Asks for a sync of what is in the file so far: of all blocks that were reported. One at a time:
+  // false while another is under way, or after a failure. Needs room in the device for one operation
+  // more than blocks.
+  bool start_sync();
+  // Blocks since the begin, in order: wholly in the file; and on stable storage, as far as asked.
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+  [[nodiscard]] std::uint64_t synced() const noexcept { return synced_; }
+
   // Writes bytes of any length at `offset`, through the page cache. drain() first. Returns false
   // and sets failure().
   bool write_tail(std::uint64_t offset, Bytes bytes);
@@ -71,6 +79,7 @@ class BlockWriter {
   std::uint32_t collect(Reap mode);
   void start(std::uint32_t slot) noexcept;
   void settle(const WriteCompletion& completion) noexcept;
+  void settle_sync(std::int32_t result) noexcept;
   std::uint32_t retire() noexcept;
   bool leave_direct(Pending& pending) noexcept;
 
@@ -78,6 +87,10 @@ class BlockWriter {
   std::array<Pending, kQueueDepthMax> ring_;  // slots [first_, first_ + count_), in file order
   std::uint32_t first_ = 0;
   std::uint32_t count_ = 0;
+  std::uint64_t written_ = 0;
+  std::uint64_t synced_ = 0;
+  std::uint64_t syncing_ = 0;  // `written_` when the sync under way was asked for
+  bool sync_in_flight_ = false;
   std::optional<WriteFailure> failure_;
 };
 

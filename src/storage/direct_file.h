@@ -21,6 +21,7 @@ class DirectFile {
   [[nodiscard]] bool direct() const noexcept { return direct_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+  void renamed(std::string path) noexcept { path_ = std::move(path); }
   Result<void> leave_direct();
   std::int64_t write_tail(std::uint64_t offset, Bytes bytes) noexcept;
   Result<void> set_size(std::uint64_t bytes);

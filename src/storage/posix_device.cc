@@ -17,6 +17,12 @@ void PosixDevice::submit(const WriteOperation& operation) noexcept {
   done_[done_count_++] = {operation.tag, static_cast<std::int32_t>(written)};
 }
 
+void PosixDevice::submit_sync(std::uint64_t tag) noexcept {
+  WEIR_ASSERT(done_count_ < queue_depth_);
+  const auto synced = file_.sync_data();
+  done_[done_count_++] = {tag, synced ? 0 : -synced.error().sys_errno};
+}
+
 std::uint32_t PosixDevice::reap(std::span<WriteCompletion> completions, Reap) noexcept {
   const std::uint32_t count = std::min(done_count_, static_cast<std::uint32_t>(completions.size()));
   std::copy_n(done_.begin(), count, completions.begin());

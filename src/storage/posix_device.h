@@ -13,6 +13,7 @@ class PosixDevice final : public BlockDevice {
   PosixDevice(DirectFile file, std::uint32_t queue_depth) noexcept;
 
   void submit(const WriteOperation& operation) noexcept override;
+  void submit_sync(std::uint64_t tag) noexcept override;
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
   [[nodiscard]] std::uint32_t in_flight() const noexcept override { return done_count_; }
   [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return queue_depth_; }
@@ -28,6 +29,7 @@ class PosixDevice final : public BlockDevice {
     return direct() ? "posix+O_DIRECT" : "posix";
   }
   [[nodiscard]] const std::string& path() const noexcept override { return file_.path(); }
+  void renamed(std::string path) override { file_.renamed(std::move(path)); }
 
  private:
   DirectFile file_;

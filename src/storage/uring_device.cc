@@ -18,6 +18,7 @@ class UringDevice final : public BlockDevice {
   ~UringDevice() override;
 
   void submit(const WriteOperation& operation) noexcept override;
+  void submit_sync(std::uint64_t tag) noexcept override;
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
   [[nodiscard]] std::uint32_t in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] std::uint32_t queue_depth() const noexcept override { return queue_depth_; }
@@ -33,10 +34,12 @@ class UringDevice final : public BlockDevice {
     return direct() ? "io_uring+O_DIRECT" : "io_uring";
   }
   [[nodiscard]] const std::string& path() const noexcept override { return file_.path(); }
+  void renamed(std::string path) override { file_.renamed(std::move(path)); }
 
  private:
   UringDevice(const io_uring& ring, DirectFile file, std::uint32_t queue_depth) noexcept
       : ring_(ring), file_(std::move(file)), queue_depth_(queue_depth) {}
+  io_uring_sqe* next_entry(std::uint64_t tag) noexcept;
   void register_with_kernel(std::span<std::uint8_t> buffers) noexcept;
   // True when the write lies in the registered buffers.
   [[nodiscard]] bool registered(const WriteOperation& operation) const noexcept;
@@ -93,14 +96,18 @@ bool UringDevice::registered(const WriteOperation& operation) const noexcept {
          operation.data + operation.bytes <= fixed_buffers_.data() + fixed_buffers_.size();
 }
 
-void UringDevice::submit(const WriteOperation& operation) noexcept {
+// Null when the kernel takes no more: the operation completes with the reason.
+io_uring_sqe* UringDevice::next_entry(std::uint64_t tag) noexcept {
   WEIR_ASSERT(in_flight_ < queue_depth_);
   ++in_flight_;
   io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
-  if (sqe == nullptr) {
-    refused_[refused_count_++] = {operation.tag, -EAGAIN};
-    return;
-  }
+  if (sqe == nullptr) refused_[refused_count_++] = {tag, -EAGAIN};
+  return sqe;
+}
+
+void UringDevice::submit(const WriteOperation& operation) noexcept {
+  io_uring_sqe* const sqe = next_entry(operation.tag);
+  if (sqe == nullptr) return;
   const int file = fixed_file_ ? 0 : file_.fd();
   if (!fixed_buffers_.empty() && registered(operation)) {
     io_uring_prep_write_fixed(sqe, file, operation.data, operation.bytes, operation.offset, 0);
@@ -111,6 +118,15 @@ void UringDevice::submit(const WriteOperation& operation) noexcept {
   sqe->user_data = operation.tag;
   // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every wait
   // tries again.
+  (void)io_uring_submit(&ring_);
+}
+
+void UringDevice::submit_sync(std::uint64_t tag) noexcept {
+  io_uring_sqe* const sqe = next_entry(tag);
+  if (sqe == nullptr) return;
+  io_uring_prep_fsync(sqe, fixed_file_ ? 0 : file_.fd(), IORING_FSYNC_DATASYNC);
+  if (fixed_file_) sqe->flags |= IOSQE_FIXED_FILE;
+  sqe->user_data = tag;
   (void)io_uring_submit(&ring_);
 }
 

@@ -23,7 +23,7 @@ class OutletsTest : public testing::Test {
       batch_->packets[i] = Packet{.data = &byte_, .captured_bytes = 1, .wire_bytes = 1};
       verdicts_->wanted[i] = kAll;
     }
-    outlets.write(*batch_, interfaces_, *verdicts_, kAll);
+    outlets.write({*batch_, interfaces_, *verdicts_, kAll});
   }
 
   std::uint8_t byte_ = 0;

@@ -143,7 +143,7 @@ void copy(interface::Source& source, const std::string& path) {
   while ((*sink)->reserve().ok() &&
          source.next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) ==
              interface::Pull::Packets) {
-    (*sink)->write(batch, source.interfaces(), *verdicts, 1);
+    (*sink)->write({batch, source.interfaces(), *verdicts, 1});
     source.release(batch);
   }
   auto closed = (*sink)->close();

@@ -32,7 +32,7 @@ TEST(FullDisk, KeepsWholePacketsAndCountsTheRest) {
         TestBatch batch;
         Verdicts verdicts{};
         draw_batch(random, 1500, batch, verdicts, offered);
-        sink->write(batch.batch(), interfaces, verdicts, kSession);
+        sink->write({batch.batch(), interfaces, verdicts, kSession});
         expect_law(sink->statistics());
       }
       const auto closed = sink->close();

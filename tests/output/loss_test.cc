@@ -43,7 +43,7 @@ struct Bench {
   }
   void write(TestBatch& batch, const Verdicts& verdicts) {
     ASSERT_TRUE(sink->reserve());
-    sink->write(batch.batch(), interfaces, verdicts, kSession);
+    sink->write({batch.batch(), interfaces, verdicts, kSession});
   }
   void write(TestBatch& batch) { write(batch, *TestBatch::all()); }
   test::WalkedFile close() {
@@ -227,7 +227,7 @@ TEST(InterfaceStatistics, AreLeftOutAfterAFailedWrite) {
     TestBatch batch;
     batch.add(std::string(300, 'x'), 1);
     (void)sink.reserve();
-    sink.write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+    sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
     (void)sink.flush();
   }
   EXPECT_FALSE(sink.close());

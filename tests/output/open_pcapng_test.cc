@@ -54,7 +54,7 @@ TEST(OpenPcapng, DevicesAndFifosAreWrittenAsPipes) {
   TestBatch batch;
   batch.add("through a fifo", 1);
   ASSERT_TRUE((*fifo)->reserve());
-  (*fifo)->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+  (*fifo)->write({batch.batch(), interfaces, *TestBatch::all(), kSession});
   EXPECT_TRUE((*fifo)->close());
   reader.join();
   ASSERT_EQ(received.error, "");
@@ -83,7 +83,7 @@ TEST(OpenPcapng, ASeriesThatGoesOnDeletesTheOldestFilesOfEarlierRuns) {
       TestBatch batch;
       batch.add("packet", i);
       ASSERT_TRUE((*sink)->reserve());
-      (*sink)->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+      (*sink)->write({batch.batch(), interfaces, *TestBatch::all(), kSession});
     }
     EXPECT_TRUE((*sink)->close());
     clock.advance(std::chrono::seconds(1));

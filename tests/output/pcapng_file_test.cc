@@ -29,7 +29,7 @@ struct Bench {
   }
   void write(TestBatch& batch) {
     ASSERT_TRUE(sink->reserve());
-    sink->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+    sink->write({batch.batch(), interfaces, *TestBatch::all(), kSession});
     expect_law(sink->statistics());
   }
   [[nodiscard]] test::WalkedFile walk() const { return test::walk_pcapng(file.content); }
@@ -58,7 +58,7 @@ void run(const test::FaultPlan& plan, std::uint64_t bytes, std::uint32_t frame_m
     const std::size_t before = offered.size();
     draw_batch(random, frame_max, batch, verdicts, offered);
     for (std::size_t i = before; i < offered.size(); ++i) offered_bytes += offered[i].data.size();
-    bench.sink->write(batch.batch(), bench.interfaces, verdicts, kSession);
+    bench.sink->write({batch.batch(), bench.interfaces, verdicts, kSession});
     expect_law(statistics);
     ASSERT_EQ(statistics.offered.value(), offered.size());
     if (random.chance(1, 8)) {
@@ -132,7 +132,7 @@ TEST(PcapngFile, ReportsAFailureOnceClearlyAndCountsEverythingAfterItAsLost) {
             "elsewhere; no packet was "
             "written)");
   EXPECT_FALSE(bench.sink->reserve());
-  bench.sink->write(batch.batch(), bench.interfaces, *TestBatch::all(), kSession);
+  bench.sink->write({batch.batch(), bench.interfaces, *TestBatch::all(), kSession});
   EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(),
             2U);
   EXPECT_EQ(bench.sink->statistics().pending.value(), 0U);
@@ -180,7 +180,7 @@ TEST(PcapngFile, CountsAPacketAfterCloseAsLost) {
   ASSERT_TRUE(bench.sink->close());
   TestBatch batch;
   batch.add("late", 1);
-  bench.sink->write(batch.batch(), bench.interfaces, *TestBatch::all(), kSession);
+  bench.sink->write({batch.batch(), bench.interfaces, *TestBatch::all(), kSession});
   expect_law(bench.sink->statistics());
   EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::Closed)].value(),
             1U);
@@ -228,7 +228,7 @@ TEST(PcapngFile, HasRoomForTheBatchesOfAllItsCreditsHoweverSlowTheDisk) {
         }
         const std::uint32_t waits = file.waits;
         for (; out > 0; --out, ++written)
-          sink.write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+          sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
         ASSERT_EQ(file.waits, waits) << "a write() waited for the disk";
       }
       ASSERT_TRUE(sink.close());

@@ -69,7 +69,7 @@ class PcapngPipeTest : public testing::Test {
     TestBatch batch;
     Verdicts verdicts{};
     draw_batch(random, 1500, batch, verdicts, offered_);
-    sink.write(batch.batch(), interfaces_, verdicts, kSession);
+    sink.write({batch.batch(), interfaces_, verdicts, kSession});
     expect_law(sink.statistics());
     return ready;
   }
@@ -123,7 +123,7 @@ TEST_F(PcapngPipeTest, FlushMakesAPacketVisibleAtOnce) {
   TestBatch batch;
   batch.add("now", 5);
   ASSERT_TRUE(sink->reserve());
-  sink->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+  sink->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
   EXPECT_EQ(sink->statistics().pending.value(), 1U);
   ASSERT_TRUE(sink->flush());
   EXPECT_EQ(sink->statistics().pending.value(), 0U);
@@ -206,7 +206,7 @@ TEST_F(PcapngPipeTest, BatchesLargerThanTheBufferGetThrough) {
   TestBatch batch;
   batch.add(std::string(kPacketBytesMax, 'x'), 1, 1);
   batch.add(std::string(kPacketBytesMax, 'y'), 2, 0);
-  sink->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+  sink->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
   ASSERT_TRUE(sink->close());
   reader.join();
   const auto file = test::walk_pcapng(received);
@@ -242,7 +242,7 @@ class NumberedPackets {
     TestBatch batch;
     for (; count > 0; --count)
       batch.add(std::string(bytes, 'x'), static_cast<std::int64_t>(next_++));
-    sink.write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+    sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
     expect_law(sink.statistics());
   }
 
@@ -381,7 +381,7 @@ TEST_F(PcapngPipeTest, ABlockingPipeTakesTheBatchesOfAllItsCreditsWithoutWaiting
     TestBatch batch;
     for (int k = 0; k < 2; ++k) batch.add(std::string(kPacketBytesMax, 'x'), 1);
     for (std::size_t k = 2; k < kBatchPacketsMax; ++k) batch.add("", 1);
-    sink->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+    sink->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
   }
   std::vector<std::uint8_t> received;
   std::thread reader([&] { received = read_up_to(ends.read.get()); });

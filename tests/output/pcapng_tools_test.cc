@@ -70,7 +70,7 @@ TEST_P(PcapngToolsTest, EveryReaderSeesTheSamePackets) {
                   epoch_seconds({1'700'000'000'000'000'000 + std::int64_t{n} * 1'000'003}) + "\n";
     }
     ASSERT_TRUE(sink->reserve());
-    sink->write(batch.batch(), interfaces, *verdicts, kSession);
+    sink->write({batch.batch(), interfaces, *verdicts, kSession});
     if (i % 100 == 50) {
       ASSERT_TRUE(sink->flush());
     }
@@ -123,7 +123,7 @@ TEST(PcapngTools, ReadersSeeLossesAndStatistics) {
   batch.add_gap(1234);
   batch.add(frame_of(61), clock.wall().ns + 1);
   ASSERT_TRUE(sink->reserve());
-  sink->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+  sink->write({batch.batch(), interfaces, *TestBatch::all(), kSession});
   ASSERT_TRUE(sink->close());
 
   const std::string blocks = dissect(path);
@@ -175,7 +175,7 @@ TEST_P(PcapngToolsTest, RotatedFilesAreReadOneByOneAndTogether) {
       expected += epoch_seconds({1'700'000'000'000'000'000 + std::int64_t{n}}) + "\n";
     }
     ASSERT_TRUE(sink->reserve());
-    sink->write(batch.batch(), interfaces, *verdicts, kSession);
+    sink->write({batch.batch(), interfaces, *verdicts, kSession});
   }
   ASSERT_TRUE(sink->close());
   const auto paths = files_in(dir);
@@ -213,7 +213,7 @@ TEST_P(PcapngToolsTest, OldFilesAreDeletedAndAFailureIsToldOnce) {
   TestBatch batch;
   for (int i = 0; i < 20; ++i) batch.add("x", i);
   ASSERT_TRUE(sink->reserve());
-  sink->write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+  sink->write({batch.batch(), interfaces, *TestBatch::all(), kSession});
   ASSERT_TRUE(sink->close());
   EXPECT_EQ(sink->files(), 20U);
   EXPECT_EQ(files_in(dir).size(), 3U);
@@ -242,7 +242,7 @@ void put_u64(int fd, std::uint64_t value) {
     TestBatch batch;
     for (int k = 0; k < 256; ++k, ++n) batch.add(frame_of(1000 + n % 400), n);
     if (!(*sink)->reserve()) _exit(1);
-    (*sink)->write(batch.batch(), interfaces, *verdicts, kSession);
+    (*sink)->write({batch.batch(), interfaces, *verdicts, kSession});
     put_u64(progress, (*sink)->statistics().written_bytes.value());
   }
 }

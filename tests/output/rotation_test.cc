@@ -66,7 +66,7 @@ class RotationTest : public testing::Test {
   }
   void write(TestBatch& batch) {
     ASSERT_TRUE(sink_->reserve());
-    sink_->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+    sink_->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
     expect_law(sink_->statistics());
   }
   void write_at(Timestamp time) {
@@ -117,7 +117,7 @@ TEST_F(RotationTest, AnUnwantedPacketChangesNothing) {
   TestBatch batch;
   batch.add("a", (kEight + hours(1)).ns);
   ASSERT_TRUE(sink_->reserve());
-  sink_->write(batch.batch(), interfaces_, Verdicts{}, kSession);
+  sink_->write({batch.batch(), interfaces_, Verdicts{}, kSession});
   EXPECT_EQ(files_.paths.size(), 1U);
   ASSERT_TRUE(sink_->close());
 }
@@ -256,7 +256,7 @@ TEST_F(RotationTest, NoFileIsLargerThanAskedForAndNoneEndsTooEarly) {
       draw_batch(random, size > 100'000 ? 3000 : 200, batch, verdicts, offered);
       if (random.chance(1, 4) && interfaces_.count() < 3) interfaces_.add({.name = "more"});
       ASSERT_TRUE(sink_->reserve());
-      sink_->write(batch.batch(), interfaces_, verdicts, kSession);
+      sink_->write({batch.batch(), interfaces_, verdicts, kSession});
       expect_law(sink_->statistics());
       if (random.chance(1, 3)) {
         ASSERT_TRUE(sink_->flush());
@@ -372,14 +372,14 @@ TEST_F(RotationTest, WhenTheNextFileCannotBeOpenedTheOnesBeforeAreWholeAndTheRes
   TestBatch batch;
   for (int i = 0; i < 8; ++i) batch.add(std::string(400, 'x'), i);
   ASSERT_TRUE(sink_->reserve());
-  sink_->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+  sink_->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
   expect_law(sink_->statistics());
   EXPECT_EQ(sink_->statistics().written.value(), 3U);
   const auto reserved = sink_->reserve();
   ASSERT_FALSE(reserved);
   EXPECT_EQ(reserved.error().code, ErrorCode::NoSpace);
   EXPECT_NE(reserved.error().context.find("lan_00004_"), std::string::npos);
-  sink_->write(batch.batch(), interfaces_, *TestBatch::all(), kSession);
+  sink_->write({batch.batch(), interfaces_, *TestBatch::all(), kSession});
   EXPECT_FALSE(sink_->close());
   EXPECT_EQ(sink_->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(), 13U);
   EXPECT_EQ(sink_->statistics().pending.value(), 0U);
@@ -406,7 +406,7 @@ TEST_F(RotationTest, ADiskThatFillsUpKeepsAPrefixOfWhatWasOffered) {
       TestBatch batch;
       Verdicts verdicts{};
       draw_batch(random, 9000, batch, verdicts, offered);
-      sink_->write(batch.batch(), interfaces_, verdicts, kSession);
+      sink_->write({batch.batch(), interfaces_, verdicts, kSession});
       expect_law(sink_->statistics());
       if (random.chance(1, 6)) (void)sink_->flush();
       expect_law(sink_->statistics());

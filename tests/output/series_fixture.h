@@ -62,6 +62,9 @@ struct FakeCounts final : InterfaceCountsReader {
   [[nodiscard]] InterfaceCounts counts(InterfaceId interface) const override {
     return values.at(interface.index);
   }
+  [[nodiscard]] InterfaceCounts lane_counts(std::size_t, InterfaceId interface) const override {
+    return values.at(interface.index);
+  }
   std::vector<InterfaceCounts> values = std::vector<InterfaceCounts>(1);
 };
 

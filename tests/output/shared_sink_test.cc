@@ -40,7 +40,7 @@ OfferedList work(Sink& sink, std::uint64_t seed, int batches) {
     TestBatch batch;
     Verdicts verdicts{};
     draw_batch(random, 300, batch, verdicts, offered);
-    sink.write(batch.batch(), interfaces, verdicts, kSession);
+    sink.write({batch.batch(), interfaces, verdicts, kSession});
     if (random.chance(1, 4)) {
       EXPECT_TRUE(sink.flush());
       EXPECT_FALSE(sink.mode().empty());
@@ -125,7 +125,7 @@ TEST(SharedSink, KeepsTheLedgerInAnyOrderOfTurns) {
                          static_cast<std::uint64_t>(clock.wall().ns) - random.below(1000) + n});
           batch.add(all.back().data, static_cast<std::int64_t>(all.back().time));
         }
-        sink.write(batch.batch(), interfaces, *verdicts, kSession);
+        sink.write({batch.batch(), interfaces, *verdicts, kSession});
         has_credit[user] = false;
       }
       expect_law(sink.statistics());
@@ -164,7 +164,7 @@ TEST(SharedSink, OnlyTheLastOfItsUsersCloses) {
   TestBatch batch;
   batch.add("the last user's", 1);
   ASSERT_TRUE(sink.reserve());
-  sink.write(batch.batch(), interfaces, *TestBatch::all(), kSession);
+  sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
   EXPECT_TRUE(sink.close());
   EXPECT_TRUE(file.closed);
   EXPECT_EQ(test::walk_pcapng(file.content).packets.size(), 1U);
@@ -192,7 +192,7 @@ TEST(SharedSink, CancelEndsTheWaitOfAllUsersOfASlowPipe) {
         TestBatch batch;
         Verdicts verdicts{};
         draw_batch(random, 1500, batch, verdicts, mine);
-        sink.write(batch.batch(), interfaces, verdicts, kSession);
+        sink.write({batch.batch(), interfaces, verdicts, kSession});
       }
       offered += mine.size();
       if (!sink.close()) ++closed_with_error;

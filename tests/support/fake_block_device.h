@@ -34,6 +34,11 @@ class FakeBlockDevice final : public storage::BlockDevice {
     pending_.push_back({operation, direct_});
   }
 
+  void submit_sync(std::uint64_t tag) noexcept override {
+    WEIR_ASSERT(pending_.size() < queue_depth_);
+    pending_.push_back({{.tag = tag}, direct_});
+  }
+
   std::uint32_t reap(std::span<storage::WriteCompletion> completions,
                      storage::Reap mode) noexcept override {
     file_.waits += mode == storage::Reap::Wait ? 1 : 0;
@@ -81,6 +86,7 @@ class FakeBlockDevice final : public storage::BlockDevice {
     return direct_ ? "fake+O_DIRECT" : "fake";
   }
   [[nodiscard]] const std::string& path() const noexcept override { return path_; }
+  void renamed(std::string path) override { path_ = std::move(path); }
 
  private:
   struct Pending {
@@ -90,6 +96,10 @@ class FakeBlockDevice final : public storage::BlockDevice {
 
   std::int32_t execute(const Pending& pending) {
     const auto& [tag, offset, data, bytes] = pending.operation;
+    if (bytes == 0) {
+      ++file_.syncs;
+      return 0;
+    }
     constexpr std::uint64_t kSector = 512;  // what a disk asks for at least
     if (pending.direct &&
         ((offset | bytes | reinterpret_cast<std::uintptr_t>(data)) % kSector) != 0)

@@ -23,6 +23,7 @@ struct FaultPlan {
   std::uint64_t io_error_at = kNever;     // a write that touches this byte fails as a whole
   std::uint64_t refuse_direct_after =
       kNever;  // so many writes are taken before O_DIRECT gives EINVAL
+  std::uint64_t sync_error_after = kNever;  // so many syncs succeed, then EIO
   bool refuse_leaving_direct = false;
   bool refuse_set_size = false;
 };
@@ -41,6 +42,16 @@ class FaultBlockDevice final : public storage::BlockDevice {
     storage::WriteOperation part = operation;
     part.bytes = bytes;
     inner_->submit(part);
+  }
+
+  void submit_sync(std::uint64_t tag) noexcept override {
+    if (random_.chance(plan_.interrupted_percent, 100)) {
+      failed_.push_back({tag, random_.chance(1, 2) ? -EINTR : -EAGAIN});
+    } else if (syncs_++ >= plan_.sync_error_after) {
+      failed_.push_back({tag, -EIO});
+    } else {
+      inner_->submit_sync(tag);
+    }
   }
 
   std::uint32_t reap(std::span<storage::WriteCompletion> completions,
@@ -78,6 +89,7 @@ class FaultBlockDevice final : public storage::BlockDevice {
   Result<void> close() override { return inner_->close(); }
   [[nodiscard]] std::string_view mode() const noexcept override { return inner_->mode(); }
   [[nodiscard]] const std::string& path() const noexcept override { return inner_->path(); }
+  void renamed(std::string path) override { inner_->renamed(std::move(path)); }
 
  private:
   // The errno with which a write is refused, or 0, and then perhaps fewer `bytes`.
@@ -100,6 +112,7 @@ class FaultBlockDevice final : public storage::BlockDevice {
   FaultPlan plan_;
   Prng random_;
   std::uint64_t writes_ = 0;
+  std::uint64_t syncs_ = 0;
   std::vector<storage::WriteCompletion> failed_;
 };
 

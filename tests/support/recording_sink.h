@@ -20,19 +20,18 @@ class RecordingSink final : public output::Sink {
     if (full()) return error();
     return ok();
   }
-  void write(const PacketBatch& batch, const InterfaceTable&, const Verdicts& verdicts,
-             SessionMask session) override {
+  void write(const output::Offer& offer) override {
     WEIR_ASSERT(reserved_ > 0 || full());  // credit before write, but for a sink that has failed
     reserved_ -= reserved_ > 0 ? 1 : 0;
-    for (std::uint32_t i = 0; i < batch.count; ++i) {
-      if ((verdicts.wanted[i] & session) == 0) continue;
+    for (std::uint32_t i = 0; i < offer.batch.count; ++i) {
+      if ((offer.verdicts.wanted[i] & offer.session) == 0) continue;
       statistics_.offered.add(1);
       if (full()) {
         lost_any_ = true;
         statistics_.lost[static_cast<std::size_t>(LostReason::NoSpace)].add(1);
         continue;
       }
-      const Bytes frame = batch.packets[i].frame();
+      const Bytes frame = offer.batch.packets[i].frame();
       frames_.emplace_back(frame.begin(), frame.end());
       statistics_.written.add(1);
     }

@@ -13,6 +13,7 @@
 #include "output/pcapng_pipe.h"
 #include "output/section_counts.h"
 #include "output/shared_sink.h"
+#include "output/store_sink.h"
 
 namespace weir::app {
 namespace {
@@ -33,20 +34,8 @@ Result<void> check_reader(const std::string& path) {
   return ok();
 }
 
-}  // namespace
-
-OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
-                         const PartsContext& context)
-    : sinks_(std::move(sinks)) {
-  std::vector<output::Sink*> borrowed;
-  for (const auto& sink : sinks_) borrowed.push_back(sink.get());
-  outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
-                                                       context.news_fd);
-}
-
-Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::PcapngConfig& config,
-                                                       const PartsContext& context) {
-  if (config.path.empty()) return std::shared_ptr<OutputsPart>();
+Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& config,
+                                                  const PartsContext& context) {
   const bool pipe = is_pipe(config.path);
   if (pipe) WEIR_CHECK(check_reader(config.path));
   output::RotationOptions rotation{.size_bytes = config.rotate_bytes,
@@ -64,9 +53,48 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::PcapngConf
                                            .rotation = pipe ? output::RotationOptions{} : rotation,
                                            .counts = context.counts,
                                            .clock = context.clock}));
+  return std::unique_ptr<output::Sink>(std::make_unique<output::SharedSink>(
+      std::move(sink), static_cast<std::uint32_t>(context.lanes)));
+}
+
+Result<std::unique_ptr<output::Sink>> open_store(const control::StoreConfig& config,
+                                                 const PartsContext& context) {
+  WEIR_TRY(auto store, context.stores->open(config.path, *context.clock));
+  WEIR_TRY(auto sink, output::StoreSink::open(
+                          std::move(store),
+                          {.lanes = static_cast<std::uint32_t>(context.lanes),
+                           .segment_bytes = config.segment_bytes,
+                           .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
+                           .durability = config.durability,
+                           .codec = config.compression,
+                           .counts = context.counts},
+                          *context.clock));
+  return std::unique_ptr<output::Sink>(std::move(sink));
+}
+
+}  // namespace
+
+OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
+                         const PartsContext& context)
+    : sinks_(std::move(sinks)) {
+  std::vector<output::Sink*> borrowed;
+  for (const auto& sink : sinks_) borrowed.push_back(sink.get());
+  outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
+                                                       context.news_fd);
+}
+
+Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
+                                                       const PartsContext& context) {
   std::vector<std::unique_ptr<output::Sink>> sinks;
-  sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink),
-                                                       static_cast<std::uint32_t>(context.lanes)));
+  if (!config.store.path.empty()) {
+    WEIR_TRY(auto store, open_store(config.store, context));
+    sinks.push_back(std::move(store));
+  }
+  if (!config.pcapng.path.empty()) {
+    WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, context));
+    sinks.push_back(std::move(pcapng));
+  }
+  if (sinks.empty()) return std::shared_ptr<OutputsPart>();
   return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
 }
 
@@ -101,7 +129,7 @@ void OutputsPart::discard() {
     const std::string file = sink->file();
     struct stat facts {};
     const bool ours = ::stat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
-    WEIR_ASSERT(sink->statistics().offered.value() == 0);
+    WEIR_ASSERT(sink->counts().offered == 0);
     (void)outputs_->close();
     if (ours) (void)::unlink(file.c_str());
   }

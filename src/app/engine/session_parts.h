@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/analysis.h"
+#include "app/engine/store_registry.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -22,17 +23,19 @@ namespace weir::app {
 // Of the capture that the parts are for. Borrowed, outlives them.
 struct PartsContext {
   std::size_t lanes = 0;
+  StoreRegistry* stores = nullptr;
   const output::InterfaceCountsReader* counts = nullptr;
   const Clock* clock = nullptr;
   int news_fd = -1;  // capture::SessionOutputs
 };
 
-// [session.pcapng], or the pipe of a tail.
+// [session.pcapng] and [session.store], or the pipe of a tail.
 class OutputsPart {
  public:
   // Opens what the configuration names: a series of files that were not there before, or a pipe
-  // that somebody reads. Null when it names nothing. Errors: those of output::open_pcapng(), Usage.
-  static Result<std::shared_ptr<OutputsPart>> open(const control::PcapngConfig& config,
+  // that somebody reads; a store. Null when it names nothing. Errors: those of
+  // output::open_pcapng() and output::SegmentStore::open(), Usage.
+  static Result<std::shared_ptr<OutputsPart>> open(const control::SessionConfig& config,
                                                    const PartsContext& context);
   // The write end of a pipe; a reader that is too slow loses packets.
   static Result<std::shared_ptr<OutputsPart>> open_tail(UniqueFd pipe, std::string path,

@@ -87,7 +87,7 @@ Result<void> SessionTable::try_filter(const control::SessionConfig& config) cons
 Result<void> SessionTable::open_parts(Staged& staged, const SessionEntry* before) {
   const control::SessionConfig& config = staged.config;
   const control::SessionConfig* const was = before != nullptr ? &before->config : nullptr;
-  const bool same_outputs = was != nullptr && was->pcapng == config.pcapng;
+  const bool same_outputs = was != nullptr && was->pcapng == config.pcapng && was->store == config.store;
   const bool same_logs = was != nullptr && was->logs.path == config.logs.path;
   const bool same_rules = was != nullptr && was->rules == config.rules &&
                           was->otherwise == config.otherwise && was->scope == config.scope;
@@ -102,7 +102,7 @@ Result<void> SessionTable::open_parts(Staged& staged, const SessionEntry* before
                      "runs (stop it and create it anew)"};
   }
   if (!same_outputs) {
-    WEIR_TRY(staged.parts.outputs, OutputsPart::open(config.pcapng, options_.parts));
+    WEIR_TRY(staged.parts.outputs, OutputsPart::open(config, options_.parts));
     staged.opened.outputs = staged.parts.outputs;
   }
   if (!same_logs) {
@@ -451,6 +451,7 @@ Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view w
   config.name = "tail-" + std::to_string(++tails_opened_);
   config.limit = {};
   config.pcapng = {};
+  config.store = {};
   config.logs = {};
   auto entry = std::make_shared<SessionEntry>(config, SessionOrigin::Tail, options_.parts.lanes,
                                               options_.parts.news_fd, journaler_, serial_);

@@ -1,0 +1,163 @@
+#include "output/segment_store.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/unique_fd.h"
+
+namespace weir::output {
+
+namespace segment = storage::segment;
+
+namespace {
+
+using Lock = std::unique_lock<std::mutex>;
+
+// Version 4 of RFC 9562.
+segment::Uuid random_uuid() {
+  segment::Uuid uuid;
+  const auto got = ::getrandom(uuid.data(), uuid.size(), 0);
+  WEIR_ASSERT(got == static_cast<ssize_t>(uuid.size()));  // never short below 256 bytes
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0f) | 0x40);
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
+  return uuid;
+}
+
+Result<void> sync_directory(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return system_error(errno, "write " + path + " to the disk");
+  return ok();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<SegmentStore>> SegmentStore::open(const std::string& path,
+                                                         const Clock& clock) {
+  WEIR_TRY(auto lock, segment::StoreLock::take(path));
+  std::shared_ptr<SegmentStore> store(new SegmentStore(path, clock, std::move(lock)));
+  WEIR_TRY(store->recovered_, recover_store(path, clock));
+  store->next_sequence_ = store->recovered_.last_sequence + 1;
+  return store;
+}
+
+SegmentStore::~SegmentStore() {
+  prepare_work_.finish();
+  seal_work_.finish();
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (lanes_[lane].spare != nullptr) (void)::unlink(spare_path(lane).c_str());
+  }
+}
+
+std::string SegmentStore::spare_path(std::uint32_t lane) const {
+  return path_ + "/" + segment::spare_name(lane);
+}
+
+Result<std::unique_ptr<storage::BlockDevice>> SegmentStore::make_spare(
+    std::uint32_t lane, const SegmentFiles& files) const {
+  return storage::open_block_device({.path = spare_path(lane),
+                                     .queue_depth = files.queue_depth,
+                                     .allocate_bytes = files.segment_bytes,
+                                     .buffers = files.memory});
+}
+
+Result<std::uint32_t> SegmentStore::add_lane(const SegmentFiles& files) {
+  const Lock lock(mutex_);
+  const auto lane = static_cast<std::uint32_t>(lanes_.size());
+  WEIR_TRY(auto spare, make_spare(lane, files));
+  lanes_.push_back({.files = files, .spare = std::move(spare)});
+  return lane;
+}
+
+Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
+  Lock lock(mutex_);
+  changed_.wait(lock, [&] { return !lanes_[lane].preparing; });
+  std::unique_ptr<storage::BlockDevice> device = std::move(lanes_[lane].spare);
+  if (device == nullptr) {
+    if (lanes_[lane].error) return std::move(*std::exchange(lanes_[lane].error, std::nullopt));
+    WEIR_TRY(device, make_spare(lane, lanes_[lane].files));
+  }
+  FreshSegment fresh{.device = {},
+                     .uuid = random_uuid(),
+                     .sequence = next_sequence_++,
+                     .begun = clock_.wall()};
+  const std::string path =
+      path_ + "/" +
+      segment::segment_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
+  if (::rename(device->path().c_str(), path.c_str()) != 0) {
+    return system_error(errno, "write " + path);
+  }
+  device->renamed(path);
+  const bool durable = lanes_[lane].files.durability == segment::Durability::Chunk;
+  lanes_[lane].preparing = true;
+  lock.unlock();
+  prepare_work_.add(std::to_string(lane));
+  // What is acknowledged in it must be found again.
+  if (durable) WEIR_CHECK(sync_directory(path_));
+  fresh.device = std::move(device);
+  return fresh;
+}
+
+void SegmentStore::prepare(const std::string& lane) noexcept {
+  const auto index = static_cast<std::uint32_t>(std::stoul(lane));
+  SegmentFiles files;
+  {
+    const Lock lock(mutex_);
+    files = lanes_[index].files;
+  }
+  auto spare = make_spare(index, files);
+  const Lock lock(mutex_);
+  Lane& into = lanes_[index];
+  into.preparing = false;
+  if (spare) {
+    into.spare = std::move(spare).value();
+  } else {
+    into.error = std::move(spare).error();
+  }
+  changed_.notify_all();
+}
+
+void SegmentStore::seal(std::uint32_t lane, std::unique_ptr<segment::SegmentWriter> writer,
+                        const SealedSegment& segment) {
+  const std::string path = writer->path();
+  {
+    const Lock lock(mutex_);
+    ++lanes_[lane].sealing;
+    ended_.emplace(path, Ended{lane, std::move(writer), segment});
+  }
+  seal_work_.add(path);
+}
+
+void SegmentStore::seal_one(const std::string& path) noexcept {
+  Ended ended;
+  {
+    const Lock lock(mutex_);
+    ended = std::move(ended_.extract(path).mapped());
+  }
+  auto finished = ended.writer->finish();
+  const Lock lock(mutex_);
+  Lane& lane = lanes_[ended.lane];
+  --lane.sealing;
+  if (!finished && !lane.seal_error) lane.seal_error = std::move(finished).error();
+  changed_.notify_all();
+}
+
+Result<void> SegmentStore::close_lane(std::uint32_t lane) {
+  Lock lock(mutex_);
+  Lane& closed = lanes_[lane];
+  changed_.wait(lock, [&] { return !lanes_[lane].preparing && lanes_[lane].sealing == 0; });
+  if (closed.spare != nullptr) {
+    closed.spare.reset();
+    (void)::unlink(spare_path(lane).c_str());
+  }
+  if (closed.seal_error) return *closed.seal_error;
+  return ok();
+}
+
+}  // namespace weir::output

@@ -1,0 +1,129 @@
+// The packets of one lane on their way into a store: into chunks, chunks into segments, what they
+// are found by into the index. (How a segment looks: docs/segment-format.md. Where it lies and who
+// ends it: segment_supply.h.)
+//
+// Ledger: a packet is `written` when its chunk and all before it in the segment are acknowledged
+// (storage::segment::Durability). After a failed write the segment is cut behind the last such
+// chunk; what comes after counts as lost. The segments before it are whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "buffer/block_pool.h"
+#include "output/index_facts.h"
+#include "output/loss.h"
+#include "output/section_counts.h"
+#include "output/segment_supply.h"
+#include "output/sink.h"
+#include "output/store_interfaces.h"
+#include "storage/segment/chunk_builder.h"
+#include "storage/segment/index_builder.h"
+#include "storage/segment/segment_assembler.h"
+
+namespace weir::output {
+
+struct StoreLaneOptions {
+  std::string path;  // of the store, for people
+  std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
+  std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
+  storage::segment::Durability durability = storage::segment::Durability::Segment;
+  storage::segment::Codec codec = storage::segment::Codec::None;
+  // A chunk that has waited so long for more packets is closed short.
+  Duration chunk_age_max = std::chrono::seconds(1);
+  std::optional<SectionCounts> counts = std::nullopt;  // none: no Interface Statistics Blocks
+};
+
+class StoreLane final : public Sink {
+ public:
+  // One being filled, one that a compressor fills, the rest under way.
+  static constexpr std::uint32_t kBlocks = 10;
+  // What the device of a segment has to take at a time.
+  static constexpr std::uint32_t kQueueDepth = kBlocks + 1;
+  // Of a lane, bounded: blocks, and the index of a page.
+  static constexpr std::uint64_t kMemoryBytes =
+      std::uint64_t{kBlocks} * storage::segment::kBlockBytes +
+      storage::segment::kIndexBuilderBytesMax + storage::segment::PageFilters::kBytesMax +
+      storage::segment::kUnitBytesMax;
+
+  // Clock and supply are borrowed. Errors: Resource, those of SegmentSupply::add_lane().
+  static Result<std::unique_ptr<StoreLane>> make(StoreLaneOptions options, const Clock& clock,
+                                                 SegmentSupply& supply);
+  ~StoreLane() override;
+
+  Result<void> reserve() override;
+  void write(const Offer& offer) override;
+  // Closes a chunk that has waited long enough.
+  Result<void> flush() override;
+  Result<void> close() override;
+  void cancel() noexcept override {}  // a disk answers
+
+  [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
+  [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
+  [[nodiscard]] std::string_view path() const noexcept override { return options_.path; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return mode_; }
+  [[nodiscard]] std::uint64_t files() const noexcept override { return files_.value(); }
+
+ private:
+  using Writer = storage::segment::SegmentWriter;
+
+  StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply& supply,
+            std::unique_ptr<buffer::BlockPool> pool, std::uint32_t lane);
+
+  // Packets of a batch up to `end`; false after a failure.
+  bool add_packets(const Offer& offer, std::uint32_t begin, std::uint32_t end);
+  bool add_packet(const Offer& offer, std::uint32_t index);
+  bool add_side_block(const Offer& offer, const SideBlock& block);
+  bool make_room(const InterfaceTable& interfaces, std::uint32_t bytes);
+  bool describe(const Offer& offer, InterfaceId interface);
+  bool begin_segment(const InterfaceTable& interfaces);
+  bool end_segment();
+  bool close_chunk();
+  bool wait_for_block();
+  void note_gap(const Gap& gap);
+  [[nodiscard]] bool chunk_is_due() const noexcept;
+
+  void poll();
+  void seal_ended();
+  [[nodiscard]] std::vector<std::uint8_t> take_statistics();
+  void count() noexcept;
+  bool fail(Error error);
+  bool settle_failure(const storage::segment::SegmentAssembler& failed);
+  Result<void> state() const;
+
+  const StoreLaneOptions options_;
+  const std::uint32_t lane_;
+  const Clock& clock_;
+  SegmentSupply& supply_;
+  // Destroyed last to first: writers wait for their blocks, then the memory goes.
+  std::unique_ptr<buffer::BlockPool> pool_;
+  std::unique_ptr<storage::segment::ChunkCompressor> compressor_;  // null: chunks stay as they are
+  std::unique_ptr<storage::segment::LaneIndex> index_;
+  IndexFacts facts_;
+  std::optional<SectionCounts> counts_;
+
+  std::unique_ptr<storage::segment::SegmentAssembler> segment_;  // that grows
+  std::unique_ptr<storage::segment::SegmentAssembler> ending_;   // complete, but for its writes
+  StoreInterfaces interfaces_;
+  storage::segment::ChunkBuilder chunk_;
+  std::uint64_t chunks_begun_ = 0;
+  MonotonicTime chunk_begun_;
+
+  std::vector<Loss> losses_;  // by table index
+  std::uint32_t losses_open_ = 0;
+  std::vector<std::uint8_t> scratch_;
+
+  storage::segment::SegmentWriter::Progress earlier_;  // in segments that have been sealed
+  std::string_view mode_ = "none";
+  telemetry::Counter files_;
+  std::optional<Error> error_;  // the first; final
+  bool closed_ = false;
+  SinkStatistics statistics_;
+};
+
+}  // namespace weir::output

@@ -1,0 +1,183 @@
+// The segments of a lane: how they begin, take chunks, end, fail.
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "output/output_error.h"
+#include "output/store_lane.h"
+#include "storage/pcapng/writer.h"
+
+namespace weir::output {
+
+namespace segment = storage::segment;
+
+// The segment that has an interface that no segment described so far.
+bool StoreLane::describe(const Offer& offer, InterfaceId interface) {
+  (void)interface;
+  if (segment_ != nullptr) {
+    if (chunk_.begun() && !close_chunk()) return false;
+    if (segment_ != nullptr && !end_segment()) return false;
+  }
+  return begin_segment(offer.interfaces);
+}
+
+bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
+  WEIR_ASSERT(segment_ == nullptr);
+  auto fresh = supply_.take(lane_);
+  if (!fresh) return fail(std::move(fresh).error());
+  interfaces_.begin(interfaces);
+  segment_ = std::make_unique<segment::SegmentAssembler>(
+      std::make_unique<Writer>(std::move(fresh->device), *pool_, fresh->uuid, options_.durability),
+      segment::HeadFacts{.sequence = fresh->sequence,
+                         .created = fresh->begun,
+                         .lane = lane_,
+                         .interface_count =
+                             static_cast<std::uint32_t>(interfaces_.described().size()),
+                         .chunk_bytes_max = options_.chunk_bytes},
+      *index_);
+  mode_ = segment_->writer().mode();
+  files_.add(1);
+  segment_->begin(interfaces_.described());
+  poll();
+  return !error_;
+}
+
+// Ends it as a whole, but for what is under way: it is sealed when that is written.
+bool StoreLane::end_segment() {
+  WEIR_ASSERT(segment_ != nullptr && !chunk_.begun());
+  while (ending_ != nullptr && !error_) {
+    ending_->writer().wait();
+    poll();
+  }
+  if (error_) return false;
+  segment_->end(take_statistics(), clock_.wall());
+  ending_ = std::move(segment_);
+  poll();
+  return !error_;
+}
+
+std::vector<std::uint8_t> StoreLane::take_statistics() {
+  std::vector<std::uint8_t> blocks;
+  if (!counts_) return blocks;
+  counts_->end();
+  for (std::uint32_t i = 0; i < interfaces_.described().size(); ++i) {
+    storage::pcapng::append_interface_statistics(blocks, i,
+                                                 counts_->take(interfaces_.source_of(i)));
+  }
+  return blocks;
+}
+
+bool StoreLane::close_chunk() {
+  WEIR_ASSERT(segment_ != nullptr && chunk_.begun());
+  segment::ChunkBuilder::Finished finished = chunk_.finish();
+  if (compressor_ != nullptr) {
+    if (pool_->free_count() == 0 && !wait_for_block()) return false;
+    finished = compressor_->compress(std::move(finished), pool_->try_acquire());
+  }
+  segment_->add(std::move(finished));
+  poll();
+  if (error_) return false;
+  const bool full = segment_->writer().bytes() + options_.chunk_bytes > options_.segment_bytes;
+  return full ? end_segment() : true;
+}
+
+Result<void> StoreLane::flush() {
+  if (error_ || closed_) return state();
+  poll();
+  if (!error_ && chunk_is_due()) (void)close_chunk();
+  return state();
+}
+
+Result<void> StoreLane::close() {
+  if (closed_) return state();
+  if (!error_ && chunk_.begun()) (void)close_chunk();
+  if (!error_ && segment_ != nullptr) (void)end_segment();
+  while (!error_ && ending_ != nullptr) {
+    ending_->writer().drain();
+    poll();
+  }
+  closed_ = true;
+  auto sealed = supply_.close_lane(lane_);
+  if (!sealed && !error_) error_ = std::move(sealed).error();
+  return state();
+}
+
+// What is under way has come so far; a segment that is complete goes to be sealed.
+void StoreLane::poll() {
+  for (segment::SegmentAssembler* const one : {ending_.get(), segment_.get()}) {
+    if (one == nullptr || error_) continue;
+    one->writer().poll();
+    if (one->writer().failure()) (void)settle_failure(*one);
+  }
+  if (ending_ != nullptr && !error_ && ending_->complete()) seal_ended();
+  count();
+}
+
+void StoreLane::seal_ended() {
+  const auto done = ending_->writer().acknowledged();
+  earlier_.bytes += done.bytes;
+  earlier_.packets += done.packets;
+  supply_.seal(lane_, ending_->release(),
+               {.sequence = ending_->head().sequence,
+                .packets = done.packets,
+                .times = ending_->directory().times});
+  ending_.reset();
+}
+
+void StoreLane::count() noexcept {
+  segment::SegmentWriter::Progress done = earlier_;
+  for (const segment::SegmentAssembler* const one : {ending_.get(), segment_.get()}) {
+    if (one == nullptr) continue;
+    done.bytes += one->writer().acknowledged().bytes;
+    done.packets += one->writer().acknowledged().packets;
+  }
+  statistics_.written.set(done.packets);
+  statistics_.written_bytes.set(done.bytes);
+  std::uint64_t lost = 0;
+  for (const auto& reason : statistics_.lost) lost += reason.value();
+  std::uint64_t pending = statistics_.offered.value() - done.packets - lost;
+  if (error_ && pending != 0) {
+    statistics_.lost[static_cast<std::size_t>(lost_reason(error_->sys_errno))].add(pending);
+    pending = 0;
+  }
+  statistics_.pending.set(pending);
+}
+
+bool StoreLane::settle_failure(const segment::SegmentAssembler& failed) {
+  const auto& done = failed.writer().acknowledged();
+  return fail(output_error(failed.writer().failure()->sys_errno, failed.writer().path(), done.bytes,
+                           done.packets));
+}
+
+// A segment that is complete is sealed all the same. One that is not ends behind what was
+// acknowledged, and stays open: the next start seals it, if there is room by then. Everything else
+// is lost.
+bool StoreLane::fail(Error error) {
+  WEIR_ASSERT(!error_);
+  error_ = std::move(error);
+  chunk_.abandon();
+  if (ending_ != nullptr) {
+    ending_->writer().drain();
+    if (ending_->complete()) seal_ended();
+  }
+  for (auto* const one : {&ending_, &segment_}) {
+    if (*one == nullptr) continue;
+    Writer& writer = (*one)->writer();
+    writer.drain();
+    earlier_.bytes += writer.acknowledged().bytes;
+    earlier_.packets += writer.acknowledged().packets;
+    if (auto cut = writer.cut(); !cut) {
+      error_->context += "; and cutting off its incomplete end failed: " + cut.error().context;
+    }
+    one->reset();
+  }
+  count();
+  return false;
+}
+
+Result<void> StoreLane::state() const {
+  if (error_) return *error_;
+  return ok();
+}
+
+}  // namespace weir::output
