@@ -56,7 +56,7 @@ SegmentStore::~SegmentStore() {
 }
 
 std::string SegmentStore::spare_path(std::uint32_t lane) const {
-  return path_ + "/" + segment::spare_name(lane);
+  return path_ + "/" + segment::spare_file_name(lane);
 }
 
 Result<std::unique_ptr<storage::BlockDevice>> SegmentStore::make_spare(
@@ -89,7 +89,7 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
                      .begun = clock_.wall()};
   const std::string path =
       path_ + "/" +
-      segment::segment_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
+      segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
   if (::rename(device->path().c_str(), path.c_str()) != 0) {
     return system_error(errno, "write " + path);
   }

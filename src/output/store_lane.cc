@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "output/output_error.h"
 #include "output/pcapng_encoder.h"
+#include "output/store_seed.h"
 #include "storage/pcapng/writer.h"
 
 namespace weir::output {
@@ -56,6 +57,7 @@ StoreLane::StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply
       supply_(supply),
       pool_(std::move(pool)),
       index_(std::make_unique<segment::LaneIndex>(segment::UidColumn::No)),
+      facts_(random_seed()),
       counts_(options_.counts),
       chunk_(options_.chunk_bytes) {
   if (options_.codec == segment::Codec::Zstd) {
@@ -64,13 +66,18 @@ StoreLane::StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply
   scratch_.reserve(kPacketOptionsBytesMax + pcapng::kLossOptionsBytesMax);
 }
 
-StoreLane::~StoreLane() = default;
+StoreLane::~StoreLane() {
+  if (closed_) return;
+  segment_.reset();
+  ending_.reset();
+  (void)supply_.close_lane(lane_);
+}
 
 Result<void> StoreLane::reserve() {
   if (error_ || closed_) return state();
   poll();
   if (chunk_is_due() && !close_chunk()) return state();
-  while (!error_ && pool_->free_count() < kBlocksForBatch) (void)wait_for_block();
+  (void)wait_for_blocks(kBlocksForBatch);
   return state();
 }
 
@@ -116,7 +123,7 @@ bool StoreLane::add_packet(const Offer& offer, std::uint32_t index) {
   const std::uint32_t source = packet.interface.index;
   if (segment_ == nullptr || interfaces_.number(packet.interface) == StoreInterfaces::kNotDescribed)
       [[unlikely]] {
-    if (!describe(offer, packet.interface)) return false;
+    if (!next_segment(offer.interfaces)) return false;
   }
   if (losses_open_ != 0 && losses_[source].packets() != 0) [[unlikely]] {
     Packet told = packet;
@@ -124,7 +131,7 @@ bool StoreLane::add_packet(const Offer& offer, std::uint32_t index) {
     LossText text;
     scratch_.clear();
     pcapng::append_loss_options(scratch_, {packet.options, packet.options_bytes}, loss.packets(),
-                                describe(loss, "before this one", text));
+                                output::describe(loss, "before this one", text));
     told.options = scratch_.data();
     told.options_bytes = static_cast<std::uint32_t>(scratch_.size());
     const auto bytes = pcapng::enhanced_packet_bytes(told.captured_bytes, told.options_bytes);
@@ -169,15 +176,15 @@ bool StoreLane::make_room(const InterfaceTable& interfaces, std::uint32_t bytes)
     // The segment may have ended with it.
     if (segment_ == nullptr && !begin_segment(interfaces)) return false;
   }
-  if (pool_->free_count() == 0 && !wait_for_block()) return false;
+  if (!wait_for_blocks(1)) return false;
   chunk_.begin(pool_->try_acquire());
   index_->builder.begin_chunk();
   ++chunks_begun_;
   return true;
 }
 
-bool StoreLane::wait_for_block() {
-  while (pool_->free_count() == 0 && !error_) {
+bool StoreLane::wait_for_blocks(std::uint32_t count) {
+  while (!error_ && pool_->free_count() < count) {
     // Whichever was begun first has the oldest blocks.
     segment::SegmentAssembler* const waited = ending_ != nullptr ? ending_.get() : segment_.get();
     WEIR_ASSERT(waited != nullptr);

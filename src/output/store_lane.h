@@ -80,11 +80,11 @@ class StoreLane final : public Sink {
   bool add_packet(const Offer& offer, std::uint32_t index);
   bool add_side_block(const Offer& offer, const SideBlock& block);
   bool make_room(const InterfaceTable& interfaces, std::uint32_t bytes);
-  bool describe(const Offer& offer, InterfaceId interface);
+  bool next_segment(const InterfaceTable& interfaces);
   bool begin_segment(const InterfaceTable& interfaces);
   bool end_segment();
   bool close_chunk();
-  bool wait_for_block();
+  bool wait_for_blocks(std::uint32_t count);
   void note_gap(const Gap& gap);
   [[nodiscard]] bool chunk_is_due() const noexcept;
 

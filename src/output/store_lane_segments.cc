@@ -11,14 +11,13 @@ namespace weir::output {
 
 namespace segment = storage::segment;
 
-// The segment that has an interface that no segment described so far.
-bool StoreLane::describe(const Offer& offer, InterfaceId interface) {
-  (void)interface;
+// The first one, or one that describes interfaces that the one before it did not know.
+bool StoreLane::next_segment(const InterfaceTable& interfaces) {
   if (segment_ != nullptr) {
     if (chunk_.begun() && !close_chunk()) return false;
     if (segment_ != nullptr && !end_segment()) return false;
   }
-  return begin_segment(offer.interfaces);
+  return begin_segment(interfaces);
 }
 
 bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
@@ -71,7 +70,7 @@ bool StoreLane::close_chunk() {
   WEIR_ASSERT(segment_ != nullptr && chunk_.begun());
   segment::ChunkBuilder::Finished finished = chunk_.finish();
   if (compressor_ != nullptr) {
-    if (pool_->free_count() == 0 && !wait_for_block()) return false;
+    if (!wait_for_blocks(1)) return false;
     finished = compressor_->compress(std::move(finished), pool_->try_acquire());
   }
   segment_->add(std::move(finished));

@@ -55,6 +55,9 @@ class StoreSink final : public Sink {
     [[nodiscard]] InterfaceCounts counts(InterfaceId interface) const override {
       return reader_.lane_counts(lane_, interface);
     }
+    [[nodiscard]] InterfaceCounts lane_counts(std::size_t, InterfaceId interface) const override {
+      return counts(interface);
+    }
 
    private:
     const InterfaceCountsReader& reader_;

@@ -39,6 +39,8 @@ enum class EventKind : std::uint8_t {
   StoreDamaged,
   StoreFailed,
   StoreRecovered,
+  SegmentRecovered,
+  SegmentDamaged,
   ReportReceiverAway,
   ReportReceiverBack,
   kCount,

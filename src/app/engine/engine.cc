@@ -143,10 +143,12 @@ void Engine::build_capture() {
   orchestrator_ = std::make_unique<capture::Orchestrator>(
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
+  stores_ = std::make_unique<StoreRegistry>(*news_);
   table_ = std::make_unique<SessionTable>(
       SessionTable::Options{.interfaces = intake_->names(),
                             .lane_interfaces = intake_->lane_interfaces(),
                             .parts = {.lanes = orchestrator_->lane_count(),
+                                      .stores = stores_.get(),
                                       .counts = counts_.get(),
                                       .clock = &clock_,
                                       .news_fd = news_fd_.get()},

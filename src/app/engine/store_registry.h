@@ -7,10 +7,10 @@
 #include <mutex>
 #include <string>
 
+#include "app/engine/engine_news.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "output/segment_store.h"
-#include "telemetry/logger.h"
 
 namespace weir::app {
 
@@ -18,14 +18,14 @@ namespace weir::app {
 class StoreRegistry {
  public:
   // Borrowed: told what was found when a store was opened.
-  explicit StoreRegistry(telemetry::Logger& log) : log_(log) {}
+  explicit StoreRegistry(EngineNews& news) : news_(news) {}
 
   // The store at the path, opened if nobody has it. It goes when the last user goes. Errors: those of
   // output::SegmentStore::open().
   Result<std::shared_ptr<output::SegmentStore>> open(const std::string& path, const Clock& clock);
 
  private:
-  telemetry::Logger& log_;
+  EngineNews& news_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<output::SegmentStore>> stores_;
 };

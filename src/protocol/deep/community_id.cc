@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "protocol/deep/short_sha1.h"
 #include "protocol/headers/icmp.h"
 
 namespace weir::protocol {
@@ -74,7 +73,7 @@ CommunityIdText text_of(const Sha1Digest& digest) noexcept {
 
 }  // namespace
 
-CommunityIdText CommunityIdHasher::text(const Endpoints& ends) const noexcept {
+Sha1Digest CommunityIdHasher::digest(const Endpoints& ends) const noexcept {
   const Side originator{ends.originator, ends.originator_port};
   const Side responder{ends.responder, ends.responder_port};
   const bool swapped = !is_one_way(ends) && std::tie(responder.address.bytes, responder.port) <
@@ -92,7 +91,11 @@ CommunityIdText CommunityIdHasher::text(const Endpoints& ends) const noexcept {
     message.add(first.port);
     message.add(second.port);
   }
-  return text_of(short_sha1(message.bytes()));
+  return short_sha1(message.bytes());
+}
+
+CommunityIdText CommunityIdHasher::text(const Endpoints& ends) const noexcept {
+  return text_of(digest(ends));
 }
 
 }  // namespace weir::protocol

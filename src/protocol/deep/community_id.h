@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "protocol/deep/records.h"
+#include "protocol/deep/short_sha1.h"
 
 namespace weir::protocol {
 
@@ -24,7 +25,10 @@ class CommunityIdHasher {
   // Sites that do not want their names to match those of others agree on a seed.
   explicit CommunityIdHasher(std::uint16_t seed = 0) noexcept : seed_(seed) {}
 
-  // `ends`: ip_version 4 or 6; ICMP as in FlowKey. Ports count for TCP, UDP, SCTP and ICMP.
+  // The SHA-1 that is the ID. `ends`: ip_version 4 or 6; ICMP as in FlowKey. Ports count for TCP,
+  // UDP, SCTP and ICMP.
+  [[nodiscard]] Sha1Digest digest(const Endpoints& ends) const noexcept;
+  // As it is written.
   [[nodiscard]] CommunityIdText text(const Endpoints& ends) const noexcept;
 
  private:

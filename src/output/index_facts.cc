@@ -1,0 +1,330 @@
+#include "output/index_facts.h"
+
+#include <array>
+
+#include "protocol/deep/community_id.h"
+#include "protocol/headers/ethernet.h"
+#include "protocol/headers/transport.h"
+
+namespace weir::output {
+namespace {
+
+using storage::segment::IndexBuilder;
+using storage::segment::protocol_key;
+using storage::segment::ProtocolClass;
+using storage::segment::tenant_key;
+using storage::segment::TenantClass;
+
+constexpr std::uint8_t kIcmp = 1;
+constexpr std::uint8_t kIcmpv6 = 58;
+constexpr std::uint8_t kSctp = 132;
+constexpr std::uint16_t kEtherTypeRarp = 0x8035;
+
+std::uint64_t community_id_start(const PacketKeys& keys) noexcept {
+  const auto digest =
+      protocol::CommunityIdHasher().digest({.originator = keys.source,
+                                            .responder = keys.destination,
+                                            .originator_port = keys.source_port,
+                                            .responder_port = keys.destination_port,
+                                            .ip_protocol = keys.ip_protocol,
+                                            .ip_version = keys.ip_version});
+  return load_be64(digest.data()) >> 24;
+}
+
+std::uint64_t uid_start(const protocol::Uid& uid) noexcept {
+  const protocol::UidText text = protocol::text_of(uid);
+  std::uint64_t start = 0;
+  for (const char c : text.view().substr(0, 5)) start = start << 8 | static_cast<std::uint8_t>(c);
+  return start;
+}
+
+void add_flow(const PacketKeys& keys, IndexBuilder& builder, const protocol::Uid* uid) noexcept {
+  if (keys.ip_version != 0) builder.add_community_id(community_id_start(keys));
+  if (uid != nullptr) builder.add_uid(uid_start(*uid));
+}
+
+// Nothing for protocols whose ports have no class.
+void add_ports(std::uint8_t ip_protocol, std::uint16_t source, std::uint16_t destination,
+               IndexBuilder& builder) noexcept {
+  const ProtocolClass which = ip_protocol == protocol::kIpProtocolTcp   ? ProtocolClass::TcpPort
+                              : ip_protocol == protocol::kIpProtocolUdp ? ProtocolClass::UdpPort
+                                                                        : ProtocolClass::SctpPort;
+  builder.add_protocol(protocol_key(which, source));
+  builder.add_protocol(protocol_key(which, destination));
+}
+
+// Where the walk over a packet's layers leaves what it finds: keys, ...
+class Keys {
+ public:
+  explicit Keys(IndexBuilder& builder) noexcept : builder_(builder) {}
+  void ipv4(const std::uint8_t* address) noexcept { builder_.add_ipv4(load_be32(address)); }
+  void ipv6(const std::uint8_t* address) noexcept { builder_.add_ipv6(address); }
+  void protocol(std::uint32_t key) noexcept { builder_.add_protocol(key); }
+  void tenant(std::uint64_t key) noexcept { builder_.add_tenant(key); }
+
+ private:
+  IndexBuilder& builder_;
+};
+
+// ... or a hash that covers all of them. So no key can be without its part in the hash.
+class Hash {
+ public:
+  Hash(std::uint64_t seed, std::uint64_t factor) noexcept : hash_(seed), factor_(factor | 1) {}
+  void ipv4(const std::uint8_t* address) noexcept { mix(load_be32(address)); }
+  void ipv6(const std::uint8_t* address) noexcept {
+    mix(load_le64(address));
+    mix(load_le64(address + 8));
+  }
+  void protocol(std::uint32_t key) noexcept { mix(key | std::uint64_t{1} << 32); }
+  void tenant(std::uint64_t key) noexcept { mix(key); }
+  void mix(std::uint64_t word) noexcept {
+    const Uint128 product = static_cast<Uint128>(hash_ ^ word) * factor_;
+    hash_ = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    hash_ += factor_;
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return hash_; }
+
+ private:
+  std::uint64_t hash_;
+  std::uint64_t factor_;
+};
+
+// The bytes of a packet from a header of its on.
+class Rest {
+ public:
+  Rest(const Packet& packet, std::uint32_t offset) noexcept
+      : at_(packet.data + offset), bytes_(packet.captured_bytes - offset) {}
+  [[nodiscard]] bool has(std::uint32_t bytes) const noexcept { return bytes <= bytes_; }
+  [[nodiscard]] const std::uint8_t* at(std::uint32_t offset) const noexcept { return at_ + offset; }
+
+ private:
+  const std::uint8_t* at_;
+  std::uint32_t bytes_;
+};
+
+// The protocol that an IP or extension header names.
+std::uint8_t next_protocol(LayerType type, const std::uint8_t* header) noexcept {
+  switch (type) {
+    case LayerType::Ipv4:
+      return header[9];
+    case LayerType::Ipv6:
+      return header[6];
+    default:
+      return header[0];
+  }
+}
+
+bool names_next_protocol(LayerType type) noexcept {
+  switch (type) {
+    case LayerType::Ipv4:
+    case LayerType::Ipv6:
+    case LayerType::Ipv6HopByHop:
+    case LayerType::Ipv6Routing:
+    case LayerType::Ipv6Fragment:
+    case LayerType::Ipv6DestinationOptions:
+    case LayerType::Ipv6Mobility:
+    case LayerType::Ipv6Hip:
+    case LayerType::Ipv6Shim6:
+    case LayerType::AuthenticationHeader:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// As far as they are there.
+template <typename Facts>
+void find_ports(ProtocolClass which, const Rest& transport, Facts& facts) noexcept {
+  if (transport.has(2)) facts.protocol(protocol_key(which, load_be16(transport.at(0))));
+  if (transport.has(4)) facts.protocol(protocol_key(which, load_be16(transport.at(2))));
+}
+
+// By the lengths that the header states, and where filters look whatever it states: behind hardware
+// addresses of six bytes.
+template <typename Facts>
+void find_arp(const Rest& arp, Facts& facts) noexcept {
+  facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeArp));
+  const std::uint32_t hardware_bytes = *arp.at(4);
+  const std::uint32_t protocol_bytes = *arp.at(5);
+  if (protocol_bytes == 4) {
+    facts.ipv4(arp.at(8 + hardware_bytes));
+    facts.ipv4(arp.at(8 + 2 * hardware_bytes + 4));
+  }
+  if (protocol_bytes == 4 && hardware_bytes == 6) return;
+  if (arp.has(18)) facts.ipv4(arp.at(14));
+  if (arp.has(28)) facts.ipv4(arp.at(24));
+}
+
+template <typename Facts>
+void find_in_layer(LayerType type, const Rest& header, Facts& facts) noexcept {
+  switch (type) {
+    case LayerType::Ipv4:
+      facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv4));
+      facts.ipv4(header.at(12));
+      facts.ipv4(header.at(16));
+      break;
+    case LayerType::Ipv6:
+      facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv6));
+      facts.ipv6(header.at(8));
+      facts.ipv6(header.at(24));
+      break;
+    case LayerType::Arp:
+      find_arp(header, facts);
+      break;
+    case LayerType::Tcp:
+      find_ports(ProtocolClass::TcpPort, header, facts);
+      break;
+    case LayerType::Udp:
+      find_ports(ProtocolClass::UdpPort, header, facts);
+      break;
+    case LayerType::Sctp:
+      find_ports(ProtocolClass::SctpPort, header, facts);
+      break;
+    case LayerType::Vlan:
+      facts.tenant(tenant_key(TenantClass::Vlan, load_be16(header.at(0)) & 0x0fffu));
+      break;
+    case LayerType::Vxlan:
+    case LayerType::Geneve:
+      facts.tenant(tenant_key(TenantClass::Vni, load_be24(header.at(4))));
+      break;
+    default:
+      break;
+  }
+  if (names_next_protocol(type)) {
+    facts.protocol(
+        protocol_key(ProtocolClass::IpProtocol, next_protocol(type, header.at(0))));
+  }
+}
+
+// A snaplen often cuts the transport header. Its ports may be there, and then all is known.
+template <typename Facts>
+bool find_cut_transport(const Packet& packet, const Headers& headers, Facts& facts) noexcept {
+  if (headers.layer_count == 0) return false;
+  const Layer& last = headers.layers[headers.layer_count - 1];
+  if (last.type == LayerType::Udp) return true;  // the cut is in a tunnel that has not begun
+  if (!names_next_protocol(last.type)) return false;
+  const Rest cut(packet, headers.payload_offset);
+  switch (next_protocol(last.type, packet.data + last.offset)) {
+    case protocol::kIpProtocolTcp:
+      find_ports(ProtocolClass::TcpPort, cut, facts);
+      return true;
+    case protocol::kIpProtocolUdp:
+      find_ports(ProtocolClass::UdpPort, cut, facts);
+      return true;
+    case kSctp:
+      find_ports(ProtocolClass::SctpPort, cut, facts);
+      return true;
+    case kIcmp:
+    case kIcmpv6:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether filters may see IP or ARP where the parser saw nothing that it knows.
+bool may_hide_network(const Packet& packet, const Layer& last) noexcept {
+  const std::uint8_t* const header = packet.data + last.offset;
+  std::uint16_t type = 0;
+  switch (last.type) {
+    case LayerType::Ethernet:
+      type = load_be16(header + 12);
+      break;
+    case LayerType::Vlan:
+      type = load_be16(header + 2);
+      break;
+    case LayerType::LinuxSll:
+      type = load_be16(header + 14);
+      break;
+    case LayerType::LinuxSll2:
+      type = load_be16(header);
+      break;
+    case LayerType::Snap:
+      type = load_be16(header + 3);
+      break;
+    case LayerType::Ieee80211:  // data: encrypted, or in parts
+      return (header[0] >> 2 & 3) == 2;
+    case LayerType::Fddi:
+    case LayerType::Null:
+      return true;
+    default:
+      return false;
+  }
+  return type == protocol::kEtherTypeIpv4 || type == protocol::kEtherTypeIpv6 ||
+         type == protocol::kEtherTypeArp || type == kEtherTypeRarp;
+}
+
+// Filters take it for granted that PPP has its address and control bytes.
+bool has_unusual_ppp(const Packet& packet) noexcept {
+  if (packet.link_type != LinkType::Ppp && packet.link_type != LinkType::PppHdlc) return false;
+  return packet.captured_bytes > 0 && packet.data[0] != 0xff;
+}
+
+// Everything that the packet is found by, but for its flow. False: filters may find it by more.
+template <typename Facts>
+bool find_all(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+              Facts& facts) noexcept {
+  for (std::size_t i = 0; i < headers.layer_count; ++i) {
+    const Layer& layer = headers.layers[i];
+    find_in_layer(layer.type, Rest(packet, layer.offset), facts);
+  }
+  const TenantIdentity& tenant = keys.tenant;
+  if (tenant.gwlb_endpoint != 0) {
+    facts.tenant(tenant_key(TenantClass::GwlbEndpoint, tenant.gwlb_endpoint));
+  }
+  if (tenant.gwlb_attachment != 0) {
+    facts.tenant(tenant_key(TenantClass::GwlbAttachment, tenant.gwlb_attachment));
+  }
+  if (headers.malformed == MalformedReason::SnappedHeader) {
+    return find_cut_transport(packet, headers, facts);
+  }
+  if (headers.malformed != MalformedReason::None || headers.layer_count == 0) return false;
+  return !may_hide_network(packet, headers.layers[headers.layer_count - 1]) &&
+         !has_unusual_ppp(packet);
+}
+
+}  // namespace
+
+IndexFacts::IndexFacts(std::uint64_t seed) noexcept {
+  Prng random(seed);
+  for (std::uint64_t& secret : secrets_) secret = random.next();
+}
+
+void IndexFacts::add_usual(const PacketKeys& keys, Builder& builder,
+                           const protocol::Uid* uid) noexcept {
+  if (keys.ip_version == 4) {
+    builder.add_ipv4(load_be32(keys.source.bytes.data() + 12));
+    builder.add_ipv4(load_be32(keys.destination.bytes.data() + 12));
+    builder.add_protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv4));
+  } else {
+    builder.add_ipv6(keys.source.bytes.data());
+    builder.add_ipv6(keys.destination.bytes.data());
+    builder.add_protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv6));
+  }
+  builder.add_protocol(protocol_key(ProtocolClass::IpProtocol, keys.ip_protocol));
+  add_ports(keys.ip_protocol, keys.source_port, keys.destination_port, builder);
+  for (const std::uint16_t vlan : {keys.tenant.vlan, keys.tenant.inner_vlan}) {
+    if (vlan == TenantIdentity::kNoVlan) break;
+    builder.add_tenant(tenant_key(TenantClass::Vlan, vlan));
+  }
+  add_flow(keys, builder, uid);
+}
+
+void IndexFacts::note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+                              Builder& builder, const protocol::Uid* uid) const noexcept {
+  Hash hash(secrets_[0], secrets_[1]);
+  if (!find_all(packet, headers, keys, hash)) builder.mark_opaque();
+  if (keys.ip_version != 0) {
+    // What the Community ID takes beyond the headers' own keys.
+    hash.mix(std::uint64_t{keys.source_port} << 32 | std::uint64_t{keys.destination_port} << 16 |
+             std::uint64_t{keys.ip_protocol} << 8 | keys.ip_version);
+  }
+  std::uint64_t value = hash.value();
+  if (uid != nullptr) value = with_uid(value, *uid);
+  if (!builder.add(value)) return;
+  Keys found(builder);
+  (void)find_all(packet, headers, keys, found);
+  add_flow(keys, builder, uid);
+}
+
+}  // namespace weir::output

@@ -1,0 +1,88 @@
+// What a packet of the packet store can be found by: from its headers to the keys of the index.
+//
+// The promise, for every packet: whatever of `host`, `net`, `port`, `portrange`, `tcp`, `udp`,
+// `sctp`, `icmp`, `icmp6`, `ip proto`, `ip`, `ip6`, `arp` and `vlan` matches its frame, or the
+// innermost frame in it, finds its chunk. What the keys cannot promise makes the chunk opaque.
+//
+// Any number of threads, each with a builder of its own. No allocation, no failure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "base/packet_keys.h"
+#include "base/prng.h"
+#include "protocol/deep/uid.h"
+#include "storage/segment/index_builder.h"
+
+namespace weir::output {
+
+class IndexFacts {
+ public:
+  using Builder = storage::segment::IndexBuilder;
+
+  // Packets with the same hash share their keys. The flow hash is not secret; with a secret `seed`
+  // nobody can make a flow that hides behind another one's keys.
+  explicit IndexFacts(std::uint64_t seed) noexcept;
+
+  // Notes a packet in the chunk that is being written. `headers` and `keys`: what parse_batch()
+  // found in it. `uid`: of its flow, null where there are no logs.
+  void note(const Packet& packet, const Headers& headers, const PacketKeys& keys, Builder& builder,
+            const protocol::Uid* uid = nullptr) const noexcept {
+    if (!is_usual(packet, headers, keys)) [[unlikely]]
+      return note_unusual(packet, headers, keys, builder, uid);
+    std::uint64_t hash = usual_hash(headers, keys);
+    if (uid != nullptr) hash = with_uid(hash, *uid);
+    if (builder.add(hash)) [[unlikely]]
+      add_usual(keys, builder, uid);
+  }
+
+ private:
+  // Ethernet, up to two VLAN tags, IP, TCP or UDP, and nothing more: all keys follow from
+  // PacketKeys, and the flow hash covers them. The parser's layers say so by their number: those
+  // that are there for certain are all.
+  [[nodiscard]] static bool is_usual(const Packet& packet, const Headers& headers,
+                                     const PacketKeys& keys) noexcept {
+    const unsigned tags = (keys.tenant.vlan != TenantIdentity::kNoVlan ? 1u : 0u) +
+                          (keys.tenant.inner_vlan != TenantIdentity::kNoVlan ? 1u : 0u);
+    return packet.link_type == LinkType::Ethernet && headers.layer_count == 3 + tags &&
+           (keys.ip_protocol == 6 || keys.ip_protocol == 17) &&
+           headers.transport_offset != kNoOffset && headers.tunnel_depth == 0 &&
+           headers.malformed == MalformedReason::None;
+  }
+
+  // Both halves of the product: every bit of either factor counts.
+  [[nodiscard]] static std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+    const Uint128 product = static_cast<Uint128>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  [[nodiscard]] std::uint64_t end_hash(const IpAddress& address, std::uint16_t port) const noexcept {
+    return fold(load_le64(address.bytes.data()) ^ secrets_[0],
+                load_le64(address.bytes.data() + 8) ^ (port * kOdd) ^ secrets_[1]);
+  }
+  // The same for both directions, whose keys are the same. The IP version, since the addresses of
+  // version 4 are kept mapped, and would be the same in an IPv6 header.
+  [[nodiscard]] std::uint64_t usual_hash(const Headers& headers,
+                                         const PacketKeys& keys) const noexcept {
+    const std::uint64_t ends = end_hash(keys.source, keys.source_port) +
+                               end_hash(keys.destination, keys.destination_port);
+    return (headers.flow_hash ^ ends) + keys.ip_version * kOdd;
+  }
+  [[nodiscard]] std::uint64_t with_uid(std::uint64_t hash,
+                                       const protocol::Uid& uid) const noexcept {
+    const std::uint64_t low = uid.words[0] | std::uint64_t{uid.words[1]} << 32;
+    return hash ^ fold(low ^ secrets_[2], uid.words[2] ^ secrets_[3]);
+  }
+
+  static void add_usual(const PacketKeys& keys, Builder& builder,
+                        const protocol::Uid* uid) noexcept;
+  void note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+                    Builder& builder, const protocol::Uid* uid) const noexcept;
+
+  static constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+  std::array<std::uint64_t, 4> secrets_;
+};
+
+}  // namespace weir::output

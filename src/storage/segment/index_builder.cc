@@ -1,0 +1,201 @@
+#include "storage/segment/index_builder.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "storage/crc32c.h"
+
+namespace weir::storage::segment {
+namespace {
+
+constexpr std::uint32_t kColumns = 7;
+// The table of all columns, the rows of all chunks, and the length at the end.
+static_assert(kPageHeaderBytes + kColumns * kColumnEntryBytes + kPageChunksMax * kChunkRowBytes +
+                  kBlockTrailBytes <=
+              kPageRoomMin);
+
+}  // namespace
+
+// Columns one behind the other.
+class IndexBuilder::PageWriter {
+ public:
+  PageWriter(std::span<std::uint8_t> to, std::span<const std::uint64_t> set_chunks,
+             const ColumnFilters& filters) noexcept
+      : to_(to.first(std::min<std::size_t>(to.size(), kUnitBytesMax) / kUnitAlignment *
+                     kUnitAlignment)),
+        set_chunks_(set_chunks),
+        filters_(filters) {}
+
+  void add_rows(std::span<const ChunkRow> rows) noexcept {
+    const auto bytes = static_cast<std::uint32_t>(rows.size() * kChunkRowBytes);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      put_chunk_row(to_.data() + at_ + i * kChunkRowBytes, rows[i]);
+    }
+    take(Column::Chunks, {.bytes = bytes, .entries = static_cast<std::uint32_t>(rows.size())});
+  }
+  template <typename Fact>
+  void add_column(Column column, std::span<Fact> sorted) noexcept {
+    const auto room = to_.subspan(at_, to_.size() - kBlockTrailBytes - at_);
+    const auto encoded =
+        encode_column(std::span<const Fact>(sorted), set_chunks_, key_bytes(column), room,
+                      filters_[static_cast<std::size_t>(column)]);
+    if (encoded) take(column, *encoded);
+  }
+
+  std::uint32_t finish(const PagePlace& place, PageFacts page) noexcept {
+    const auto unit_bytes =
+        static_cast<std::uint32_t>(align_up(at_ + kBlockTrailBytes, kUnitAlignment));
+    std::memset(to_.data() + at_, 0, unit_bytes - at_);
+    put_block(to_.data(), {.total_bytes = unit_bytes, .kind = Kind::Index});
+    put_unit_header(to_.data(), {.unit_bytes = unit_bytes,
+                                 .segment = place.segment,
+                                 .ordinal = place.ordinal,
+                                 .file_offset = place.file_offset});
+    page.column_count = entry_count_;
+    put_page(to_.data(), page);
+    // Columns that were left out leave zeros behind the table.
+    std::uint8_t* row = to_.data() + kPageHeaderBytes;
+    for (const ColumnEntry& entry : entries_) {
+      put_column_entry(row, entry);
+      row += kColumnEntryBytes;
+    }
+    seal_unit(to_.first(unit_bytes), 0);
+    return unit_bytes;
+  }
+
+ private:
+  void take(Column column, const EncodedColumn& encoded) noexcept {
+    entries_[entry_count_++] = {.column = column,
+                                .offset = at_,
+                                .bytes = encoded.bytes,
+                                .entries = encoded.entries,
+                                .crc = crc32c(to_.subspan(at_, encoded.bytes))};
+    at_ += encoded.bytes;
+  }
+
+  std::span<std::uint8_t> to_;
+  std::span<const std::uint64_t> set_chunks_;
+  const ColumnFilters& filters_;
+  std::uint32_t at_ = kPageHeaderBytes + kColumns * kColumnEntryBytes;
+  std::array<ColumnEntry, kColumns> entries_{};
+  std::uint32_t entry_count_ = 0;
+};
+
+IndexBuilder::IndexBuilder(UidColumn uids)
+    : slots_(std::make_unique_for_overwrite<Slot[]>(kSlotsMax)),
+      has_uids_(uids == UidColumn::Yes),
+      hashes_(std::make_unique_for_overwrite<std::uint64_t[]>(kFactSetsMax)),
+      set_chunks_(std::make_unique_for_overwrite<std::uint64_t[]>(kFactSetsMax)),
+      ipv4_(kIpv4Max),
+      ipv6_(kIpv6Max),
+      protocols_(kProtocolsMax),
+      tenants_(kOthersMax),
+      community_ids_(kOthersMax),
+      uids_(has_uids_ ? kOthersMax : 0),
+      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kProtocolsMax)),
+      long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)) {
+  clear();
+}
+
+void IndexBuilder::begin_chunk() noexcept {
+  WEIR_ASSERT(chunk_bit_ == 0 && chunk_count_ < kPageChunksMax);
+  chunk_bit_ = std::uint64_t{1} << chunk_count_;
+}
+
+void IndexBuilder::end_chunk(const ChunkRow& row) noexcept {
+  WEIR_ASSERT(chunk_bit_ != 0);
+  chunk_bit_ = 0;
+  rows_[chunk_count_++] = row;
+}
+
+bool IndexBuilder::wants_page() const noexcept {
+  return chunk_count_ == kPageChunksMax || set_count_ > kFactSetsMax / 4 * 3 ||
+         ipv4_.nearly_full() || ipv6_.nearly_full() || protocols_.nearly_full() ||
+         tenants_.nearly_full() || community_ids_.nearly_full() ||
+         (has_uids_ && uids_.nearly_full());
+}
+
+bool IndexBuilder::has_room() const noexcept {
+  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() &&
+         protocols_.has_room() && tenants_.has_room() && community_ids_.has_room() &&
+         (!has_uids_ || uids_.has_room());
+}
+
+bool IndexBuilder::insert(std::uint64_t hash, std::uint32_t at) noexcept {
+  WEIR_ASSERT(chunk_bit_ != 0);
+  if (!has_room()) {
+    mark_opaque();
+    return false;
+  }
+  set_ = set_count_++;
+  hashes_[set_] = hash;
+  slots_[at] = {.hash_and_set = (hash & ~std::uint64_t{0xffff}) | set_, .chunks = chunk_bit_};
+  if (set_count_ > (slot_mask_ + 1) / 2) grow();
+  return true;
+}
+
+void IndexBuilder::collect_chunks() noexcept {
+  for (std::uint32_t i = 0; i <= slot_mask_; ++i) {
+    if (slots_[i].chunks != 0) set_chunks_[slots_[i].hash_and_set & 0xffff] = slots_[i].chunks;
+  }
+}
+
+void IndexBuilder::put(std::uint64_t hash, std::uint32_t set, std::uint64_t chunks) noexcept {
+  std::uint32_t at = static_cast<std::uint32_t>(hash) & slot_mask_;
+  while (slots_[at].chunks != 0) at = (at + 1) & slot_mask_;
+  slots_[at] = {.hash_and_set = (hash & ~std::uint64_t{0xffff}) | set, .chunks = chunks};
+}
+
+void IndexBuilder::grow() noexcept {
+  if (slot_mask_ + 1 == kSlotsMax) return;
+  collect_chunks();
+  slot_mask_ = 2 * slot_mask_ + 1;
+  std::fill_n(slots_.get(), slot_mask_ + 1, Slot{});
+  for (std::uint32_t set = 0; set < set_count_; ++set) {
+    put(hashes_[set], set, set_chunks_[set]);
+  }
+}
+
+void IndexBuilder::clear() noexcept {
+  // As many slots as a page like this one needs: they are all emptied, and should all be cached.
+  slot_mask_ = std::max(kSlotsMin, std::bit_ceil(2 * set_count_)) - 1;
+  std::fill_n(slots_.get(), slot_mask_ + 1, Slot{});
+  chunk_count_ = 0;
+  chunk_bit_ = 0;
+  opaque_chunks_ = 0;
+  set_count_ = 0;
+  ipv4_.clear();
+  ipv6_.clear();
+  protocols_.clear();
+  tenants_.clear();
+  community_ids_.clear();
+  uids_.clear();
+}
+
+std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_t> to,
+                                   const ColumnFilters& filters) noexcept {
+  WEIR_ASSERT(chunk_count_ > 0 && chunk_bit_ == 0 && to.size() >= kPageRoomMin);
+  collect_chunks();
+  PageWriter page(to, {set_chunks_.get(), set_count_}, filters);
+  const auto add_short = [&](Column column, FactList<ShortFact>& list) noexcept {
+    const auto facts = list.facts();
+    page.add_column(column, sort_facts(facts, {short_scratch_.get(), facts.size()}));
+  };
+  page.add_rows({rows_.data(), chunk_count_});
+  add_short(Column::Ipv4, ipv4_);
+  sort_facts(ipv6_.facts());
+  page.add_column(Column::Ipv6, ipv6_.facts());
+  add_short(Column::Protocols, protocols_);
+  page.add_column(Column::Tenants, sort_facts(tenants_.facts(),
+                                              {long_scratch_.get(), tenants_.facts().size()}));
+  add_short(Column::CommunityId, community_ids_);
+  if (has_uids_) add_short(Column::Uid, uids_);
+  const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,
+                                                  .chunk_count = chunk_count_,
+                                                  .opaque_chunks = opaque_chunks_});
+  clear();
+  return bytes;
+}
+
+}  // namespace weir::storage::segment
