@@ -54,16 +54,21 @@ bool is_head(Bytes block) noexcept {
   return head && head->kind == Kind::Head;
 }
 
-// Why no Head block was found. A segment that was damaged has it in its first 4 KiB all the same, or
-// a unit behind them.
-Error not_found(Prefix& prefix) {
-  const auto next = prefix.reach(kUnitAlignment + kUnitHeaderBytes);
-  const Bytes bytes = prefix.bytes();
+// Whether there is one in the first 4 KiB, wherever the blocks before it lead.
+bool has_head(Bytes bytes) noexcept {
   const std::size_t end = std::min<std::size_t>(bytes.size(), kUnitAlignment);
   for (std::size_t at = 0; at + kBlockHeadBytes <= end; at += 4) {
-    if (is_head(bytes.subspan(at))) return damaged("its blocks lead nowhere");
+    if (is_head(bytes.subspan(at))) return true;
   }
-  if (next.ok() && *next && unit_at(bytes.subspan(kUnitAlignment))) {
+  return false;
+}
+
+// Why no Head block was found: a segment that was damaged has it all the same, or has a unit behind
+// it.
+Error not_found(Prefix& prefix) {
+  const auto next = prefix.reach(kUnitAlignment + kUnitHeaderBytes);
+  if (has_head(prefix.bytes())) return damaged("its blocks lead nowhere");
+  if (next.ok() && *next && unit_at(prefix.bytes().subspan(kUnitAlignment))) {
     return damaged("it is no head");
   }
   return foreign();
@@ -96,7 +101,8 @@ Result<std::uint32_t> find_head_block(Prefix& prefix) {
   }
   // The file ends here. Between two blocks: a whole pcapng file, if an empty one, and none of ours.
   const std::size_t bytes = prefix.bytes().size();
-  if (!prefix.ended() || at == bytes ? bytes != 0 : at == 0) return not_found(prefix);
+  const bool cut = bytes == 0 || (prefix.ended() && at != 0 && at != bytes);
+  if (!cut || has_head(prefix.bytes())) return not_found(prefix);
   return error(ErrorCode::Truncated, "the file ends within the head of a segment");
 }
 
@@ -143,7 +149,12 @@ Result<SegmentHead> read_head(const RangeReader& file) {
                      "; this one reads up to " + std::to_string(kVersion) + ")");
   }
   const auto found = unit_at(block);
-  if (!found) return damaged("an impossible header");
+  if (!found || found->block.total_bytes < kHeadBytes + kBlockTrailBytes) {
+    return damaged("an impossible header");
+  }
+  if (at + found->block.total_bytes != found->unit.unit_bytes) {
+    return damaged("its last block does not reach to its end");
+  }
   SegmentHead head{.segment = found->unit.segment,
                    .facts = *head_at(block),
                    .unit_bytes = found->unit.unit_bytes,
@@ -156,9 +167,6 @@ Result<SegmentHead> read_head(const RangeReader& file) {
   }
   if (read.fault == UnitFault::ReadFailed) return error(ErrorCode::Io, read.detail);
   if (read.fault != UnitFault::None) return damaged(read.text());
-  if (at + read.unit.block.total_bytes != head.unit_bytes) {
-    return damaged("its last block does not reach to its end");
-  }
   head.facts = *head_at(read.unit.header_block());
   WEIR_TRY(head.interfaces, decode_interfaces(std::span(unit).first(at)));
   if (head.interfaces.size() != head.facts.interface_count) {

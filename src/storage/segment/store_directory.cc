@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <tuple>
 
@@ -24,9 +22,8 @@ constexpr std::string_view kOwnPrefix = "weir-store.";
 constexpr const char* kLockFile = "/weir-store.lock";
 constexpr std::string_view kSuffix = ".pcapng";
 constexpr std::size_t kSequenceDigits = 10;
-// Somebody who asks holder() has the lock for a moment.
+// A lock file that is removed again and again before it is locked is somebody's mischief.
 constexpr int kLockTries = 20;
-constexpr long kLockRetryNs = 5'000'000;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
@@ -99,21 +96,19 @@ Error in_use(const std::string& directory, std::uint32_t pid) {
                      " (stop it, or choose another directory)"};
 }
 
-// 0, or errno; EWOULDBLOCK: somebody else has it.
-int lock_file(int fd) noexcept {
-  for (int i = 0; i < kLockTries; ++i) {
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
-    if (errno != EWOULDBLOCK && errno != EINTR) return errno;
-    const timespec pause{.tv_sec = 0, .tv_nsec = kLockRetryNs};
-    ::nanosleep(&pause, nullptr);
-  }
-  return EWOULDBLOCK;
+// The lock belongs to the open file, as flock's does, and can be asked about without taking it.
+struct flock whole_file() noexcept {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return whole;
 }
 
-bool write_pid(int fd) noexcept {
+// A full disk is no reason to fail: the lock holds without it.
+void write_pid(int fd) noexcept {
   const std::string text = std::to_string(::getpid()) + "\n";
-  return ::ftruncate(fd, 0) == 0 &&
-         ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+  if (::ftruncate(fd, 0) != 0) return;
+  [[maybe_unused]] const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
 }
 
 }  // namespace
@@ -179,11 +174,13 @@ Result<StoreLock> StoreLock::take(const std::string& directory) {
   for (int i = 0; i < kLockTries; ++i) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!fd) return system_error(errno, "open " + path);
-    const int error = lock_file(fd.get());
-    if (error == EWOULDBLOCK) return in_use(directory, written_pid(fd.get()));
-    if (error != 0) return system_error(error, "lock " + path);
+    struct flock whole = whole_file();
+    if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) {
+      if (errno == EAGAIN || errno == EACCES) return in_use(directory, written_pid(fd.get()));
+      return system_error(errno, "lock " + path);
+    }
     if (!is_at(fd.get(), path)) continue;
-    if (!write_pid(fd.get())) return system_error(errno, "write " + path);
+    write_pid(fd.get());
     return StoreLock(std::move(fd));
   }
   return in_use(directory, 0);
@@ -192,7 +189,8 @@ Result<StoreLock> StoreLock::take(const std::string& directory) {
 std::optional<std::uint32_t> StoreLock::holder(const std::string& directory) noexcept {
   const std::string path = directory + kLockFile;
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+  struct flock whole = whole_file();
+  if (!fd || ::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) {
     return std::nullopt;
   }
   return written_pid(fd.get());

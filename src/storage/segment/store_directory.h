@@ -43,7 +43,7 @@ class StoreLock {
   // Makes the directory when its parent is there. Exists: another process has the lock.
   static Result<StoreLock> take(const std::string& directory);
   // Who has it: the number of the process, 0 when it has not said. Nothing: nobody, or it cannot be
-  // told. Takes a share of the lock for a moment.
+  // told. Disturbs nobody who takes the lock.
   static std::optional<std::uint32_t> holder(const std::string& directory) noexcept;
 
  private:
