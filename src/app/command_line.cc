@@ -10,6 +10,7 @@
 
 #include "app/ctl/flags.h"
 #include "app/flow_timeouts.h"
+#include "app/store_flags.h"
 #include "app/values.h"
 
 namespace weir::app {
@@ -577,6 +578,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   ConfigFlags config_flags;
   config_flags.add_to(*config);
   CtlFlags ctl_flags(app);
+  const StoreFlags store_flags(app);
 
   CLI::App* completion =
       app.add_subcommand("completion", "print the script by which a shell completes weir's words");
@@ -613,6 +615,7 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = ctl_flags.finish()) return usage_error("ctl " + *problem);
     return ctl_flags.options();
   }
+  if (store_flags.chosen()) return store_flags.options();
   if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);

@@ -18,7 +18,7 @@ struct PrintAndExit {
 };
 
 using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions,
-                             CtlOptions, CompletionOptions>;
+                             CtlOptions, StoreOptions, CompletionOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

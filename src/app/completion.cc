@@ -180,7 +180,7 @@ void add_if_it_continues(Completion& completion, const std::string& word,
 
 void complete_value(Completion& completion, const std::string& kind) {
   if (kind == "FILE") completion.source = ValueSource::Files;
-  if (kind == "DIR") completion.source = ValueSource::Directories;
+  if (kind == "DIR" || kind == "STORE") completion.source = ValueSource::Directories;
   if (kind == "IF") completion.source = ValueSource::Interfaces;
   if (kind == "SESSION") completion.source = ValueSource::Sessions;
   const std::string choices = kind.ends_with("LEVEL") ? "error|warning|info|debug" : kind;

@@ -12,6 +12,7 @@
 #include "app/commands/ctl.h"
 #include "app/commands/read.h"
 #include "app/commands/run.h"
+#include "app/commands/store.h"
 #include "app/systemd_notify.h"
 
 namespace {
@@ -33,6 +34,8 @@ int run(int argc, char** argv) {
     return weir::app::config(*options);
   if (const auto* options = std::get_if<weir::app::CtlOptions>(&command))
     return weir::app::ctl(*options);
+  if (const auto* options = std::get_if<weir::app::StoreOptions>(&command))
+    return weir::app::store(*options);
   if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
     return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));

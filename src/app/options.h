@@ -60,6 +60,13 @@ struct ConfigOptions {
   bool json = false;
 };
 
+// `weir store WHAT`: looks into a store of packets.
+struct StoreOptions {
+  enum class What : std::uint8_t { List, Verify } what{};
+  std::string directory;
+  bool json = false;
+};
+
 struct RunOptions {
   std::string config_path;
   std::string stats_path;  // "-" = standard output; empty = none
