@@ -39,9 +39,9 @@ std::string address(Prng& random, bool server) {
 std::string address6(Prng& random, bool server) {
   const std::uint64_t host = server ? random.below(1 + random.below(2000)) : random.below(20'000);
   std::string text(40, '\0');
-  const int bytes = std::snprintf(text.data(), text.size(), "2001:db8:%x::%x",
-                                  server ? 1u : static_cast<unsigned>(host >> 4),
-                                  static_cast<unsigned>(host));
+  const int bytes =
+      std::snprintf(text.data(), text.size(), "2001:db8:%x::%x",
+                    server ? 1u : static_cast<unsigned>(host >> 4), static_cast<unsigned>(host));
   text.resize(static_cast<std::size_t>(bytes));
   return text;
 }
@@ -92,7 +92,9 @@ Traffic make_traffic(double shortest, bool tunnelled) {
   Prng random(7);
   Traffic traffic;
   std::vector<std::pair<double, std::uint32_t>> packets;
-  const auto uniform = [&] { return (static_cast<double>(random.below(1u << 30)) + 1) / (1u << 30); };
+  const auto uniform = [&] {
+    return (static_cast<double>(random.below(1u << 30)) + 1) / (1u << 30);
+  };
   while (packets.size() < kPagePackets) {
     const auto flow = static_cast<std::uint32_t>(traffic.flows.size());
     traffic.flows.push_back(make_flow(random, tunnelled));
@@ -182,7 +184,8 @@ void run(benchmark::State& state, const Traffic& traffic) {
   state.counters["note_ns"] = each_ns(noting);
   state.counters["encode_ns"] = each_ns(encoding);
   state.counters["total_ns"] = each_ns(hashing) + each_ns(noting) + each_ns(encoding);
-  state.counters["index_percent"] = 100 * static_cast<double>(index_bytes) / (static_cast<double>(packets) * kPacketBytes);
+  state.counters["index_percent"] =
+      100 * static_cast<double>(index_bytes) / (static_cast<double>(packets) * kPacketBytes);
 }
 
 // Argument: the shortest flow, in tenths of a packet; flows are four times as long in the mean.

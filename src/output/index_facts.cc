@@ -21,13 +21,12 @@ constexpr std::uint8_t kSctp = 132;
 constexpr std::uint16_t kEtherTypeRarp = 0x8035;
 
 std::uint64_t community_id_start(const PacketKeys& keys) noexcept {
-  const auto digest =
-      protocol::CommunityIdHasher().digest({.originator = keys.source,
-                                            .responder = keys.destination,
-                                            .originator_port = keys.source_port,
-                                            .responder_port = keys.destination_port,
-                                            .ip_protocol = keys.ip_protocol,
-                                            .ip_version = keys.ip_version});
+  const auto digest = protocol::CommunityIdHasher().digest({.originator = keys.source,
+                                                            .responder = keys.destination,
+                                                            .originator_port = keys.source_port,
+                                                            .responder_port = keys.destination_port,
+                                                            .ip_protocol = keys.ip_protocol,
+                                                            .ip_version = keys.ip_version});
   return load_be64(digest.data()) >> 24;
 }
 
@@ -194,8 +193,7 @@ void find_in_layer(LayerType type, const Rest& header, Facts& facts) noexcept {
       break;
   }
   if (names_next_protocol(type)) {
-    facts.protocol(
-        protocol_key(ProtocolClass::IpProtocol, next_protocol(type, header.at(0))));
+    facts.protocol(protocol_key(ProtocolClass::IpProtocol, next_protocol(type, header.at(0))));
   }
 }
 
@@ -247,6 +245,8 @@ bool may_hide_network(const Packet& packet, const Layer& last) noexcept {
       break;
     case LayerType::Ieee80211:  // data: encrypted, or in parts
       return (header[0] >> 2 & 3) == 2;
+    case LayerType::Llc:  // of FDDI, filters look at the type of SNAP without a look at SNAP
+      return packet.link_type != LinkType::Ethernet;
     case LayerType::Fddi:
     case LayerType::Null:
       return true;

@@ -71,7 +71,8 @@ class IndexFacts {
     const Uint128 product = static_cast<Uint128>(a) * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   }
-  [[nodiscard]] std::uint64_t end_hash(const IpAddress& address, std::uint16_t port) const noexcept {
+  [[nodiscard]] std::uint64_t end_hash(const IpAddress& address,
+                                       std::uint16_t port) const noexcept {
     return fold(load_le64(address.bytes.data()) ^ secrets_[0],
                 load_le64(address.bytes.data() + 8) ^ (port * kOdd) ^ secrets_[1]);
   }
@@ -79,8 +80,8 @@ class IndexFacts {
   // version 4 are kept mapped, and would be the same in an IPv6 header.
   [[nodiscard]] std::uint64_t usual_hash(const Headers& headers,
                                          const PacketKeys& keys) const noexcept {
-    const std::uint64_t ends = end_hash(keys.source, keys.source_port) +
-                               end_hash(keys.destination, keys.destination_port);
+    const std::uint64_t ends =
+        end_hash(keys.source, keys.source_port) + end_hash(keys.destination, keys.destination_port);
     return (headers.flow_hash ^ ends) + keys.ip_version * kOdd;
   }
   [[nodiscard]] std::uint64_t with_uid(std::uint64_t hash,

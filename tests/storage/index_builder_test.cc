@@ -150,8 +150,8 @@ TEST(IndexBuilder, WritesEmptyColumnsSinceTheyTellThatNothingIsThere) {
   without.end_chunk({});
   const WrittenPage page = encode(without);
   EXPECT_EQ(page.unit.size(), 4096u);
-  for (const Column column : {Column::Ipv4, Column::Ipv6, Column::Protocols, Column::Tenants,
-                              Column::CommunityId}) {
+  for (const Column column :
+       {Column::Ipv4, Column::Ipv6, Column::Protocols, Column::Tenants, Column::CommunityId}) {
     EXPECT_EQ(page.page().column(column).value().find({.low = 1}), 0u);
   }
   EXPECT_FALSE(page.page().entry(Column::Uid));
@@ -173,8 +173,10 @@ TEST(IndexBuilder, LeavesOutColumnsThatFindNoRoom) {
   const WrittenPage page = encode(builder, kPageRoomMin);
   EXPECT_LE(page.unit.size(), kPageRoomMin);
   EXPECT_FALSE(page.page().entry(Column::Ipv4));
-  EXPECT_EQ(page.page().column(Column::Protocols).value().find(
-                {.low = protocol_key(ProtocolClass::TcpPort, 7)}),
+  EXPECT_EQ(page.page()
+                .column(Column::Protocols)
+                .value()
+                .find({.low = protocol_key(ProtocolClass::TcpPort, 7)}),
             1u);
 }
 

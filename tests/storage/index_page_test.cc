@@ -29,13 +29,15 @@ std::vector<std::pair<Column, IndexKey>> random_keys(Prng& random) {
     keys.emplace_back(Column::Ipv6,
                       IndexKey{.high = random.below(3) << 60, .low = random.below(100) << 57});
   }
-  keys.emplace_back(Column::Protocols, IndexKey{.low = protocol_key(ProtocolClass::Network, 0x86dd)});
+  keys.emplace_back(Column::Protocols,
+                    IndexKey{.low = protocol_key(ProtocolClass::Network, 0x86dd)});
   keys.emplace_back(Column::Protocols,
                     IndexKey{.low = protocol_key(ProtocolClass::IpProtocol,
                                                  static_cast<std::uint16_t>(random.below(256)))});
-  keys.emplace_back(Column::Protocols,
-                    IndexKey{.low = protocol_key(ProtocolClass::SctpPort,
-                                                 static_cast<std::uint16_t>(random.below(65'536)))});
+  keys.emplace_back(
+      Column::Protocols,
+      IndexKey{.low = protocol_key(ProtocolClass::SctpPort,
+                                   static_cast<std::uint16_t>(random.below(65'536)))});
   keys.emplace_back(Column::Tenants,
                     IndexKey{.low = tenant_key(TenantClass::GwlbEndpoint, random.next())});
   keys.emplace_back(Column::Tenants,
@@ -77,8 +79,8 @@ ChunkRow random_row(Prng& random) {
           .lost = random.next()};
 }
 
-constexpr PagePlace kPlace = {.segment = {1, 2, 3}, .ordinal = 66, .file_offset = 4096 * 77,
-                              .first_chunk = 128};
+constexpr PagePlace kPlace = {
+    .segment = {1, 2, 3}, .ordinal = 66, .file_offset = 4096 * 77, .first_chunk = 128};
 
 struct RandomPage {
   explicit RandomPage(std::uint64_t seed) {
@@ -182,11 +184,11 @@ TEST(IndexPage, PacksAColumnAsTheFormatSays) {
   const std::vector<std::uint8_t> bytes(unit.begin() + entry.offset,
                                         unit.begin() + entry.offset + entry.bytes);
   EXPECT_EQ(bytes, (std::vector<std::uint8_t>{
-                       3, 0, 0, 0, 4, 0, 64, 0, 16, 0, 0, 0,  // entries, key, group, bytes
-                       10, 0, 0, 1, 0, 0, 0, 0,               // the only group
-                       3,                                     // of the first key: chunk 3
-                       0x80, 0x02, 0x82, 5, 9,                // 256 more: two chunks
-                       0x01, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0  // 1 more: a bit for each
+                       3,    0,    0,    0, 4, 0, 64, 0, 16, 0, 0, 0,  // entries, key, group, bytes
+                       10,   0,    0,    1, 0, 0, 0,  0,               // the only group
+                       3,                                              // of the first key: chunk 3
+                       0x80, 0x02, 0x82, 5, 9,                         // 256 more: two chunks
+                       0x01, 0xff, 0xff, 0, 0, 0, 0,  0, 0,  0         // 1 more: a bit for each
                    }));
   EXPECT_EQ(entry.crc, crc32c(bytes));
 }
@@ -205,7 +207,8 @@ TEST(IndexPage, IsDamagedWithAnyByteChanged) {
   RandomPage written(4);
   Prng random(4);
   for (int i = 0; i < 2000; ++i) {
-    const std::size_t at = i < 200 ? static_cast<std::size_t>(i) : random.below(written.unit.size());
+    const std::size_t at =
+        i < 200 ? static_cast<std::size_t>(i) : random.below(written.unit.size());
     const auto change = static_cast<std::uint8_t>(1 + random.below(255));
     written.unit[at] ^= change;
     EXPECT_FALSE(IndexPage::parse(written.unit)) << at;

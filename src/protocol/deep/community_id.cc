@@ -34,8 +34,8 @@ struct Side {
 // By address, then port; word by word, since a call of memcmp costs more.
 bool is_below(const Side& a, const Side& b) noexcept {
   const auto words = [](const Side& side) {
-    return std::tuple(load_be64(side.address.bytes.data()), load_be64(side.address.bytes.data() + 8),
-                      side.port);
+    return std::tuple(load_be64(side.address.bytes.data()),
+                      load_be64(side.address.bytes.data() + 8), side.port);
   };
   return words(a) < words(b);
 }

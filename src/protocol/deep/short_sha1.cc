@@ -98,8 +98,7 @@ __attribute__((target("sha,sse4.1"))) inline void twenty_rounds_by_instruction(
   }
 }
 
-__attribute__((target("sha,sse4.1"))) Sha1Digest short_sha1_by_instruction(
-    Bytes message) noexcept {
+__attribute__((target("sha,sse4.1"))) Sha1Digest short_sha1_by_instruction(Bytes message) noexcept {
   const Block block = padded(message);
   const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
   ScheduleVectors words;

@@ -112,14 +112,14 @@ void IndexBuilder::end_chunk(const ChunkRow& row) noexcept {
 
 bool IndexBuilder::wants_page() const noexcept {
   return chunk_count_ == kPageChunksMax || set_count_ > kFactSetsMax / 4 * 3 ||
-         ipv4_.nearly_full() || ipv6_.nearly_full() || kinds_.nearly_full() || ports_.nearly_full() ||
-         tenants_.nearly_full() || community_ids_.nearly_full() ||
+         ipv4_.nearly_full() || ipv6_.nearly_full() || kinds_.nearly_full() ||
+         ports_.nearly_full() || tenants_.nearly_full() || community_ids_.nearly_full() ||
          (has_uids_ && uids_.nearly_full());
 }
 
 bool IndexBuilder::has_room() const noexcept {
-  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() &&
-         kinds_.has_room() && ports_.has_room(kKinds) && tenants_.has_room() && community_ids_.has_room() &&
+  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() && kinds_.has_room() &&
+         ports_.has_room(kKinds) && tenants_.has_room() && community_ids_.has_room() &&
          (!has_uids_ || uids_.has_room());
 }
 
@@ -226,8 +226,8 @@ std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_
   sort_facts(ipv6_.facts());
   page.add_column(Column::Ipv6, ipv6_.facts());
   page.add_column(Column::Protocols, sorted_protocols());
-  page.add_column(Column::Tenants, sort_facts(tenants_.facts(),
-                                              {long_scratch_.get(), tenants_.facts().size()}));
+  page.add_column(Column::Tenants,
+                  sort_facts(tenants_.facts(), {long_scratch_.get(), tenants_.facts().size()}));
   add_short(Column::CommunityId, community_ids_);
   if (has_uids_) add_short(Column::Uid, uids_);
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,

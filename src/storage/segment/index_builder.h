@@ -27,7 +27,8 @@ namespace weir::storage::segment {
 inline constexpr std::uint32_t kFactSetsMax = 65'536 - 512;
 // Of one fact set in one column. The caller adds no more.
 inline constexpr std::uint32_t kKeysOfFactSetMax = 64;
-// What encode() needs at least: all but the columns of keys, which are left out when they don't fit.
+// What encode() needs at least: all but the columns of keys, which are left out when they don't
+// fit.
 inline constexpr std::uint32_t kPageRoomMin = 2 * kUnitAlignment;
 
 // Whether the page has Column::Uid.
@@ -81,7 +82,8 @@ class IndexBuilder {
   // have, or is so full that the next chunk might not fit.
   [[nodiscard]] bool wants_page() const noexcept;
 
-  // A packet of the chunk. True: its fact set is new in this page, and the caller adds its keys now.
+  // A packet of the chunk. True: its fact set is new in this page, and the caller adds its keys
+  // now.
   [[nodiscard]] bool add(std::uint64_t hash) noexcept {
     hash = distinct_from_empty(hash);
     std::uint32_t at = static_cast<std::uint32_t>(hash) & bucket_mask_;
@@ -187,7 +189,7 @@ class IndexBuilder {
   std::uint32_t chunk_count_ = 0;
   std::uint64_t chunk_bit_ = 0;  // of the chunk that is being written
   std::uint64_t opaque_chunks_ = 0;
-  std::uint32_t set_ = 0;        // the newest fact set
+  std::uint32_t set_ = 0;  // the newest fact set
   std::uint32_t set_count_ = 0;
   bool has_uids_;
   std::unique_ptr<std::uint64_t[]> hashes_;      // of each fact set, for grow()
