@@ -21,13 +21,12 @@ constexpr std::uint8_t kSctp = 132;
 constexpr std::uint16_t kEtherTypeRarp = 0x8035;
 
 std::uint64_t community_id_start(const PacketKeys& keys) noexcept {
-  const auto digest =
-      protocol::CommunityIdHasher().digest({.originator = keys.source,
-                                            .responder = keys.destination,
-                                            .originator_port = keys.source_port,
-                                            .responder_port = keys.destination_port,
-                                            .ip_protocol = keys.ip_protocol,
-                                            .ip_version = keys.ip_version});
+  const auto digest = protocol::CommunityIdHasher().digest({.originator = keys.source,
+                                                            .responder = keys.destination,
+                                                            .originator_port = keys.source_port,
+                                                            .responder_port = keys.destination_port,
+                                                            .ip_protocol = keys.ip_protocol,
+                                                            .ip_version = keys.ip_version});
   return load_be64(digest.data()) >> 24;
 }
 
@@ -66,10 +65,12 @@ class Keys {
   IndexBuilder& builder_;
 };
 
-// ... or a hash that covers all of them. So no key can be without its part in the hash.
+// ... or a hash that covers all of them, in their order. So no key can be without its part in the
+// hash. A sum of products, which need not wait for each other.
 class Hash {
  public:
-  Hash(std::uint64_t seed, std::uint64_t factor) noexcept : hash_(seed), factor_(factor | 1) {}
+  Hash(std::uint64_t word_secret, std::uint64_t place_secret) noexcept
+      : word_secret_(word_secret), place_(place_secret) {}
   void ipv4(const std::uint8_t* address) noexcept { mix(load_be32(address)); }
   void ipv6(const std::uint8_t* address) noexcept {
     mix(load_le64(address));
@@ -78,15 +79,16 @@ class Hash {
   void protocol(std::uint32_t key) noexcept { mix(key | std::uint64_t{1} << 32); }
   void tenant(std::uint64_t key) noexcept { mix(key); }
   void mix(std::uint64_t word) noexcept {
-    const Uint128 product = static_cast<Uint128>(hash_ ^ word) * factor_;
-    hash_ = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-    hash_ += factor_;
+    place_ += 0xd6e8feb86659fd93;
+    const Uint128 product = static_cast<Uint128>(word ^ word_secret_) * place_;
+    sum_ += static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   }
-  [[nodiscard]] std::uint64_t value() const noexcept { return hash_; }
+  [[nodiscard]] std::uint64_t value() const noexcept { return sum_; }
 
  private:
-  std::uint64_t hash_;
-  std::uint64_t factor_;
+  std::uint64_t word_secret_;
+  std::uint64_t place_;
+  std::uint64_t sum_ = 0;
 };
 
 // The bytes of a packet from a header of its on.
@@ -191,8 +193,7 @@ void find_in_layer(LayerType type, const Rest& header, Facts& facts) noexcept {
       break;
   }
   if (names_next_protocol(type)) {
-    facts.protocol(
-        protocol_key(ProtocolClass::IpProtocol, next_protocol(type, header.at(0))));
+    facts.protocol(protocol_key(ProtocolClass::IpProtocol, next_protocol(type, header.at(0))));
   }
 }
 
@@ -244,6 +245,8 @@ bool may_hide_network(const Packet& packet, const Layer& last) noexcept {
       break;
     case LayerType::Ieee80211:  // data: encrypted, or in parts
       return (header[0] >> 2 & 3) == 2;
+    case LayerType::Llc:  // of FDDI, filters look at the type of SNAP without a look at SNAP
+      return packet.link_type != LinkType::Ethernet;
     case LayerType::Fddi:
     case LayerType::Null:
       return true;

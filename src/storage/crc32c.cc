@@ -120,10 +120,9 @@ std::uint32_t crc32c_by_tables(Bytes bytes, std::uint32_t before) noexcept {
   for (; left >= 8; at += 8, left -= 8) {
     const std::uint32_t low = load_le32(at) ^ crc;
     const std::uint32_t high = load_le32(at + 4);
-    crc = kSlices[7][low & 0xff] ^ kSlices[6][(low >> 8) & 0xff] ^
-          kSlices[5][(low >> 16) & 0xff] ^ kSlices[4][low >> 24] ^ kSlices[3][high & 0xff] ^
-          kSlices[2][(high >> 8) & 0xff] ^ kSlices[1][(high >> 16) & 0xff] ^
-          kSlices[0][high >> 24];
+    crc = kSlices[7][low & 0xff] ^ kSlices[6][(low >> 8) & 0xff] ^ kSlices[5][(low >> 16) & 0xff] ^
+          kSlices[4][low >> 24] ^ kSlices[3][high & 0xff] ^ kSlices[2][(high >> 8) & 0xff] ^
+          kSlices[1][(high >> 16) & 0xff] ^ kSlices[0][high >> 24];
   }
   for (; left > 0; ++at, --left) crc = (crc >> 8) ^ kSlices[0][(crc ^ *at) & 0xff];
   return ~crc;

@@ -1,5 +1,5 @@
-// CRC32C (Castagnoli, RFC 3720 appendix B.4): the checksum of stored packets, by the processor's own
-// instruction where it has one.
+// CRC32C (Castagnoli, RFC 3720 appendix B.4): the checksum of stored packets, by the processor's
+// own instruction where it has one.
 #pragma once
 
 #include <cstdint>

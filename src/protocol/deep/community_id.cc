@@ -31,6 +31,15 @@ struct Side {
   std::uint16_t port;
 };
 
+// By address, then port; word by word, since a call of memcmp costs more.
+bool is_below(const Side& a, const Side& b) noexcept {
+  const auto words = [](const Side& side) {
+    return std::tuple(load_be64(side.address.bytes.data()),
+                      load_be64(side.address.bytes.data() + 8), side.port);
+  };
+  return words(a) < words(b);
+}
+
 // What is hashed, in network byte order: seed, two addresses, protocol, zero, two ports.
 class Message {
  public:
@@ -76,8 +85,7 @@ CommunityIdText text_of(const Sha1Digest& digest) noexcept {
 Sha1Digest CommunityIdHasher::digest(const Endpoints& ends) const noexcept {
   const Side originator{ends.originator, ends.originator_port};
   const Side responder{ends.responder, ends.responder_port};
-  const bool swapped = !is_one_way(ends) && std::tie(responder.address.bytes, responder.port) <
-                                                std::tie(originator.address.bytes, originator.port);
+  const bool swapped = !is_one_way(ends) && is_below(responder, originator);
   const Side& first = swapped ? responder : originator;
   const Side& second = swapped ? originator : responder;
 

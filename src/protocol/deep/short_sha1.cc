@@ -5,6 +5,11 @@
 
 #include "base/assert.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 namespace weir::protocol {
 namespace {
 
@@ -16,6 +21,7 @@ constexpr State kInitial = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3
 
 // 5.1.1: the message, one bit, zeros, and the length in bits.
 Block padded(Bytes message) noexcept {
+  WEIR_DEBUG_ASSERT(message.size() <= kShortSha1BytesMax);
   Block block{};
   std::copy(message.begin(), message.end(), block.begin());
   block[message.size()] = 0x80;
@@ -65,10 +71,82 @@ void twenty_rounds(State& state, const std::uint32_t* words, Function function,
   state = {a, b, c, d, e};
 }
 
+#ifdef __x86_64__
+
+// Of four words each, the first of them on top.
+struct ScheduleVectors {
+  __m128i at[4];
+};
+
+// Twenty rounds of one function, four at a time. `words` are the last sixteen of the schedule; each
+// step makes the four that come sixteen later.
+template <int kFunction>
+__attribute__((target("sha,sse4.1"))) inline void twenty_rounds_by_instruction(
+    __m128i& abcd, __m128i& e, ScheduleVectors& words, int first_step) noexcept {
+#pragma GCC unroll 5
+  for (int i = 0; i < 5; ++i) {
+    __m128i& now = words.at[(first_step + i) & 3];
+    const __m128i& one = words.at[(first_step + i + 1) & 3];
+    const __m128i& two = words.at[(first_step + i + 2) & 3];
+    const __m128i& three = words.at[(first_step + i + 3) & 3];
+    const __m128i before = abcd;
+    // The first e of all is no rotated a.
+    e = first_step + i == 0 ? _mm_add_epi32(e, now) : _mm_sha1nexte_epu32(e, now);
+    abcd = _mm_sha1rnds4_epu32(abcd, e, kFunction);
+    e = before;
+    now = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(now, one), two), three);
+  }
+}
+
+__attribute__((target("sha,sse4.1"))) Sha1Digest short_sha1_by_instruction(Bytes message) noexcept {
+  const Block block = padded(message);
+  const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+  ScheduleVectors words;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto* const at = reinterpret_cast<const __m128i*>(block.data() + 16 * i);
+    words.at[i] = _mm_shuffle_epi8(_mm_loadu_si128(at), swap);
+  }
+  const __m128i first_abcd =
+      _mm_set_epi32(static_cast<int>(kInitial[0]), static_cast<int>(kInitial[1]),
+                    static_cast<int>(kInitial[2]), static_cast<int>(kInitial[3]));
+  const __m128i first_e = _mm_set_epi32(static_cast<int>(kInitial[4]), 0, 0, 0);
+  __m128i abcd = first_abcd;
+  __m128i e = first_e;
+  twenty_rounds_by_instruction<0>(abcd, e, words, 0);
+  twenty_rounds_by_instruction<1>(abcd, e, words, 5);
+  twenty_rounds_by_instruction<2>(abcd, e, words, 10);
+  twenty_rounds_by_instruction<3>(abcd, e, words, 15);
+  abcd = _mm_shuffle_epi8(_mm_add_epi32(abcd, first_abcd), swap);
+  e = _mm_sha1nexte_epu32(e, first_e);
+  Sha1Digest digest;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(digest.data()), abcd);
+  store_be(digest.data() + 16, static_cast<std::uint32_t>(_mm_extract_epi32(e, 3)));
+  return digest;
+}
+
+bool has_instruction() noexcept {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  constexpr unsigned kSha = 1u << 29;
+  return (ebx & kSha) != 0 && __builtin_cpu_supports("sse4.1") != 0;
+}
+
+#endif
+
 }  // namespace
 
 Sha1Digest short_sha1(Bytes message) noexcept {
-  WEIR_DEBUG_ASSERT(message.size() <= kShortSha1BytesMax);
+#ifdef __x86_64__
+  static const bool kByInstruction = has_instruction();
+  if (kByInstruction) return short_sha1_by_instruction(message);
+#endif
+  return short_sha1_portable(message);
+}
+
+Sha1Digest short_sha1_portable(Bytes message) noexcept {
   const Schedule words = schedule_of(padded(message));
   State state = kInitial;
   twenty_rounds(state, words.data(), kChoose, 0x5a827999);  // 4.2.1

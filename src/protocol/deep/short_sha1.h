@@ -15,6 +15,10 @@ using Sha1Digest = std::array<std::uint8_t, 20>;
 // A block less the byte that ends the message and the eight of its length.
 inline constexpr std::size_t kShortSha1BytesMax = 64 - 9;
 
+// By the processor's own instructions where it has them. Any thread.
 [[nodiscard]] Sha1Digest short_sha1(Bytes message) noexcept;
+
+// On any processor: what the fast way is held against.
+[[nodiscard]] Sha1Digest short_sha1_portable(Bytes message) noexcept;
 
 }  // namespace weir::protocol

@@ -20,7 +20,7 @@ template <typename Fact>
 std::span<Fact> radix_sort(std::span<Fact> facts, std::span<Fact> scratch,
                            unsigned first_bit) noexcept {
   WEIR_ASSERT(scratch.size() == facts.size());
-  constexpr unsigned kDigitBits = 11;
+  constexpr unsigned kDigitBits = 8;
   constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
   if (facts.empty()) return facts;
   std::uint64_t differing = 0;

@@ -27,7 +27,9 @@ struct WideFact {
   std::uint64_t set = 0;
 };
 
-constexpr IndexKey key_of(const ShortFact& fact) noexcept { return {.low = fact.key_and_set >> 16}; }
+constexpr IndexKey key_of(const ShortFact& fact) noexcept {
+  return {.low = fact.key_and_set >> 16};
+}
 constexpr IndexKey key_of(const LongFact& fact) noexcept { return {.low = fact.number}; }
 constexpr IndexKey key_of(const WideFact& fact) noexcept { return fact.address; }
 constexpr std::size_t set_of(const ShortFact& fact) noexcept { return fact.key_and_set & 0xffff; }
@@ -43,9 +45,9 @@ struct EncodedColumn {
   std::uint32_t bytes = 0;
   std::uint32_t entries = 0;
 };
-// Packs sorted facts into `to`; sets[i]: the chunks of fact set i. Each key goes into `filter` once,
-// unless that is null. Nothing: no room (the column must be left out then, which is legitimate; the
-// filter may have keys of it, which is harmless).
+// Packs sorted facts into `to`; sets[i]: the chunks of fact set i. Each key goes into `filter`
+// once, unless that is null. Nothing: no room (the column must be left out then, which is
+// legitimate; the filter may have keys of it, which is harmless).
 template <typename Fact>
 std::optional<EncodedColumn> encode_column(std::span<const Fact> facts,
                                            std::span<const std::uint64_t> sets,

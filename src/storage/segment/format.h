@@ -2,8 +2,9 @@
 // one local-use type, make it findable, checkable and recoverable. docs/segment-format.md is the
 // specification; these are its numbers, its structs and their bytes.
 //
-// A segment is a row of units, each a multiple of 4 KiB: head, chunks with an index page after every
-// 64 of them, tail. A unit has one header block with its length and a CRC32C over all its bytes.
+// A segment is a row of units, each a multiple of 4 KiB: head, chunks with an index page after
+// every 64 of them, tail. A unit has one header block with its length and a CRC32C over all its
+// bytes.
 #pragma once
 
 #include <array>

@@ -83,17 +83,18 @@ class IndexBuilder::PageWriter {
 };
 
 IndexBuilder::IndexBuilder(UidColumn uids)
-    : slots_(std::make_unique_for_overwrite<Slot[]>(kSlotsMax)),
+    : buckets_(std::make_unique_for_overwrite<Bucket[]>(kBucketsMax)),
       has_uids_(uids == UidColumn::Yes),
-      hashes_(std::make_unique_for_overwrite<std::uint64_t[]>(kFactSetsMax)),
-      set_chunks_(std::make_unique_for_overwrite<std::uint64_t[]>(kFactSetsMax)),
+      hashes_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
+      set_chunks_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
       ipv4_(kIpv4Max),
       ipv6_(kIpv6Max),
-      protocols_(kProtocolsMax),
+      kinds_(kPortsMax),
+      ports_(kPortsMax + kKinds),
       tenants_(kOthersMax),
       community_ids_(kOthersMax),
       uids_(has_uids_ ? kOthersMax : 0),
-      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kProtocolsMax)),
+      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kScratchMax)),
       long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)) {
   clear();
 }
@@ -111,18 +112,18 @@ void IndexBuilder::end_chunk(const ChunkRow& row) noexcept {
 
 bool IndexBuilder::wants_page() const noexcept {
   return chunk_count_ == kPageChunksMax || set_count_ > kFactSetsMax / 4 * 3 ||
-         ipv4_.nearly_full() || ipv6_.nearly_full() || protocols_.nearly_full() ||
-         tenants_.nearly_full() || community_ids_.nearly_full() ||
+         ipv4_.nearly_full() || ipv6_.nearly_full() || kinds_.nearly_full() ||
+         ports_.nearly_full() || tenants_.nearly_full() || community_ids_.nearly_full() ||
          (has_uids_ && uids_.nearly_full());
 }
 
 bool IndexBuilder::has_room() const noexcept {
-  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() &&
-         protocols_.has_room() && tenants_.has_room() && community_ids_.has_room() &&
+  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() && kinds_.has_room() &&
+         ports_.has_room(kKinds) && tenants_.has_room() && community_ids_.has_room() &&
          (!has_uids_ || uids_.has_room());
 }
 
-bool IndexBuilder::insert(std::uint64_t hash, std::uint32_t at) noexcept {
+bool IndexBuilder::insert(std::uint64_t hash, Bucket& bucket) noexcept {
   WEIR_ASSERT(chunk_bit_ != 0);
   if (!has_room()) {
     mark_opaque();
@@ -130,54 +131,92 @@ bool IndexBuilder::insert(std::uint64_t hash, std::uint32_t at) noexcept {
   }
   set_ = set_count_++;
   hashes_[set_] = hash;
-  slots_[at] = {.hash_and_set = (hash & ~std::uint64_t{0xffff}) | set_, .chunks = chunk_bit_};
-  if (set_count_ > (slot_mask_ + 1) / 2) grow();
+  put(bucket, hash, set_, chunk_bit_);
+  if (set_count_ > (bucket_mask_ + 1) * Bucket::kSlots / 2) grow();
   return true;
 }
 
+// Into the first empty slot; there is one.
+void IndexBuilder::put(Bucket& bucket, std::uint64_t hash, std::uint64_t set,
+                       std::uint64_t chunks) noexcept {
+  std::size_t slot = 0;
+  while (bucket.hash_and_set[slot] != 0) ++slot;
+  bucket.hash_and_set[slot] = (hash & ~std::uint64_t{kSetNumbers - 1}) | set;
+  bucket.chunks[slot] = chunks;
+}
+
 void IndexBuilder::collect_chunks() noexcept {
-  for (std::uint32_t i = 0; i <= slot_mask_; ++i) {
-    if (slots_[i].chunks != 0) set_chunks_[slots_[i].hash_and_set & 0xffff] = slots_[i].chunks;
+  for (std::uint32_t i = 0; i <= bucket_mask_; ++i) {
+    const Bucket& bucket = buckets_[i];
+    for (std::size_t slot = 0; slot < Bucket::kSlots && bucket.hash_and_set[slot] != 0; ++slot) {
+      set_chunks_[bucket.hash_and_set[slot] & (kSetNumbers - 1)] = bucket.chunks[slot];
+    }
   }
 }
 
-void IndexBuilder::put(std::uint64_t hash, std::uint32_t set, std::uint64_t chunks) noexcept {
-  std::uint32_t at = static_cast<std::uint32_t>(hash) & slot_mask_;
-  while (slots_[at].chunks != 0) at = (at + 1) & slot_mask_;
-  slots_[at] = {.hash_and_set = (hash & ~std::uint64_t{0xffff}) | set, .chunks = chunks};
-}
-
 void IndexBuilder::grow() noexcept {
-  if (slot_mask_ + 1 == kSlotsMax) return;
+  if (bucket_mask_ + 1 == kBucketsMax) return;
   collect_chunks();
-  slot_mask_ = 2 * slot_mask_ + 1;
-  std::fill_n(slots_.get(), slot_mask_ + 1, Slot{});
+  bucket_mask_ = 2 * bucket_mask_ + 1;
+  std::fill_n(buckets_.get(), bucket_mask_ + 1, Bucket{});
   for (std::uint32_t set = 0; set < set_count_; ++set) {
-    put(hashes_[set], set, set_chunks_[set]);
+    std::uint32_t at = static_cast<std::uint32_t>(hashes_[set]) & bucket_mask_;
+    while (buckets_[at].hash_and_set.back() != 0) at = (at + 1) & bucket_mask_;
+    put(buckets_[at], hashes_[set], set, set_chunks_[set]);
   }
 }
 
 void IndexBuilder::clear() noexcept {
-  // As many slots as a page like this one needs: they are all emptied, and should all be cached.
-  slot_mask_ = std::max(kSlotsMin, std::bit_ceil(2 * set_count_)) - 1;
-  std::fill_n(slots_.get(), slot_mask_ + 1, Slot{});
+  // As many buckets as a page like this one needs: they are all emptied, and should all be cached.
+  constexpr auto kSlots = static_cast<std::uint32_t>(Bucket::kSlots);
+  bucket_mask_ = std::max(kBucketsMin, std::bit_ceil(2 * set_count_ / kSlots)) - 1;
+  std::fill_n(buckets_.get(), bucket_mask_ + 1, Bucket{});
   chunk_count_ = 0;
   chunk_bit_ = 0;
   opaque_chunks_ = 0;
   set_count_ = 0;
   ipv4_.clear();
   ipv6_.clear();
-  protocols_.clear();
+  kinds_.clear();
+  ports_.clear();
   tenants_.clear();
   community_ids_.clear();
   uids_.clear();
+}
+
+void IndexBuilder::add_kind(std::uint32_t protocol_key) noexcept {
+  std::uint32_t kind = 0;
+  if (protocol_key >= kFirstIpProtocolKey) {
+    kind = static_cast<std::uint32_t>(kNetworkKeys.size()) + (protocol_key & 0xff);
+  } else {
+    while (kind < kNetworkKeys.size() && kNetworkKeys[kind] != protocol_key) ++kind;
+    WEIR_ASSERT(kind < kNetworkKeys.size());
+  }
+  kinds_.add({static_cast<std::uint16_t>(kind), static_cast<std::uint16_t>(set_)});
+}
+
+// The kinds get fact sets of their own, behind all others.
+std::span<ShortFact> IndexBuilder::sorted_protocols() noexcept {
+  std::uint64_t* const kind_chunks = set_chunks_.get() + kFactSetsMax;
+  std::fill_n(kind_chunks, kKinds, std::uint64_t{0});
+  for (const KindFact& fact : kinds_.facts()) kind_chunks[fact.kind] |= set_chunks_[fact.set];
+  for (std::uint32_t kind = 0; kind < kKinds; ++kind) {
+    if (kind_chunks[kind] == 0) continue;
+    const std::uint32_t key =
+        kind < kNetworkKeys.size()
+            ? kNetworkKeys[kind]
+            : kFirstIpProtocolKey + kind - static_cast<std::uint32_t>(kNetworkKeys.size());
+    ports_.add({std::uint64_t{key} << 16 | (kFactSetsMax + kind)});
+  }
+  const auto facts = ports_.facts();
+  return sort_facts(facts, {short_scratch_.get(), facts.size()});
 }
 
 std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_t> to,
                                    const ColumnFilters& filters) noexcept {
   WEIR_ASSERT(chunk_count_ > 0 && chunk_bit_ == 0 && to.size() >= kPageRoomMin);
   collect_chunks();
-  PageWriter page(to, {set_chunks_.get(), set_count_}, filters);
+  PageWriter page(to, {set_chunks_.get(), kSetNumbers}, filters);
   const auto add_short = [&](Column column, FactList<ShortFact>& list) noexcept {
     const auto facts = list.facts();
     page.add_column(column, sort_facts(facts, {short_scratch_.get(), facts.size()}));
@@ -186,9 +225,9 @@ std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_
   add_short(Column::Ipv4, ipv4_);
   sort_facts(ipv6_.facts());
   page.add_column(Column::Ipv6, ipv6_.facts());
-  add_short(Column::Protocols, protocols_);
-  page.add_column(Column::Tenants, sort_facts(tenants_.facts(),
-                                              {long_scratch_.get(), tenants_.facts().size()}));
+  page.add_column(Column::Protocols, sorted_protocols());
+  page.add_column(Column::Tenants,
+                  sort_facts(tenants_.facts(), {long_scratch_.get(), tenants_.facts().size()}));
   add_short(Column::CommunityId, community_ids_);
   if (has_uids_) add_short(Column::Uid, uids_);
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,

@@ -23,10 +23,12 @@
 
 namespace weir::storage::segment {
 
-inline constexpr std::uint32_t kFactSetsMax = 65'536;  // of a page
+// Of a page: numbers of sixteen bits, without those that encode() needs itself.
+inline constexpr std::uint32_t kFactSetsMax = 65'536 - 512;
 // Of one fact set in one column. The caller adds no more.
 inline constexpr std::uint32_t kKeysOfFactSetMax = 64;
-// What encode() needs at least: all but the columns of keys, which are left out when they don't fit.
+// What encode() needs at least: all but the columns of keys, which are left out when they don't
+// fit.
 inline constexpr std::uint32_t kPageRoomMin = 2 * kUnitAlignment;
 
 // Whether the page has Column::Uid.
@@ -55,7 +57,10 @@ class FactList {
     facts_[count_++] = fact;
   }
   void clear() noexcept { count_ = 0; }
-  [[nodiscard]] bool has_room() const noexcept { return capacity_ - count_ >= kKeysOfFactSetMax; }
+  // For another fact set, and `others` keys.
+  [[nodiscard]] bool has_room(std::uint32_t others = 0) const noexcept {
+    return capacity_ - count_ >= kKeysOfFactSetMax + others;
+  }
   [[nodiscard]] bool nearly_full() const noexcept { return count_ > capacity_ / 4 * 3; }
   [[nodiscard]] std::span<Fact> facts() noexcept { return {facts_.get(), count_}; }
 
@@ -77,27 +82,36 @@ class IndexBuilder {
   // have, or is so full that the next chunk might not fit.
   [[nodiscard]] bool wants_page() const noexcept;
 
-  // A packet of the chunk. True: its fact set is new in this page, and the caller adds its keys now.
+  // A packet of the chunk. True: its fact set is new in this page, and the caller adds its keys
+  // now.
   [[nodiscard]] bool add(std::uint64_t hash) noexcept {
-    std::uint32_t at = static_cast<std::uint32_t>(hash) & slot_mask_;
-    for (;;) {
-      Slot& slot = slots_[at];
-      // An empty slot has no chunks.
-      if ((slot.hash_and_set ^ hash) < kFactSetsMax && slot.chunks != 0) [[likely]] {
-        slot.chunks |= chunk_bit_;
+    hash = distinct_from_empty(hash);
+    std::uint32_t at = static_cast<std::uint32_t>(hash) & bucket_mask_;
+    for (;; at = (at + 1) & bucket_mask_) {
+      Bucket& bucket = buckets_[at];
+      // All four at once: which of them it is would be foretold wrongly too often.
+      const auto is = [&](std::size_t i) { return (bucket.hash_and_set[i] ^ hash) < kSetNumbers; };
+      const std::size_t found = (is(1) ? 1u : 0u) | (is(2) ? 2u : 0u) | (is(3) ? 3u : 0u);
+      if (is(found)) [[likely]] {
+        bucket.chunks[found] |= chunk_bit_;
         return false;
       }
-      if (slot.chunks == 0) return insert(hash, at);
-      at = (at + 1) & slot_mask_;
+      if (bucket.hash_and_set[Bucket::kSlots - 1] == 0) return insert(hash, bucket);
     }
+  }
+  // Fetches what add() will look at.
+  void prefetch(std::uint64_t hash) const noexcept {
+    __builtin_prefetch(&buckets_[static_cast<std::uint32_t>(hash) & bucket_mask_], 1);
   }
   // Keys of the fact set that add() just called new. Doubles are allowed.
   void add_ipv4(std::uint32_t address) noexcept { ipv4_.add(short_fact(address)); }
   void add_ipv6(const std::uint8_t* address) noexcept {
     ipv6_.add({.address = IndexKey::ipv6(address), .set = set_});
   }
+  // See format.h.
   void add_protocol(std::uint32_t protocol_key) noexcept {
-    protocols_.add(short_fact(protocol_key));
+    if (protocol_key < kFirstPortKey) return add_kind(protocol_key);
+    ports_.add(short_fact(protocol_key));
   }
   void add_tenant(std::uint64_t tenant_key) noexcept {
     tenants_.add({.number = tenant_key, .set = set_});
@@ -119,45 +133,71 @@ class IndexBuilder {
   void clear() noexcept;
 
  private:
-  struct Slot {
+  // A cache line of the table. Slots are filled from the first on, and when all are, those of the
+  // next bucket.
+  struct alignas(64) Bucket {
+    static constexpr std::size_t kSlots = 4;
     // The upper 48 bits of the hash; the low bits, which told where to look, make room for the
-    // number of the fact set.
-    std::uint64_t hash_and_set;
-    std::uint64_t chunks;  // 0: empty
+    // number of the fact set. 0: empty.
+    std::array<std::uint64_t, kSlots> hash_and_set;
+    std::array<std::uint64_t, kSlots> chunks;
   };
   class PageWriter;
 
-  // Slots are twice as many as fact sets at least.
-  static constexpr std::uint32_t kSlotsMin = 16'384;
-  static constexpr std::uint32_t kSlotsMax = 2 * kFactSetsMax;
-  // Two addresses and four protocol keys each; IPv6 for half of them.
-  static constexpr std::uint32_t kIpv4Max = 2 * kFactSetsMax;
-  static constexpr std::uint32_t kIpv6Max = kFactSetsMax;
-  static constexpr std::uint32_t kProtocolsMax = 4 * kFactSetsMax;
-  static constexpr std::uint32_t kOthersMax = kFactSetsMax;
+  static constexpr std::uint32_t kSetNumbers = 65'536;
+  // Twice as many slots as fact sets at least.
+  static constexpr std::uint32_t kBucketsMin = 4096;
+  static constexpr std::uint32_t kBucketsMax = 2 * kSetNumbers / Bucket::kSlots;
+  // Two addresses, two ports and two protocols each; IPv6 for half of them.
+  static constexpr std::uint32_t kIpv4Max = 2 * kSetNumbers;
+  static constexpr std::uint32_t kIpv6Max = kSetNumbers;
+  static constexpr std::uint32_t kPortsMax = 2 * kSetNumbers;
+  static constexpr std::uint32_t kOthersMax = kSetNumbers;
+
+  // Protocol keys that are no ports are few, and every fact set has some: they are kept apart, and
+  // need no sorting. A kind is the place of such a key among all of them.
+  static constexpr std::uint32_t kFirstIpProtocolKey = protocol_key(ProtocolClass::IpProtocol, 0);
+  static constexpr std::uint32_t kFirstPortKey = protocol_key(ProtocolClass::TcpPort, 0);
+  static constexpr std::array<std::uint32_t, 3> kNetworkKeys = {0x0800, 0x0806, 0x86dd};
+  static constexpr std::uint32_t kKinds = kNetworkKeys.size() + 256;
+  static_assert(kFactSetsMax + kKinds <= kSetNumbers);
+  // Of ports, and of the kinds before them.
+  static constexpr std::uint32_t kScratchMax = kPortsMax + kKinds;
+  struct KindFact {
+    std::uint16_t kind;
+    std::uint16_t set;
+  };
 
   [[nodiscard]] ShortFact short_fact(std::uint64_t key) const noexcept {
     return {key << 16 | set_};
   }
-  [[nodiscard]] bool insert(std::uint64_t hash, std::uint32_t at) noexcept;
+  // No hash looks like an empty slot.
+  [[nodiscard]] static std::uint64_t distinct_from_empty(std::uint64_t hash) noexcept {
+    return hash < kSetNumbers ? hash + kSetNumbers : hash;
+  }
+  [[nodiscard]] bool insert(std::uint64_t hash, Bucket& bucket) noexcept;
   [[nodiscard]] bool has_room() const noexcept;
-  void put(std::uint64_t hash, std::uint32_t set, std::uint64_t chunks) noexcept;
+  static void put(Bucket& bucket, std::uint64_t hash, std::uint64_t set,
+                  std::uint64_t chunks) noexcept;
   void grow() noexcept;
   void collect_chunks() noexcept;
+  void add_kind(std::uint32_t protocol_key) noexcept;
+  std::span<ShortFact> sorted_protocols() noexcept;
 
-  std::unique_ptr<Slot[]> slots_;  // of which slot_mask_ + 1 are in use
-  std::uint32_t slot_mask_ = kSlotsMin - 1;
+  std::unique_ptr<Bucket[]> buckets_;  // of which bucket_mask_ + 1 are in use
+  std::uint32_t bucket_mask_ = kBucketsMin - 1;
   std::uint32_t chunk_count_ = 0;
   std::uint64_t chunk_bit_ = 0;  // of the chunk that is being written
   std::uint64_t opaque_chunks_ = 0;
-  std::uint32_t set_ = 0;        // the newest fact set
+  std::uint32_t set_ = 0;  // the newest fact set
   std::uint32_t set_count_ = 0;
   bool has_uids_;
   std::unique_ptr<std::uint64_t[]> hashes_;      // of each fact set, for grow()
   std::unique_ptr<std::uint64_t[]> set_chunks_;  // by fact set, filled where it is needed
   FactList<ShortFact> ipv4_;
   FactList<WideFact> ipv6_;
-  FactList<ShortFact> protocols_;
+  FactList<KindFact> kinds_;
+  FactList<ShortFact> ports_;
   FactList<LongFact> tenants_;
   FactList<ShortFact> community_ids_;
   FactList<ShortFact> uids_;
@@ -167,14 +207,15 @@ class IndexBuilder {
 
  public:
   static constexpr std::size_t kBytesMax =
-      kSlotsMax * sizeof(Slot) + 2 * kFactSetsMax * sizeof(std::uint64_t) +
-      (kIpv4Max + 2 * kProtocolsMax + 2 * kOthersMax) * sizeof(ShortFact) +
-      kIpv6Max * sizeof(WideFact) + 2 * kOthersMax * sizeof(LongFact);
+      kBucketsMax * sizeof(Bucket) + 2 * kSetNumbers * sizeof(std::uint64_t) +
+      (kIpv4Max + kPortsMax + kKinds + 2 * kOthersMax + kScratchMax) * sizeof(ShortFact) +
+      kPortsMax * sizeof(KindFact) + kIpv6Max * sizeof(WideFact) +
+      2 * kOthersMax * sizeof(LongFact);
 };
 
 // Address space that a builder takes, beside itself: a page of 64 MiB of usual traffic touches a
 // tenth.
 inline constexpr std::size_t kIndexBuilderBytesMax = IndexBuilder::kBytesMax;
-static_assert(kIndexBuilderBytesMax <= std::size_t{14} * 1024 * 1024);
+static_assert(kIndexBuilderBytesMax <= std::size_t{13} * 1024 * 1024);
 
 }  // namespace weir::storage::segment

@@ -31,9 +31,7 @@ class GroupCursor {
   [[nodiscard]] const IndexKey& key() const noexcept { return key_; }
   [[nodiscard]] ChunkMask chunks() const noexcept { return chunks_; }
   // Of the whole group after its last entry: bytes that are left over are damage as well.
-  [[nodiscard]] bool damaged() const noexcept {
-    return damaged_ || (left_ == 0 && !rest_.empty());
-  }
+  [[nodiscard]] bool damaged() const noexcept { return damaged_ || (left_ == 0 && !rest_.empty()); }
 
  private:
   [[nodiscard]] bool read_key() noexcept;
@@ -97,8 +95,8 @@ class KeyColumn {
 
 class IndexPage {
  public:
-  // `unit`: the whole unit, more behind it is not looked at. Nothing: damaged (no index page, its CRC
-  // is wrong, or its table points outside), or without rows for its chunks.
+  // `unit`: the whole unit, more behind it is not looked at. Nothing: damaged (no index page, its
+  // CRC is wrong, or its table points outside), or without rows for its chunks.
   static std::optional<IndexPage> parse(Bytes unit) noexcept;
 
   [[nodiscard]] const UnitHeader& unit() const noexcept { return unit_; }
@@ -117,8 +115,8 @@ class IndexPage {
 
   // Where a column lies in the unit; nothing: it is not there.
   [[nodiscard]] std::optional<ColumnEntry> entry(Column column) const noexcept;
-  // Nothing: it is not there, or its bytes are not those of its CRC, or make no column. In all cases
-  // any chunk may match.
+  // Nothing: it is not there, or its bytes are not those of its CRC, or make no column. In all
+  // cases any chunk may match.
   [[nodiscard]] std::optional<KeyColumn> column(Column column) const noexcept;
 
  private:

@@ -47,7 +47,8 @@ class KeyFilter {
     ++keys_;
   }
   // Halves the filter as often as at most two of five bits are set afterwards (that is where one
-  // foreign key in a hundred passes), but not below kFilterBitsMin. Then bytes() is what is written.
+  // foreign key in a hundred passes), but not below kFilterBitsMin. Then bytes() is what is
+  // written.
   void fold() noexcept;
   // Empty, and of the size of construction.
   void clear() noexcept;

@@ -38,5 +38,13 @@ TEST(ShortSha1, IsRightAtEveryLength) {
             "a9ed5da7686094a5b4de4d93479d301f0bfb65f89b79c3c8e74731ce");
 }
 
+TEST(ShortSha1, OnAnyProcessorIsThatOfThisOne) {
+  std::vector<std::uint8_t> message;
+  for (std::size_t length = 0; length <= kShortSha1BytesMax; ++length) {
+    EXPECT_EQ(short_sha1(message), short_sha1_portable(message)) << length;
+    message.push_back(static_cast<std::uint8_t>(200 + 37 * length));
+  }
+}
+
 }  // namespace
 }  // namespace weir::protocol
