@@ -143,86 +143,11 @@ struct AnalysisFlags {
   }
 };
 
-// The packet store, and what it is like.
-struct StoreFlags {
-  StorePlan plan;
-  std::string segment;
-  std::string chunk;
-  std::string durability = "segment";
-  std::string compression = "none";
-
-  void add_to(CLI::App& command) {
-    command
-        .add_option("--store", plan.path,
-                    "add accepted packets to the packet store in this directory: pcapng segments "
-                    "with an index; it is made when it is not there")
-        ->type_name("DIR");
-    command
-        .add_option("--store-segment", segment,
-                    "size of a segment, the file by which a store grows and shrinks (default 1GiB)")
-        ->type_name("B");
-    command
-        .add_option("--store-chunk", chunk,
-                    "the most that is written, and later read, at a time (default 1MiB)")
-        ->type_name("B");
-    command
-        .add_option("--store-durability", durability,
-                    "packets count as written when they are on the disk (chunk), or when the kernel "
-                    "has them, and whole segments are put on the disk (segment), or nothing is "
-                    "(none)")
-        ->type_name("none|chunk|segment")
-        ->check(CLI::IsMember({"none", "chunk", "segment"}));
-    command
-        .add_option("--store-compression", compression,
-                    "zstd makes chunks smaller, which only weir opens")
-        ->type_name("none|zstd")
-        ->check(CLI::IsMember({"none", "zstd"}));
-  }
-
-  // The text of an error, or nothing.
-  std::optional<std::string> finish() {
-    using storage::segment::Durability;
-    if (plan.path.empty()) {
-      const bool meant = !segment.empty() || !chunk.empty() || durability != "segment" ||
-                         compression != "none";
-      if (meant) return "an option of the store without a store (say where: --store DIR)";
-      return std::nullopt;
-    }
-    plan.durability = durability == "none"    ? Durability::None
-                      : durability == "chunk" ? Durability::Chunk
-                                              : Durability::Segment;
-    plan.compression =
-        compression == "zstd" ? storage::segment::Codec::Zstd : storage::segment::Codec::None;
-    std::uint64_t chunk_bytes = plan.chunk_bytes;
-    if (auto problem = size("--store-segment", segment, 1 << 20, storage::segment::kSegmentBytesMax,
-                            plan.segment_bytes)) {
-      return problem;
-    }
-    auto problem = size("--store-chunk", chunk, storage::segment::kUnitAlignment,
-                        storage::segment::kChunkBytesMax, chunk_bytes);
-    plan.chunk_bytes = static_cast<std::uint32_t>(chunk_bytes);
-    return problem;
-  }
-
-  static std::optional<std::string> size(const char* option, const std::string& text,
-                                         std::uint64_t min, std::uint64_t max, std::uint64_t& out) {
-    if (text.empty()) return std::nullopt;
-    auto parsed = parse_size(text);
-    if (!parsed) return std::string(option) + ": " + parsed.error().context;
-    if (*parsed < min || *parsed > max) {
-      return std::string(option) + " " + text + ": not from " + std::to_string(min) + " to " +
-             std::to_string(max) + " bytes";
-    }
-    out = *parsed;
-    return std::nullopt;
-  }
-};
-
 // Options that every pipeline command has.
 struct PipelineFlags {
   PipelineOptions options;
   AnalysisFlags analysis;
-  StoreFlags store;
+  StoreOutputFlags store;
   bool inner = false;
 
   void add_to(CLI::App& command) {
@@ -253,7 +178,7 @@ struct PipelineFlags {
   std::optional<std::string> finish(const std::string& expression) {
     if (auto problem = analysis.finish()) return problem;
     if (auto problem = store.finish()) return problem;
-    options.store = store.plan;
+    options.store = store.plan();
     options.analysis = analysis.options;
     options.scope = inner ? filter::Scope::Innermost : filter::Scope::Frame;
     if (!expression.empty()) {

@@ -33,7 +33,7 @@ struct PipelineOptions {
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   StorePlan store;
   std::uint64_t accepted_max = 0;  // 0 = no limit
-  std::string stats_path;                // "-" = standard output; empty = none
+  std::string stats_path;          // "-" = standard output; empty = none
   AnalysisOptions analysis;
 };
 

@@ -25,8 +25,7 @@ void tell_recovered(const output::RecoveryReport& report) {
     std::fprintf(stderr, "weir: %s\n", output::text_of(one).c_str());
   }
   for (const std::string& damage : report.damaged) {
-    std::fprintf(stderr, "weir: %s (left as it is; weir store verify says more)\n",
-                 damage.c_str());
+    std::fprintf(stderr, "weir: %s (left as it is; weir store verify says more)\n", damage.c_str());
   }
 }
 

@@ -18,8 +18,8 @@ namespace weir::app {
 struct SinkPlan {
   std::vector<std::string> paths;  // "-" = standard output
   StorePlan store = {};
-  std::uint32_t workers = 1;       // that share each sink
-  bool live = false;               // a reader that is slow must not stop the packets of others
+  std::uint32_t workers = 1;  // that share each sink
+  bool live = false;          // a reader that is slow must not stop the packets of others
   output::RotationOptions rotation = {};
   const output::InterfaceCountsReader* counts = nullptr;  // borrowed; live captures
   const Clock* clock = nullptr;                           // borrowed

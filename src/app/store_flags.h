@@ -1,7 +1,10 @@
-// The command line of `weir store`.
+// The command line of stores: `weir store`, and --store of the commands that write one.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "app/options.h"
 
@@ -27,6 +30,22 @@ class StoreFlags {
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
+};
+
+// --store DIR and what goes with it. Likewise.
+class StoreOutputFlags {
+ public:
+  void add_to(CLI::App& command);
+  // The text of an error, or nothing.
+  std::optional<std::string> finish();
+  [[nodiscard]] const StorePlan& plan() const noexcept { return plan_; }
+
+ private:
+  StorePlan plan_;
+  std::string segment_;
+  std::string chunk_;
+  std::string durability_ = "segment";
+  std::string compression_ = "none";
 };
 
 }  // namespace weir::app

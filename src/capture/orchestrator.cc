@@ -300,9 +300,8 @@ output::InterfaceCounts Orchestrator::lane_counts(std::size_t lane, InterfaceId 
 }
 
 std::size_t Orchestrator::first_lane(InterfaceId interface) const noexcept {
-  const auto first = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
-    return lane.interface == interface;
-  });
+  const auto first = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&](const Lane& lane) { return lane.interface == interface; });
   return static_cast<std::size_t>(first - lanes_.begin());
 }
 

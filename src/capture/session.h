@@ -55,7 +55,8 @@ class Session {
 // Where the packets of a session go, as all workers share it. Outlives every plan that names it.
 class SessionOutputs {
  public:
-  // The sinks have a part for each lane (Sink::lane()), which the lane closes, in this order. `news_fd`: written when they have failed; -1: none. All borrowed.
+  // The sinks have a part for each lane (Sink::lane()), which the lane closes, in this order.
+  // `news_fd`: written when they have failed; -1: none. All borrowed.
   SessionOutputs(std::vector<output::Sink*> sinks, std::size_t lanes, int news_fd = -1);
 
   // By the worker of the lane.

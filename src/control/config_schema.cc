@@ -257,8 +257,9 @@ constexpr std::array kSessionKeys = {
         {.name = "store.durability",
          .type = Choice,
          .choices = kDurabilities,
-         .help = "when packets count as written: chunk: when they are on the disk; segment: when the "
-                 "kernel has them, and whole segments are put on the disk; none: nothing is"}),
+         .help =
+             "when packets count as written: chunk: when they are on the disk; segment: when the "
+             "kernel has them, and whole segments are put on the disk; none: nothing is"}),
     key<SessionConfig, &SessionConfig::store, &StoreConfig::compression>(
         {.name = "store.compression",
          .type = Choice,

@@ -82,8 +82,8 @@ Result<void> Sealer::write(Bytes unit) {
   for (std::size_t done = 0; done < unit.size();) {
     const std::int64_t written =
         storage::write_at(fd_.get(), found_.end + done, unit.subspan(done));
-    if (written <= 0) return system_error(written == 0 ? EIO : static_cast<int>(-written),
-                                          "seal " + path_);
+    if (written <= 0)
+      return system_error(written == 0 ? EIO : static_cast<int>(-written), "seal " + path_);
     done += static_cast<std::size_t>(written);
   }
   found_.end += unit.size();
@@ -102,9 +102,8 @@ Result<void> Sealer::read_pages(const segment::SegmentFile& file) {
       if (filters[id] == nullptr) continue;
       const auto column = page->column(static_cast<segment::Column>(id));
       if (!column) continue;
-      (void)column->for_each([&](const segment::IndexKey& key, std::uint64_t) {
-        filters[id]->add(key);
-      });
+      (void)column->for_each(
+          [&](const segment::IndexKey& key, std::uint64_t) { filters[id]->add(key); });
     }
   }
   return ok();
@@ -153,7 +152,8 @@ Result<void> Sealer::index_chunk(const segment::SegmentFile& file,
 void Sealer::note(PacketBatch& batch) {
   protocol::parse_batch(batch, *headers_, *keys_);
   for (std::uint32_t i = 0; i < batch.count; ++i) {
-    facts_.note(batch.packets[i], (*headers_)[i], (*keys_)[i], index_.builder);
+    const std::uint64_t hash = facts_.hash(batch.packets[i], (*headers_)[i], (*keys_)[i]);
+    facts_.note(hash, batch.packets[i], (*headers_)[i], (*keys_)[i], index_.builder);
   }
   batch.count = 0;
 }
@@ -165,7 +165,7 @@ Result<void> Sealer::write_page(std::uint32_t first_chunk) {
                                                      .first_chunk = first_chunk},
                                                     index_.page_room(), index_.filters.pointers());
   const Bytes unit(index_.page.get(), bytes);
-  found_.pages.push_back(segment::page_entry(unit));
+  found_.pages.push_back(*segment::directory_page(unit));
   return write(unit);
 }
 

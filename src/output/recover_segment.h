@@ -33,8 +33,8 @@ struct RecoveryReport {
   std::vector<std::string> damaged;
 };
 
-// The store is locked by the caller. A segment that cannot be sealed, for want of room or rights, is
-// an error: nothing has been lost.
+// The store is locked by the caller. A segment that cannot be sealed, for want of room or rights,
+// is an error: nothing has been lost.
 Result<RecoveryReport> recover_store(const std::string& path, const Clock& clock);
 
 }  // namespace weir::output

@@ -83,10 +83,8 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
     if (lanes_[lane].error) return std::move(*std::exchange(lanes_[lane].error, std::nullopt));
     WEIR_TRY(device, make_spare(lane, lanes_[lane].files));
   }
-  FreshSegment fresh{.device = {},
-                     .uuid = random_uuid(),
-                     .sequence = next_sequence_++,
-                     .begun = clock_.wall()};
+  FreshSegment fresh{
+      .device = {}, .uuid = random_uuid(), .sequence = next_sequence_++, .begun = clock_.wall()};
   const std::string path =
       path_ + "/" +
       segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});

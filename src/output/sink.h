@@ -71,9 +71,10 @@ class Sink {
   // as the sink was opened for. Waits for the room, except where the sink was opened to drop what
   // finds none. An error is final: from then on write() counts packets as lost.
   virtual Result<void> reserve() = 0;
-  // Takes the wanted packets of the batch, its gap and its side blocks; copies what it keeps. Uses up one credit. Never waits, never fails: trouble is reported
-  // by the next reserve() or close(). The next packet that it stores of an interface carries what
-  // was lost before it (epb_dropcount and a comment), whoever lost it.
+  // Takes the wanted packets of the batch, its gap and its side blocks; copies what it keeps. Uses
+  // up one credit. Never waits, never fails: trouble is reported by the next reserve() or close().
+  // The next packet that it stores of an interface carries what was lost before it (epb_dropcount
+  // and a comment), whoever lost it.
   virtual void write(const Offer& offer) = 0;
   // Hands on what it holds (a live capture calls it when the line is quiet, so that readers see
   // recent packets).

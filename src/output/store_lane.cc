@@ -92,6 +92,7 @@ void StoreLane::write(const Offer& offer) {
   WEIR_ASSERT(offer.headers != nullptr && offer.keys != nullptr);
   while (losses_.size() < offer.interfaces.count()) losses_.emplace_back();
   interfaces_.see(offer.interfaces);
+  look_up(offer);
   const std::uint64_t chunks = chunks_begun_;
 
   std::uint32_t next = 0;
@@ -105,6 +106,15 @@ void StoreLane::write(const Offer& offer) {
   if (chunks != chunks_begun_) chunk_begun_ = clock_.monotonic();
   // What a failure has left aside is counted by now.
   count();
+}
+
+// What the index knows of a packet is rarely in a near cache: all of a batch are fetched first.
+void StoreLane::look_up(const Offer& offer) noexcept {
+  for (std::uint32_t i = 0; i < offer.batch.count; ++i) {
+    if ((offer.verdicts.wanted[i] & offer.session) == 0) continue;
+    hashes_[i] = facts_.hash(offer.batch.packets[i], (*offer.headers)[i], (*offer.keys)[i]);
+    index_->builder.prefetch(hashes_[i]);
+  }
 }
 
 bool StoreLane::add_packets(const Offer& offer, std::uint32_t begin, std::uint32_t end) {
@@ -147,7 +157,7 @@ bool StoreLane::add_packet(const Offer& offer, std::uint32_t index) {
     }
     chunk_.add(packet, interfaces_.number(packet.interface), interfaces_.snaplen());
   }
-  facts_.note(packet, (*offer.headers)[index], (*offer.keys)[index],
+  facts_.note(hashes_[index], packet, (*offer.headers)[index], (*offer.keys)[index],
               index_->builder);
   return true;
 }

@@ -75,6 +75,7 @@ class StoreLane final : public Sink {
   StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply& supply,
             std::unique_ptr<buffer::BlockPool> pool, std::uint32_t lane);
 
+  void look_up(const Offer& offer) noexcept;
   // Packets of a batch up to `end`; false after a failure.
   bool add_packets(const Offer& offer, std::uint32_t begin, std::uint32_t end);
   bool add_packet(const Offer& offer, std::uint32_t index);
@@ -105,6 +106,7 @@ class StoreLane final : public Sink {
   std::unique_ptr<storage::segment::ChunkCompressor> compressor_;  // null: chunks stay as they are
   std::unique_ptr<storage::segment::LaneIndex> index_;
   IndexFacts facts_;
+  std::array<std::uint64_t, kBatchPacketsMax> hashes_;  // of the packets of a batch
   std::optional<SectionCounts> counts_;
 
   std::unique_ptr<storage::segment::SegmentAssembler> segment_;  // that grows

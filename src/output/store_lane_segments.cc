@@ -27,12 +27,12 @@ bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   interfaces_.begin(interfaces);
   segment_ = std::make_unique<segment::SegmentAssembler>(
       std::make_unique<Writer>(std::move(fresh->device), *pool_, fresh->uuid, options_.durability),
-      segment::HeadFacts{.sequence = fresh->sequence,
-                         .created = fresh->begun,
-                         .lane = lane_,
-                         .interface_count =
-                             static_cast<std::uint32_t>(interfaces_.described().size()),
-                         .chunk_bytes_max = options_.chunk_bytes},
+      segment::HeadFacts{
+          .sequence = fresh->sequence,
+          .created = fresh->begun,
+          .lane = lane_,
+          .interface_count = static_cast<std::uint32_t>(interfaces_.described().size()),
+          .chunk_bytes_max = options_.chunk_bytes},
       *index_);
   mode_ = segment_->writer().mode();
   files_.add(1);

@@ -92,8 +92,8 @@ struct BlockDeviceOptions {
   bool direct = true;    // try O_DIRECT
   bool io_uring = true;  // try io_uring, where O_DIRECT works
   std::uint32_t queue_depth = 8;
-  // Room that is taken at once, behind the end of the file, so that it lies in one piece. Where there
-  // is less, nothing is taken beforehand; set_size() gives back what was not used.
+  // Room that is taken at once, behind the end of the file, so that it lies in one piece. Where
+  // there is less, nothing is taken beforehand; set_size() gives back what was not used.
   std::uint64_t allocate_bytes = 0;
   // Memory from which most writes will come (BlockPool::memory()): registered with the kernel where
   // that is allowed. Must outlive the device.

@@ -47,8 +47,8 @@ class BlockWriter {
   std::uint32_t drain();
 
   // Asks for a sync of what is in the file so far: of all blocks that were reported. One at a time:
-  // false while another is under way, or after a failure. Needs room in the device for one operation
-  // more than blocks.
+  // false while another is under way, or after a failure. Needs room in the device for one
+  // operation more than blocks.
   bool start_sync();
   // Blocks since the begin, in order: wholly in the file; and on stable storage, as far as asked.
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }

@@ -53,8 +53,8 @@ bool direct_ruled_out(int fd) noexcept {
          facts.stx_dio_mem_align > kDirectAlignment;
 }
 
-// Room behind the end of the file, without making it longer. Where it is refused, or there is not as
-// much, writes take their room as they come.
+// Room behind the end of the file, without making it longer. Where it is refused, or there is not
+// as much, writes take their room as they come.
 void allocate(int fd, std::uint64_t bytes) noexcept {
   while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;

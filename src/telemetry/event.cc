@@ -43,8 +43,10 @@ constexpr EventKindInfo kTable[] = {
     {EventKind::StoreFailed, "store_failed", kError, "store, error",
      "a store takes nothing more; told once an outage"},
     {EventKind::StoreRecovered, "store_recovered", kInfo, "store", "a store takes entries again"},
-    {EventKind::SegmentRecovered, "segment_recovered", kWarning, "store, segment, packets, cut_bytes",
-     "a segment of a packet store that nobody had sealed was sealed; what was incomplete at its end "
+    {EventKind::SegmentRecovered, "segment_recovered", kWarning,
+     "store, segment, packets, cut_bytes",
+     "a segment of a packet store that nobody had sealed was sealed; what was incomplete at its "
+     "end "
      "was cut off"},
     {EventKind::SegmentDamaged, "segment_damaged", kError, "store, error",
      "a segment of a packet store is not what was written; it was left as it is"},

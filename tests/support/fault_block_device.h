@@ -22,7 +22,7 @@ struct FaultPlan {
   std::uint64_t no_space_at = kNever;     // no byte can be written from this offset on
   std::uint64_t io_error_at = kNever;     // a write that touches this byte fails as a whole
   std::uint64_t refuse_direct_after =
-      kNever;  // so many writes are taken before O_DIRECT gives EINVAL
+      kNever;                               // so many writes are taken before O_DIRECT gives EINVAL
   std::uint64_t sync_error_after = kNever;  // so many syncs succeed, then EIO
   bool refuse_leaving_direct = false;
   bool refuse_set_size = false;

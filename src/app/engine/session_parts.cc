@@ -60,15 +60,15 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
 Result<std::unique_ptr<output::Sink>> open_store(const control::StoreConfig& config,
                                                  const PartsContext& context) {
   WEIR_TRY(auto store, context.stores->open(config.path, *context.clock));
-  WEIR_TRY(auto sink, output::StoreSink::open(
-                          std::move(store),
-                          {.lanes = static_cast<std::uint32_t>(context.lanes),
-                           .segment_bytes = config.segment_bytes,
-                           .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
-                           .durability = config.durability,
-                           .codec = config.compression,
-                           .counts = context.counts},
-                          *context.clock));
+  WEIR_TRY(auto sink,
+           output::StoreSink::open(std::move(store),
+                                   {.lanes = static_cast<std::uint32_t>(context.lanes),
+                                    .segment_bytes = config.segment_bytes,
+                                    .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
+                                    .durability = config.durability,
+                                    .codec = config.compression,
+                                    .counts = context.counts},
+                                   *context.clock));
   return std::unique_ptr<output::Sink>(std::move(sink));
 }
 

@@ -87,7 +87,8 @@ Result<void> SessionTable::try_filter(const control::SessionConfig& config) cons
 Result<void> SessionTable::open_parts(Staged& staged, const SessionEntry* before) {
   const control::SessionConfig& config = staged.config;
   const control::SessionConfig* const was = before != nullptr ? &before->config : nullptr;
-  const bool same_outputs = was != nullptr && was->pcapng == config.pcapng && was->store == config.store;
+  const bool same_outputs =
+      was != nullptr && was->pcapng == config.pcapng && was->store == config.store;
   const bool same_logs = was != nullptr && was->logs.path == config.logs.path;
   const bool same_rules = was != nullptr && was->rules == config.rules &&
                           was->otherwise == config.otherwise && was->scope == config.scope;

@@ -1,5 +1,5 @@
-// The packet stores that an engine writes to, each opened once: a session that is changed goes on in
-// the store that it had.
+// The packet stores that an engine writes to, each opened once: a session that is changed goes on
+// in the store that it had.
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ class StoreRegistry {
   // Borrowed: told what was found when a store was opened.
   explicit StoreRegistry(EngineNews& news) : news_(news) {}
 
-  // The store at the path, opened if nobody has it. It goes when the last user goes. Errors: those of
-  // output::SegmentStore::open().
+  // The store at the path, opened if nobody has it. It goes when the last user goes. Errors: those
+  // of output::SegmentStore::open().
   Result<std::shared_ptr<output::SegmentStore>> open(const std::string& path, const Clock& clock);
 
  private:

@@ -1,5 +1,6 @@
 #include "storage/segment/content_check.h"
 
+#include <bit>
 #include <utility>
 
 #include "storage/crc32c.h"
@@ -78,8 +79,8 @@ void ContentCheck::take_chunk(const Unit& unit) {
     find(unit, name_of(*chunk) + ": where chunk " + text(chunk_next_) + " should be");
   }
   if (chunk->packets_before != packets_before_) {
-    find(unit, differs(name_of(*chunk), "packets before it", chunk->packets_before,
-                       packets_before_));
+    find(unit,
+         differs(name_of(*chunk), "packets before it", chunk->packets_before, packets_before_));
   }
   check_records(unit, *chunk);
   check_padding(unit, *chunk);
@@ -117,8 +118,8 @@ void ContentCheck::check_records(const Unit& unit, const ChunkFacts& chunk) {
     if (record->has_time) times.cover(record->time);
   }
   if (cursor.fault() != RecordFault::None) {
-    return find(unit, name_of(chunk) + ": byte " + text(cursor.offset()) + " of its blocks: " +
-                          std::string(text_of(cursor.fault())));
+    return find(unit, name_of(chunk) + ": byte " + text(cursor.offset()) +
+                          " of its blocks: " + std::string(text_of(cursor.fault())));
   }
   const std::string who = name_of(chunk);
   if (packets != chunk.packets) find(unit, differs(who, "packets", chunk.packets, packets));
@@ -149,10 +150,12 @@ void ContentCheck::take_page(const Unit& unit) {
       page->chunk_count > kPageChunksMax) {
     return find(unit, "index page: no header");
   }
-  DirectoryPage entry{.offset = unit.header.file_offset,
-                      .unit_bytes = unit.header.unit_bytes,
-                      .first_chunk = page->first_chunk,
-                      .chunks = page->chunk_count};
+  DirectoryPage entry{
+      .offset = unit.header.file_offset,
+      .unit_bytes = unit.header.unit_bytes,
+      .first_chunk = page->first_chunk,
+      .chunks = page->chunk_count,
+      .opaque_chunks = static_cast<std::uint32_t>(std::popcount(page->opaque_chunks))};
   check_range(unit, *page);
   check_columns(unit, *page, entry);
   pages_.push_back(entry);
@@ -185,7 +188,8 @@ void ContentCheck::check_columns(const Unit& unit, const PageFacts& page, Direct
     const ColumnEntry column =
         column_entry_at(unit.bytes.subspan(kPageHeaderBytes + i * kColumnEntryBytes));
     const std::string who = "index page: column " + text(static_cast<unsigned>(column.column));
-    if (column.offset < table_end || column.offset > limit || column.bytes > limit - column.offset) {
+    if (column.offset < table_end || column.offset > limit ||
+        column.bytes > limit - column.offset) {
       find(unit, who + ": out of bounds");
       continue;
     }

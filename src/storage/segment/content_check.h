@@ -88,13 +88,13 @@ class ContentCheck {
   SegmentTotals totals_;
   ChunkDecoder decoder_;
   std::vector<std::uint8_t> records_;
-  std::vector<ChunkRow> rows_;  // of the chunks since the last page
+  std::vector<ChunkRow> rows_;    // of the chunks since the last page
   std::uint32_t rows_first_ = 0;  // number of the first of them
   std::vector<DirectoryPage> pages_;
   std::uint32_t chunk_next_ = 0;
   std::uint64_t packets_before_ = 0;
-  bool whole_ = true;      // nothing was skipped
-  bool resuming_ = false;  // behind something that was skipped, before the next chunk
+  bool whole_ = true;       // nothing was skipped
+  bool resuming_ = false;   // behind something that was skipped, before the next chunk
   bool page_open_ = false;  // likewise, before the next page: its first chunks are unknown
   bool sealed_ = false;
   bool recovered_ = false;

@@ -38,28 +38,13 @@ bool take_chunk(const Unit& unit, FoundSegment& found) {
 
 // Whether the page tells of the chunks since the page before it.
 bool take_page(const Unit& unit, FoundSegment& found) {
-  const auto page = page_at(unit.bytes);
-  if (!page || unit.block.total_bytes != unit.header.unit_bytes || page->chunk_count == 0 ||
-      page->chunk_count > kPageChunksMax || page->first_chunk != found.chunks_in_pages ||
-      page->chunk_count != found.chunks.size() - found.chunks_in_pages) {
+  const auto page = directory_page(unit.bytes);
+  if (!page || page->first_chunk != found.chunks_in_pages ||
+      page->chunks != found.chunks.size() - found.chunks_in_pages) {
     return false;
   }
-  DirectoryPage entry{.offset = unit.header.file_offset,
-                      .unit_bytes = unit.header.unit_bytes,
-                      .first_chunk = page->first_chunk,
-                      .chunks = page->chunk_count};
-  const std::uint32_t limit = unit.header.unit_bytes - kBlockTrailBytes;
-  if (page->column_count > (limit - kPageHeaderBytes) / kColumnEntryBytes) return false;
-  for (std::uint32_t i = 0; i < page->column_count; ++i) {
-    const ColumnEntry column =
-        column_entry_at(unit.bytes.subspan(kPageHeaderBytes + i * kColumnEntryBytes));
-    if (column.offset > limit || column.bytes > limit - column.offset) return false;
-    const auto id = static_cast<unsigned>(column.column);
-    if (id < 1 || id > kColumnsMax) continue;
-    entry.column(column.column) = {.offset = column.offset, .bytes = column.bytes};
-  }
-  found.pages.push_back(entry);
-  found.chunks_in_pages += page->chunk_count;
+  found.pages.push_back(*page);
+  found.chunks_in_pages += page->chunks;
   return true;
 }
 

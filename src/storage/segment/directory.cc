@@ -22,6 +22,7 @@ void put_page_entry(std::uint8_t* at, const DirectoryPage& page) noexcept {
   store_le(at + 8, page.unit_bytes);
   store_le(at + 12, page.first_chunk);
   store_le(at + 16, page.chunks);
+  store_le(at + 20, page.opaque_chunks);
   std::uint8_t* column = at + kPageColumnsOffset;
   for (const ColumnLocator& locator : page.columns) {
     store_le(column, locator.offset);
@@ -69,6 +70,7 @@ bool decode_page(const std::uint8_t* at, const Directory& directory, DirectoryPa
   page.unit_bytes = load_le32(at + 8);
   page.first_chunk = load_le32(at + 12);
   page.chunks = load_le32(at + 16);
+  page.opaque_chunks = load_le32(at + 20);
   const std::uint8_t* column = at + kPageColumnsOffset;
   for (ColumnLocator& locator : page.columns) {
     locator = {.offset = load_le32(column), .bytes = load_le32(column + 4)};
@@ -77,12 +79,12 @@ bool decode_page(const std::uint8_t* at, const Directory& directory, DirectoryPa
     }
     column += 8;
   }
-  const bool placed = page.offset % kUnitAlignment == 0 &&
-                      page.unit_bytes % kUnitAlignment == 0 && page.unit_bytes != 0 &&
-                      page.unit_bytes <= kUnitBytesMax && page.offset < directory.tail_offset &&
+  const bool placed = page.offset % kUnitAlignment == 0 && page.unit_bytes % kUnitAlignment == 0 &&
+                      page.unit_bytes != 0 && page.unit_bytes <= kUnitBytesMax &&
+                      page.offset < directory.tail_offset &&
                       page.unit_bytes <= directory.tail_offset - page.offset;
-  return placed && page.chunks >= 1 && page.chunks <= kPageChunksMax &&
-         page.first_chunk < directory.chunks &&
+  return placed && page.opaque_chunks <= page.chunks && page.chunks >= 1 &&
+         page.chunks <= kPageChunksMax && page.first_chunk < directory.chunks &&
          page.chunks <= directory.chunks - page.first_chunk;
 }
 
@@ -104,6 +106,36 @@ bool decode_filter(Bytes block, std::uint64_t from, const std::uint8_t* at,
 }
 
 }  // namespace
+
+std::optional<DirectoryPage> directory_page(Bytes unit) noexcept {
+  const auto header = unit_at(unit);
+  const auto page = page_at(unit);
+  if (!header || !page || header->block.kind != Kind::Index ||
+      header->unit.unit_bytes != unit.size() || header->block.total_bytes != unit.size() ||
+      page->chunk_count == 0 || page->chunk_count > kPageChunksMax) {
+    return std::nullopt;
+  }
+  DirectoryPage entry{
+      .offset = header->unit.file_offset,
+      .unit_bytes = header->unit.unit_bytes,
+      .first_chunk = page->first_chunk,
+      .chunks = page->chunk_count,
+      .opaque_chunks = static_cast<std::uint32_t>(std::popcount(page->opaque_chunks))};
+  const std::uint32_t limit = entry.unit_bytes - kBlockTrailBytes;
+  if (entry.opaque_chunks > entry.chunks ||
+      page->column_count > (limit - kPageHeaderBytes) / kColumnEntryBytes) {
+    return std::nullopt;
+  }
+  for (std::uint32_t i = 0; i < page->column_count; ++i) {
+    const ColumnEntry column =
+        column_entry_at(unit.subspan(kPageHeaderBytes + std::size_t{i} * kColumnEntryBytes));
+    if (column.offset > limit || column.bytes > limit - column.offset) return std::nullopt;
+    const auto id = static_cast<unsigned>(column.column);
+    if (id < 1 || id > kColumnsMax) continue;
+    entry.column(column.column) = {.offset = column.offset, .bytes = column.bytes};
+  }
+  return entry;
+}
 
 const DirectoryFilter* Directory::filter(Column column) const noexcept {
   const auto found = std::find_if(filters.begin(), filters.end(),

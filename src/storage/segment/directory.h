@@ -25,6 +25,7 @@ struct DirectoryPage {
   std::uint32_t unit_bytes = 0;
   std::uint32_t first_chunk = 0;
   std::uint32_t chunks = 0;
+  std::uint32_t opaque_chunks = 0;                   // of these, how many
   std::array<ColumnLocator, kColumnsMax> columns{};  // of the columns 1 to 8
 
   // `column` is 1 to kColumnsMax.
@@ -36,6 +37,9 @@ struct DirectoryPage {
   }
   friend bool operator==(const DirectoryPage&, const DirectoryPage&) = default;
 };
+
+// The row of a page, from its whole unit. Nothing: no index page, or columns that are not in it.
+[[nodiscard]] std::optional<DirectoryPage> directory_page(Bytes unit) noexcept;
 
 // A Bloom filter over all keys of a column in the segment.
 struct DirectoryFilter {

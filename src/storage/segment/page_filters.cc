@@ -10,21 +10,6 @@ constexpr std::array kFiltered = {Column::Ipv4,    Column::Ipv6,        Column::
 
 }  // namespace
 
-DirectoryPage page_entry(Bytes unit) {
-  const auto facts = page_at(unit);
-  WEIR_ASSERT(facts);
-  DirectoryPage entry{.offset = unit_at(unit)->unit.file_offset,
-                      .unit_bytes = static_cast<std::uint32_t>(unit.size()),
-                      .first_chunk = facts->first_chunk,
-                      .chunks = facts->chunk_count};
-  for (std::uint32_t i = 0; i < facts->column_count; ++i) {
-    const ColumnEntry column =
-        column_entry_at(unit.subspan(kPageHeaderBytes + std::size_t{i} * kColumnEntryBytes));
-    entry.column(column.column) = {.offset = column.offset, .bytes = column.bytes};
-  }
-  return entry;
-}
-
 PageFilters::PageFilters() {
   for (const Column column : kFiltered) {
     filters_.push_back(std::make_unique<KeyFilter>(kBits));

@@ -1,5 +1,5 @@
-// From index pages to what the directory says of them: where their columns are, and the filters over
-// all their keys.
+// From index pages to what the directory says of them: where their columns are, and the filters
+// over all their keys.
 #pragma once
 
 #include <array>
@@ -13,9 +13,6 @@
 #include "storage/segment/key_filter.h"
 
 namespace weir::storage::segment {
-
-// The row of a page in the directory, from its whole unit as the index builder made it.
-[[nodiscard]] DirectoryPage page_entry(Bytes unit);
 
 // One filter for each column of keys, while a segment is written. One thread.
 class PageFilters {

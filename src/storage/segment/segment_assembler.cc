@@ -15,8 +15,8 @@ void append_head(std::vector<std::uint8_t>& out, const UnitHeader& place, const 
     pcapng::append_interface_description(out, interface);
   }
   const auto block = static_cast<std::uint32_t>(out.size() - begin);
-  const auto unit_bytes = static_cast<std::uint32_t>(
-      align_up(block + kHeadBytes + kBlockTrailBytes, kUnitAlignment));
+  const auto unit_bytes =
+      static_cast<std::uint32_t>(align_up(block + kHeadBytes + kBlockTrailBytes, kUnitAlignment));
   out.resize(begin + unit_bytes);
   std::uint8_t* const at = out.data() + begin + block;
   UnitHeader header = place;
@@ -56,14 +56,14 @@ void SegmentAssembler::add(ChunkBuilder::Finished chunk) {
 void SegmentAssembler::write_page() {
   const UnitHeader place = writer_->next_header(0);
   const std::uint32_t chunks = index_->builder.chunk_count();
-  const std::uint32_t bytes = index_->builder.encode({.segment = place.segment,
-                                                      .ordinal = place.ordinal,
-                                                      .file_offset = place.file_offset,
-                                                      .first_chunk = pages_first_chunk_},
-                                                     index_->page_room(),
-                                                     index_->filters.pointers());
+  const std::uint32_t bytes =
+      index_->builder.encode({.segment = place.segment,
+                              .ordinal = place.ordinal,
+                              .file_offset = place.file_offset,
+                              .first_chunk = pages_first_chunk_},
+                             index_->page_room(), index_->filters.pointers());
   const Bytes unit(index_->page.get(), bytes);
-  directory_.pages.push_back(page_entry(unit));
+  directory_.pages.push_back(*directory_page(unit));
   pages_first_chunk_ += chunks;
   (void)writer_->append(unit);
 }

@@ -17,8 +17,8 @@
 
 namespace weir::storage::segment {
 
-// The index of a lane, used for one segment after the other: what collects a page, room for one, and
-// the filters of a segment.
+// The index of a lane, used for one segment after the other: what collects a page, room for one,
+// and the filters of a segment.
 struct LaneIndex {
   explicit LaneIndex(UidColumn uids)
       : builder(uids), page(std::make_unique_for_overwrite<std::uint8_t[]>(kUnitBytesMax)) {}
@@ -44,8 +44,8 @@ class SegmentAssembler {
   void begin(std::span<const CaptureInterface> interfaces);
   // The index has been told its packets.
   void add(ChunkBuilder::Finished chunk);
-  // `statistics`: whole Interface Statistics Blocks. The index is empty afterwards, and free for the
-  // next segment.
+  // `statistics`: whole Interface Statistics Blocks. The index is empty afterwards, and free for
+  // the next segment.
   void end(Bytes statistics, Timestamp now);
 
   [[nodiscard]] SegmentWriter& writer() noexcept { return *writer_; }

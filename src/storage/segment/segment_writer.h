@@ -69,8 +69,8 @@ class SegmentWriter {
   [[nodiscard]] const Uuid& uuid() const noexcept { return uuid_; }
 
   // Gives back room that was not used, puts the segment on the disk where that was asked for, and
-  // closes it. idle(), without a failure. May take a while, and touches no block: another thread may
-  // call it.
+  // closes it. idle(), without a failure. May take a while, and touches no block: another thread
+  // may call it.
   Result<void> finish();
   // Ends the file behind the last acknowledged unit, and closes it. idle().
   Result<void> cut();

@@ -19,6 +19,7 @@ namespace weir::storage::segment {
 namespace {
 
 constexpr std::string_view kOwnPrefix = "weir-store.";
+constexpr std::string_view kSparePrefix = "weir-store.spare-";
 constexpr const char* kLockFile = "/weir-store.lock";
 constexpr std::string_view kSuffix = ".pcapng";
 constexpr std::size_t kSequenceDigits = 10;
@@ -32,8 +33,7 @@ struct CloseDirectory {
 // Takes a number of at least `digits` digits off the front.
 template <typename T>
 bool take_number(std::string_view& text, std::size_t digits, T& number) noexcept {
-  const auto length =
-      std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto length = std::min(text.find_first_not_of("0123456789"), text.size());
   if (length < digits) return false;
   const char* const end = text.data() + length;
   const auto [stopped, status] = std::from_chars(text.data(), end, number);
@@ -67,8 +67,7 @@ std::optional<Timestamp> take_stamp(std::string_view& text) noexcept {
   if (!date.ok() || part(0, 4) < 1678 || part(0, 4) > 2261) return std::nullopt;
   if (part(9, 2) > 23 || part(11, 2) > 59 || part(13, 2) > 59) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds =
-      days * 86'400 + part(9, 2) * 3600 + part(11, 2) * 60 + part(13, 2);
+  const std::int64_t seconds = days * 86'400 + part(9, 2) * 3600 + part(11, 2) * 60 + part(13, 2);
   text.remove_prefix(kForm.size());
   return Timestamp{seconds * 1'000'000'000};
 }
@@ -142,6 +141,10 @@ std::optional<SegmentName> parse_segment_file_name(std::string_view text) noexce
   return name;
 }
 
+std::string spare_file_name(std::uint32_t lane) {
+  return std::string(kSparePrefix) + std::to_string(lane);
+}
+
 Result<StoreListing> list_store(const std::string& directory) {
   const std::string what = "store " + directory;
   const std::unique_ptr<DIR, CloseDirectory> folder(::opendir(directory.c_str()));
@@ -152,6 +155,7 @@ Result<StoreListing> list_store(const std::string& directory) {
     const dirent* const entry = ::readdir(folder.get());
     if (entry == nullptr) break;
     const std::string_view file = &entry->d_name[0];
+    if (file.starts_with(kSparePrefix)) listing.spares.emplace_back(file);
     if (file.starts_with('.') || file.starts_with(kOwnPrefix)) continue;
     if (const auto name = parse_segment_file_name(file)) {
       listing.segments.push_back({.file = std::string(file), .name = *name});

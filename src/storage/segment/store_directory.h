@@ -30,8 +30,12 @@ struct StoredSegment {
   std::string file;  // in the directory
   SegmentName name;
 };
+// "weir-store.spare-0": a file that becomes a segment of the lane.
+[[nodiscard]] std::string spare_file_name(std::uint32_t lane);
+
 struct StoreListing {
   std::vector<StoredSegment> segments;  // by sequence number
+  std::vector<std::string> spares;      // left by a writer that died, unless one is at work
   // Names of other files and folders, sorted. Hidden ones and our own "weir-store.*" are not told.
   std::vector<std::string> foreign;
 };
