@@ -1,12 +1,11 @@
 // Where segments end that were not sealed, at every length.
-#include "storage/segment/cut_segment.h"
-
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/segment/cut_segment.h"
 #include "storage/segment/verify.h"
 #include "support/segment_bytes.h"
 #include "support/temp_dir.h"
@@ -61,13 +60,13 @@ TEST_F(CutSegment, TellsOfChunksAndPagesWhatADirectoryNeeds) {
   segment.bytes().resize(segment.units()[6].offset + 100);
   const auto end = found(segment).value();
   ASSERT_EQ(end.chunks.size(), 4u);
-  EXPECT_EQ(end.chunks[1].row, (ChunkRow{.offset = 8192,
-                                         .unit_bytes = 24'576,
-                                         .packets = 2,
-                                         .times = {{1'700'000'000'000'000'010},
-                                                   {1'700'000'000'000'000'011}},
-                                         .wire_bytes = 22'000,
-                                         .lost = 7}));
+  EXPECT_EQ(end.chunks[1].row,
+            (ChunkRow{.offset = 8192,
+                      .unit_bytes = 24'576,
+                      .packets = 2,
+                      .times = {{1'700'000'000'000'000'010}, {1'700'000'000'000'000'011}},
+                      .wire_bytes = 22'000,
+                      .lost = 7}));
   EXPECT_EQ(end.chunks[3].facts.packets_before, 25u);
   EXPECT_EQ(end.chunks[3].ordinal, 5u);
   ASSERT_EQ(end.pages.size(), 1u);

@@ -280,16 +280,17 @@ TEST(RecordCursor, ASimplePacketIsCutAtTheSnaplen) {
 }
 
 TEST(Directory, ReadsBackAsItWasWritten) {
-  Directory directory{.tail_offset = 8192,
-                      .segment = {},
-                      .packets = 1,
-                      .times = {.first = {-5}, .last = {7}},
-                      .wire_bytes = 2,
-                      .lost = 3,
-                      .cut_bytes = 4,
-                      .chunks = 1,
-                      .pages = {{.offset = 4096, .unit_bytes = 4096, .first_chunk = 0, .chunks = 1}},
-                      .filters = {}};
+  Directory directory{
+      .tail_offset = 8192,
+      .segment = {},
+      .packets = 1,
+      .times = {.first = {-5}, .last = {7}},
+      .wire_bytes = 2,
+      .lost = 3,
+      .cut_bytes = 4,
+      .chunks = 1,
+      .pages = {{.offset = 4096, .unit_bytes = 4096, .first_chunk = 0, .chunks = 1}},
+      .filters = {}};
   directory.segment.fill(0x77);
   directory.pages[0].column(Column::Ipv6) = {.offset = 200, .bytes = 300};
   directory.filters.push_back({.column = Column::Uid, .hashes = 3, .keys = 9, .bytes = {}});
@@ -297,16 +298,14 @@ TEST(Directory, ReadsBackAsItWasWritten) {
   const std::vector<std::uint8_t> statistics(24, 0);
   std::vector<std::uint8_t> out = {1, 2, 3};
   ASSERT_TRUE(append_tail(
-      out, directory,
-      {.ordinal = 2, .sealed = {99}, .recovered = true, .statistics = statistics}));
+      out, directory, {.ordinal = 2, .sealed = {99}, .recovered = true, .statistics = statistics}));
   ASSERT_EQ(out.size(), 3u + 4096);
   const Bytes unit = Bytes(out).subspan(3);
   const auto header = unit_at(unit);
   ASSERT_TRUE(header);
   EXPECT_EQ(header->unit.ordinal, 2u);
   EXPECT_EQ(header->unit.crc, unit_crc(unit, 0));
-  const auto tail =
-      decode_tail({.block = header->block, .header = header->unit, .bytes = unit});
+  const auto tail = decode_tail({.block = header->block, .header = header->unit, .bytes = unit});
   ASSERT_TRUE(tail) << tail.error().context;
   EXPECT_EQ(tail->directory, directory);
   EXPECT_EQ(tail->facts.sealed.ns, 99);

@@ -1,11 +1,10 @@
 // What verification finds, and what it does not take for damage.
-#include "storage/segment/verify.h"
-
 #include <algorithm>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/segment/verify.h"
 #include "support/memory_range.h"
 #include "support/segment_bytes.h"
 
@@ -217,8 +216,7 @@ TEST(VerifySegment, LiesOfAChunkAreFound) {
     return findings(verify(segment));
   };
   EXPECT_THAT(lie(1, 56, 5, false), Contains("4096: chunk 5: where chunk 0 should be"));
-  EXPECT_THAT(lie(1, 60, 4, false),
-              Contains("4096: chunk 0: says 4 packets, and there are 3"));
+  EXPECT_THAT(lie(1, 60, 4, false), Contains("4096: chunk 0: says 4 packets, and there are 3"));
   EXPECT_THAT(lie(1, 64, 1, true),
               Contains("4096: chunk 0: its times are not those of its packets"));
   EXPECT_THAT(lie(1, 72, 1, true),
@@ -258,8 +256,8 @@ TEST(VerifySegment, LiesOfACompressedChunkAreFound) {
   EXPECT_THAT(lie(100, 124), Contains("32768: chunk 2: has no block of compressed packets"));
   EXPECT_THAT(lie(128 + 16, 4000),
               Contains("32768: chunk 2: its zstd frame is longer than its block"));
-  EXPECT_THAT(lie(128 + 16, 10), Contains(testing::StartsWith(
-                                     "32768: chunk 2: does not decompress: ")));
+  EXPECT_THAT(lie(128 + 16, 10),
+              Contains(testing::StartsWith("32768: chunk 2: does not decompress: ")));
   EXPECT_THAT(lie(128 + 20, 0),
               Contains("32768: chunk 2: does not decompress: Unknown frame descriptor"));
 }

@@ -1,9 +1,9 @@
 #include "support/segment_bytes.h"
 
-#include <zstd.h>
-
 #include <algorithm>
 #include <fstream>
+
+#include <zstd.h>
 
 namespace weir::test {
 namespace {

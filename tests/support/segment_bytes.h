@@ -13,8 +13,8 @@ struct SegmentPacket {
   std::int64_t time = 0;  // nanoseconds; not of simple ones
   std::uint32_t interface = 0;
   std::string frame;
-  bool simple = false;         // a Simple Packet Block
-  std::uint32_t dropped = 0;   // epb_dropcount
+  bool simple = false;        // a Simple Packet Block
+  std::uint32_t dropped = 0;  // epb_dropcount
 };
 
 struct SegmentChunk {

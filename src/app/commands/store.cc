@@ -135,7 +135,7 @@ std::string list_as_json(const Store& store, const std::vector<Listed>& listed) 
 
 std::string list_as_table(const Store& store, const std::vector<Listed>& listed) {
   constexpr auto kRight = Table::Align::Right;
-  Table table{{"SEGMENT"},        {"FIRST (UTC)"},  {"LAST (UTC)"}, {"PACKETS", kRight},
+  Table table{{"SEGMENT"},      {"FIRST (UTC)"},  {"LAST (UTC)"}, {"PACKETS", kRight},
               {"SIZE", kRight}, {"LOST", kRight}, {"STATE"}};
   segment::SegmentTotals sum;
   std::uint64_t bytes = 0;
@@ -202,10 +202,10 @@ std::optional<Verified> verify_one(const Store& store, const segment::StoredSegm
   if (found.head && (found.head->facts.sequence != one.name.sequence ||
                      found.head->facts.lane != one.name.lane)) {
     found.state = segment::SegmentState::Damaged;
-    found.findings.push_back(
-        {.offset = 0,
-         .what = "its head says that it is segment " + std::to_string(found.head->facts.sequence) +
-                 " of lane " + std::to_string(found.head->facts.lane)});
+    found.findings.push_back({.offset = 0,
+                              .what = "its head says that it is segment " +
+                                      std::to_string(found.head->facts.sequence) + " of lane " +
+                                      std::to_string(found.head->facts.lane)});
   }
   return verified;
 }
@@ -269,8 +269,7 @@ int verify(const Store& store, bool json) {
     findings += found->report.findings.size() + found->report.findings_left_out;
     verified.push_back(std::move(*found));
   }
-  print_out(json ? verified_as_json(store, verified)
-                 : verified_as_text(store, verified, findings));
+  print_out(json ? verified_as_json(store, verified) : verified_as_text(store, verified, findings));
   return findings == 0 ? 0 : 1;
 }
 

@@ -78,8 +78,8 @@ void ContentCheck::take_chunk(const Unit& unit) {
     find(unit, name_of(*chunk) + ": where chunk " + text(chunk_next_) + " should be");
   }
   if (chunk->packets_before != packets_before_) {
-    find(unit, differs(name_of(*chunk), "packets before it", chunk->packets_before,
-                       packets_before_));
+    find(unit,
+         differs(name_of(*chunk), "packets before it", chunk->packets_before, packets_before_));
   }
   check_records(unit, *chunk);
   check_padding(unit, *chunk);
@@ -117,8 +117,8 @@ void ContentCheck::check_records(const Unit& unit, const ChunkFacts& chunk) {
     if (record->has_time) times.cover(record->time);
   }
   if (cursor.fault() != RecordFault::None) {
-    return find(unit, name_of(chunk) + ": byte " + text(cursor.offset()) + " of its blocks: " +
-                          std::string(text_of(cursor.fault())));
+    return find(unit, name_of(chunk) + ": byte " + text(cursor.offset()) +
+                          " of its blocks: " + std::string(text_of(cursor.fault())));
   }
   const std::string who = name_of(chunk);
   if (packets != chunk.packets) find(unit, differs(who, "packets", chunk.packets, packets));
@@ -185,7 +185,8 @@ void ContentCheck::check_columns(const Unit& unit, const PageFacts& page, Direct
     const ColumnEntry column =
         column_entry_at(unit.bytes.subspan(kPageHeaderBytes + i * kColumnEntryBytes));
     const std::string who = "index page: column " + text(static_cast<unsigned>(column.column));
-    if (column.offset < table_end || column.offset > limit || column.bytes > limit - column.offset) {
+    if (column.offset < table_end || column.offset > limit ||
+        column.bytes > limit - column.offset) {
       find(unit, who + ": out of bounds");
       continue;
     }

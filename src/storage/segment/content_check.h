@@ -49,12 +49,12 @@ struct SegmentTotals {
   friend bool operator==(const SegmentTotals&, const SegmentTotals&) = default;
 };
 
-// Takes the units of a segment one by one, in file order, behind the head. One thread; `head` and
-// `findings` outlive it.
+// Takes the units of a segment one by one, in file order, behind the head. One thread; `findings`
+// outlives it.
 class ContentCheck {
  public:
   ContentCheck(const SegmentHead& head, Findings& findings) noexcept
-      : head_(head), interfaces_(RecordCursor::interfaces_of(head)), findings_(findings) {}
+      : interfaces_(RecordCursor::interfaces_of(head)), findings_(findings) {}
 
   void take(const Unit& unit);
   // Units are missing here: what follows need not continue what was before, and what is said of the
@@ -82,19 +82,18 @@ class ContentCheck {
     findings_.add(unit.header.file_offset, std::move(what));
   }
 
-  const SegmentHead& head_;
   const RecordCursor::Interfaces interfaces_;
   Findings& findings_;
   SegmentTotals totals_;
   ChunkDecoder decoder_;
   std::vector<std::uint8_t> records_;
-  std::vector<ChunkRow> rows_;  // of the chunks since the last page
+  std::vector<ChunkRow> rows_;    // of the chunks since the last page
   std::uint32_t rows_first_ = 0;  // number of the first of them
   std::vector<DirectoryPage> pages_;
   std::uint32_t chunk_next_ = 0;
   std::uint64_t packets_before_ = 0;
-  bool whole_ = true;      // nothing was skipped
-  bool resuming_ = false;  // behind something that was skipped, before the next chunk
+  bool whole_ = true;       // nothing was skipped
+  bool resuming_ = false;   // behind something that was skipped, before the next chunk
   bool page_open_ = false;  // likewise, before the next page: its first chunks are unknown
   bool sealed_ = false;
   bool recovered_ = false;

@@ -77,13 +77,12 @@ bool decode_page(const std::uint8_t* at, const Directory& directory, DirectoryPa
     }
     column += 8;
   }
-  const bool placed = page.offset % kUnitAlignment == 0 &&
-                      page.unit_bytes % kUnitAlignment == 0 && page.unit_bytes != 0 &&
-                      page.unit_bytes <= kUnitBytesMax && page.offset < directory.tail_offset &&
+  const bool placed = page.offset % kUnitAlignment == 0 && page.unit_bytes % kUnitAlignment == 0 &&
+                      page.unit_bytes != 0 && page.unit_bytes <= kUnitBytesMax &&
+                      page.offset < directory.tail_offset &&
                       page.unit_bytes <= directory.tail_offset - page.offset;
   return placed && page.chunks >= 1 && page.chunks <= kPageChunksMax &&
-         page.first_chunk < directory.chunks &&
-         page.chunks <= directory.chunks - page.first_chunk;
+         page.first_chunk < directory.chunks && page.chunks <= directory.chunks - page.first_chunk;
 }
 
 // `block` without its trailing length; filters lie between `from` and its end.

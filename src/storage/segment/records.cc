@@ -1,9 +1,9 @@
 #include "storage/segment/records.h"
 
-#include <zstd.h>
-
 #include <algorithm>
 #include <string>
+
+#include <zstd.h>
 
 #include "storage/pcapng/blocks.h"
 
@@ -15,19 +15,13 @@ using pcapng::BlockType;
 constexpr std::size_t kDataFrameOffset = kBlockHeadBytes + 4;
 constexpr std::size_t kBlockFrontBytes = 8;  // of a pcapng block: type and length
 
-Error damaged(std::string what) {
-  return {.code = ErrorCode::Damaged, .context = std::move(what)};
-}
+Error damaged(std::string what) { return {.code = ErrorCode::Damaged, .context = std::move(what)}; }
 
-constexpr std::uint32_t number(BlockType type) noexcept {
-  return static_cast<std::uint32_t>(type);
-}
+constexpr std::uint32_t number(BlockType type) noexcept { return static_cast<std::uint32_t>(type); }
 
 }  // namespace
 
-void ChunkDecoder::Free::operator()(ZSTD_DCtx_s* context) const noexcept {
-  ZSTD_freeDCtx(context);
-}
+void ChunkDecoder::Free::operator()(ZSTD_DCtx_s* context) const noexcept { ZSTD_freeDCtx(context); }
 
 Result<Bytes> ChunkDecoder::records(const Unit& unit, std::vector<std::uint8_t>& buffer) {
   const Bytes block = unit.header_block();
@@ -76,8 +70,8 @@ Result<Bytes> ChunkDecoder::decompress(Bytes stored, std::uint32_t records_bytes
     return Error{.code = ErrorCode::Resource, .context = "no memory to decompress in"};
   }
   if (buffer.size() < records_bytes) buffer.resize(records_bytes);
-  const std::size_t got = ZSTD_decompressDCtx(context_.get(), buffer.data(), records_bytes,
-                                              room.data(), frame_bytes);
+  const std::size_t got =
+      ZSTD_decompressDCtx(context_.get(), buffer.data(), records_bytes, room.data(), frame_bytes);
   if (ZSTD_isError(got) != 0) {
     return damaged(std::string("does not decompress: ") + ZSTD_getErrorName(got));
   }

@@ -42,7 +42,7 @@ class ChunkDecoder {
 
 // One pcapng block of a chunk. All views are into the chunk's bytes.
 struct Record {
-  std::uint32_t type = 0;   // pcapng::BlockType
+  std::uint32_t type = 0;    // pcapng::BlockType
   std::uint32_t offset = 0;  // in the chunk's records
   Bytes block;               // whole
 

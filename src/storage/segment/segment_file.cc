@@ -7,9 +7,7 @@
 namespace weir::storage::segment {
 namespace {
 
-Error damaged(std::string what) {
-  return {.code = ErrorCode::Damaged, .context = std::move(what)};
-}
+Error damaged(std::string what) { return {.code = ErrorCode::Damaged, .context = std::move(what)}; }
 
 ErrorCode code_of(UnitFault fault) noexcept {
   switch (fault) {
@@ -50,8 +48,7 @@ Result<std::optional<std::uint64_t>> find_tail(const RangeReader& file, const Uu
   }
   WEIR_TRY(got, file.read_at(size - length, bytes));
   const auto head = block_head_at(Bytes(bytes).first(got));
-  if (!head || got < bytes.size() || head->kind != Kind::Directory ||
-      head->total_bytes != length ||
+  if (!head || got < bytes.size() || head->kind != Kind::Directory || head->total_bytes != length ||
       !std::equal(segment.begin(), segment.end(), bytes.data() + 24)) {
     return Nothing();
   }
@@ -73,7 +70,8 @@ Result<SegmentTail> decode_tail(const Unit& unit) {
   if (load_le32(unit.bytes.data() + unit_bytes - 4) != unit_bytes - at) {
     return damaged("directory: does not reach to the end of the file");
   }
-  if (directory.tail_offset != unit.header.file_offset || directory.segment != unit.header.segment) {
+  if (directory.tail_offset != unit.header.file_offset ||
+      directory.segment != unit.header.segment) {
     return damaged("directory: of another place or segment");
   }
   return SegmentTail{.directory = std::move(directory),
@@ -96,8 +94,7 @@ Result<std::optional<SegmentTail>> SegmentFile::tail() const {
 
 Result<Unit> SegmentFile::read(std::uint64_t offset, Depth depth,
                                std::vector<std::uint8_t>& buffer) const {
-  UnitRead read =
-      read_unit(*file_, {.segment = head_.segment, .offset = offset}, depth, buffer);
+  UnitRead read = read_unit(*file_, {.segment = head_.segment, .offset = offset}, depth, buffer);
   if (read.fault == UnitFault::None) return read.unit;
   return Error{.code = code_of(read.fault),
                .context = name_ + ": at byte " + std::to_string(offset) + ": " + read.text()};

@@ -16,9 +16,7 @@ using pcapng::BlockType;
 
 constexpr std::size_t kFirstReadBytes = 4096;
 
-Error error(ErrorCode code, std::string what) {
-  return {.code = code, .context = std::move(what)};
-}
+Error error(ErrorCode code, std::string what) { return {.code = code, .context = std::move(what)}; }
 Error foreign() { return error(ErrorCode::UnknownFormat, "no segment of a packet store"); }
 Error damaged(const std::string& what) { return error(ErrorCode::Damaged, "head: " + what); }
 
@@ -114,9 +112,8 @@ bool counts_nanoseconds(const pcapng::TimeScale& scale) noexcept {
 Result<std::vector<CaptureInterface>> decode_interfaces(std::span<std::uint8_t> blocks) {
   std::vector<CaptureInterface> interfaces;
   while (!blocks.empty()) {
-    const std::uint32_t total = blocks.size() < pcapng::kBlockOverheadBytes
-                                    ? 0
-                                    : load_le32(blocks.data() + 4);
+    const std::uint32_t total =
+        blocks.size() < pcapng::kBlockOverheadBytes ? 0 : load_le32(blocks.data() + 4);
     if (total < pcapng::kBlockOverheadBytes || total > blocks.size() ||
         load_le32(blocks.data() + total - 4) != total) {
       return damaged("a block does not end where it should");
@@ -144,9 +141,9 @@ Result<SegmentHead> read_head(const RangeReader& file) {
   if (!there) return error(ErrorCode::Truncated, "the file ends within the head of a segment");
   const Bytes block = prefix.bytes().subspan(at);
   if (const std::uint8_t version = block_head_at(block)->version; version > kVersion) {
-    return error(ErrorCode::Unsupported,
-                 "written by a newer weir (segment version " + std::to_string(version) +
-                     "; this one reads up to " + std::to_string(kVersion) + ")");
+    return error(ErrorCode::Unsupported, "written by a newer weir (segment version " +
+                                             std::to_string(version) + "; this one reads up to " +
+                                             std::to_string(kVersion) + ")");
   }
   const auto found = unit_at(block);
   if (!found || found->block.total_bytes < kHeadBytes + kBlockTrailBytes) {

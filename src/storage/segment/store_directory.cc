@@ -32,8 +32,7 @@ struct CloseDirectory {
 // Takes a number of at least `digits` digits off the front.
 template <typename T>
 bool take_number(std::string_view& text, std::size_t digits, T& number) noexcept {
-  const auto length =
-      std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto length = std::min(text.find_first_not_of("0123456789"), text.size());
   if (length < digits) return false;
   const char* const end = text.data() + length;
   const auto [stopped, status] = std::from_chars(text.data(), end, number);
@@ -67,8 +66,7 @@ std::optional<Timestamp> take_stamp(std::string_view& text) noexcept {
   if (!date.ok() || part(0, 4) < 1678 || part(0, 4) > 2261) return std::nullopt;
   if (part(9, 2) > 23 || part(11, 2) > 59 || part(13, 2) > 59) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds =
-      days * 86'400 + part(9, 2) * 3600 + part(11, 2) * 60 + part(13, 2);
+  const std::int64_t seconds = days * 86'400 + part(9, 2) * 3600 + part(11, 2) * 60 + part(13, 2);
   text.remove_prefix(kForm.size());
   return Timestamp{seconds * 1'000'000'000};
 }

@@ -50,9 +50,7 @@ std::string_view text_of(UnitFault fault) noexcept {
   return "nothing wrong";
 }
 
-std::string UnitRead::text() const {
-  return detail.empty() ? std::string(text_of(fault)) : detail;
-}
+std::string UnitRead::text() const { return detail.empty() ? std::string(text_of(fault)) : detail; }
 
 UnitRead read_unit(const RangeReader& file, const UnitPlace& place, Depth depth,
                    std::vector<std::uint8_t>& buffer) {

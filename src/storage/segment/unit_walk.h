@@ -46,8 +46,8 @@ struct UnitPlace {
 struct Unit {
   BlockHead block;
   UnitHeader header;
-  // Borrowed from the buffer that it was read into. Depth::Bytes: the whole unit. Depth::Header: its
-  // first kUnitPrefixBytes, from the header block on.
+  // Borrowed from the buffer that it was read into. Depth::Bytes: the whole unit. Depth::Header:
+  // its first kUnitPrefixBytes, from the header block on.
   Bytes bytes;
 
   // From the header block on.
@@ -63,8 +63,8 @@ inline constexpr std::uint32_t kUnitPrefixBytes = kChunkHeaderBytes;
 
 struct UnitRead {
   UnitFault fault = UnitFault::None;
-  Unit unit;                  // when there is no fault
-  std::string detail = {};    // of ReadFailed
+  Unit unit;                // when there is no fault
+  std::string detail = {};  // of ReadFailed
   [[nodiscard]] std::string text() const;
 };
 // Reads into `buffer`, which grows to at most kUnitBytesMax.

@@ -138,11 +138,9 @@ void Verifier::describe_holes() {
   const SegmentTotals& totals = content_->totals();
   for (const Hole& hole : holes_) {
     if (hole.finding >= findings_.list().size()) continue;
-    findings_.list()[hole.finding].what += "; behind them " +
-                                           std::to_string(totals.units - hole.units) +
-                                           " good units with " +
-                                           std::to_string(totals.packets - hole.packets) +
-                                           " packets";
+    findings_.list()[hole.finding].what +=
+        "; behind them " + std::to_string(totals.units - hole.units) + " good units with " +
+        std::to_string(totals.packets - hole.packets) + " packets";
   }
 }
 

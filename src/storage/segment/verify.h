@@ -18,7 +18,8 @@ struct VerifyOptions {
   // The segment may lack its end: its writer is at work, or died. What follows the last good unit
   // of one that was not sealed is then no finding, unless it looks like a whole tail.
   bool torn_end_expected = false;
-  // Of a writer at work: so many bytes before the end of the file may be on their way, in any order.
+  // Of a writer at work: so many bytes before the end of the file may be on their way, in any
+  // order.
   std::uint64_t in_flight_bytes = 0;
   std::uint32_t findings_max = 100;
 };
