@@ -49,12 +49,12 @@ struct SegmentTotals {
   friend bool operator==(const SegmentTotals&, const SegmentTotals&) = default;
 };
 
-// Takes the units of a segment one by one, in file order, behind the head. One thread; `head` and
-// `findings` outlive it.
+// Takes the units of a segment one by one, in file order, behind the head. One thread; `findings`
+// outlives it.
 class ContentCheck {
  public:
   ContentCheck(const SegmentHead& head, Findings& findings) noexcept
-      : head_(head), interfaces_(RecordCursor::interfaces_of(head)), findings_(findings) {}
+      : interfaces_(RecordCursor::interfaces_of(head)), findings_(findings) {}
 
   void take(const Unit& unit);
   // Units are missing here: what follows need not continue what was before, and what is said of the
@@ -82,7 +82,6 @@ class ContentCheck {
     findings_.add(unit.header.file_offset, std::move(what));
   }
 
-  const SegmentHead& head_;
   const RecordCursor::Interfaces interfaces_;
   Findings& findings_;
   SegmentTotals totals_;
