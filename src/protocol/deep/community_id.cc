@@ -48,11 +48,15 @@ class Message {
     store_be(bytes_.data() + size_, number);
     size_ += sizeof number;
   }
+  // Copies of known length: no calls.
   void add(const IpAddress& address, std::uint8_t ip_version) noexcept {
-    const Bytes all(address.bytes);
-    const Bytes sent = ip_version == 4 ? all.last(4) : all;
-    std::copy(sent.begin(), sent.end(), bytes_.begin() + size_);
-    size_ += sent.size();
+    if (ip_version == 4) {
+      store_le(bytes_.data() + size_, load_le32(address.bytes.data() + 12));
+      size_ += 4;
+    } else {
+      std::copy(address.bytes.begin(), address.bytes.end(), bytes_.begin() + size_);
+      size_ += address.bytes.size();
+    }
   }
   [[nodiscard]] Bytes bytes() const noexcept { return Bytes(bytes_).first(size_); }
 

@@ -103,8 +103,8 @@ __attribute__((target("sha,sse4.1"))) Sha1Digest short_sha1_by_instruction(Bytes
   const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
   ScheduleVectors words;
   for (std::size_t i = 0; i < 4; ++i) {
-    const auto* const at = reinterpret_cast<const __m128i*>(block.data() + 16 * i);
-    words.at[i] = _mm_shuffle_epi8(_mm_loadu_si128(at), swap);
+    const void* const at = block.data() + 16 * i;
+    words.at[i] = _mm_shuffle_epi8(_mm_loadu_si128(static_cast<const __m128i*>(at)), swap);
   }
   const __m128i first_abcd =
       _mm_set_epi32(static_cast<int>(kInitial[0]), static_cast<int>(kInitial[1]),
@@ -119,7 +119,8 @@ __attribute__((target("sha,sse4.1"))) Sha1Digest short_sha1_by_instruction(Bytes
   abcd = _mm_shuffle_epi8(_mm_add_epi32(abcd, first_abcd), swap);
   e = _mm_sha1nexte_epu32(e, first_e);
   Sha1Digest digest;
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(digest.data()), abcd);
+  void* const first_four = digest.data();
+  _mm_storeu_si128(static_cast<__m128i*>(first_four), abcd);
   store_be(digest.data() + 16, static_cast<std::uint32_t>(_mm_extract_epi32(e, 3)));
   return digest;
 }

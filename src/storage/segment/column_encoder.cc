@@ -41,24 +41,32 @@ std::span<Fact> radix_sort(std::span<Fact> facts, std::span<Fact> scratch,
   return facts;
 }
 
-std::uint8_t* put_varint(std::uint8_t* at, std::uint64_t value) noexcept {
-  for (; value >= 0x80; value >>= 7) *at++ = static_cast<std::uint8_t>(value | 0x80);
-  *at++ = static_cast<std::uint8_t>(value);
-  return at;
+// Writes eight bytes, however many it takes, so that nothing depends on their number: that would be
+// foretold wrongly for every other key.
+inline std::uint8_t* put_varint(std::uint8_t* at, std::uint64_t value) noexcept {
+  constexpr std::uint64_t kContinued = 0x8080808080808080;
+  constexpr unsigned kBits = 7;
+  const unsigned bytes = (static_cast<unsigned>(std::bit_width(value | 1)) + kBits - 1) / kBits;
+  if (bytes > 8) [[unlikely]] {
+    for (; value >= 0x80; value >>= kBits) *at++ = static_cast<std::uint8_t>(value | 0x80);
+    *at++ = static_cast<std::uint8_t>(value);
+    return at;
+  }
+  // Halves move apart, then their halves, then those.
+  value = (value & 0xfffffff) | (value & 0xfffffff0000000) << 4;
+  value = (value & 0x3fff00003fff) | ((value & 0xfffc0000fffc000) << 2);
+  value = (value & 0x7f007f007f007f) | ((value & 0x3f803f803f803f80) << 1);
+  const std::uint64_t all_but_the_last = (std::uint64_t{1} << (8 * (bytes - 1))) - 1;
+  store_le(at, value | (kContinued & all_but_the_last));
+  return at + bytes;
 }
 
-std::uint8_t* put_chunks(std::uint8_t* at, std::uint64_t chunks) noexcept {
-  const auto count = static_cast<unsigned>(std::popcount(chunks));
-  if (count > kFewChunksMax) {
-    *at = kManyChunks;
-    store_le(at + 1, chunks);
-    return at + 9;
-  }
-  if (count != 1) *at++ = static_cast<std::uint8_t>(kFewChunks + count);
-  for (; chunks != 0; chunks &= chunks - 1) {
-    *at++ = static_cast<std::uint8_t>(std::countr_zero(chunks));
-  }
-  return at;
+inline std::uint8_t* put_chunks(std::uint8_t* at, std::uint64_t chunks) noexcept {
+  const auto first = static_cast<unsigned>(std::countr_zero(chunks));
+  const std::uint64_t more = chunks >> first >> 1;
+  std::uint8_t* const end = put_varint(at + 1, more);
+  *at = static_cast<std::uint8_t>(first | (more != 0 ? kMoreChunks : 0u));
+  return more != 0 ? end : at + 1;
 }
 
 void put_key(std::uint8_t* at, const IndexKey& key, std::uint32_t key_bytes) noexcept {

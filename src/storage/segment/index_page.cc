@@ -50,47 +50,40 @@ bool GroupCursor::read_key() noexcept {
   return ascends;
 }
 
-bool GroupCursor::read_difference() noexcept {
-  std::uint64_t difference = 0;
+std::optional<std::uint64_t> GroupCursor::read_varint() noexcept {
+  std::uint64_t value = 0;
   std::size_t i = 0;
   for (unsigned shift = 0;; shift += 7, ++i) {
-    if (i == rest_.size() || shift > 63) return false;
+    if (i == rest_.size() || shift > 63) return std::nullopt;
     const std::uint64_t bits = rest_[i] & 0x7fu;
-    if ((bits << shift >> shift) != bits) return false;
-    difference |= bits << shift;
+    if ((bits << shift >> shift) != bits) return std::nullopt;
+    value |= bits << shift;
     if ((rest_[i] & 0x80) == 0) break;
   }
   rest_ = rest_.subspan(i + 1);
-  if (difference == 0 || difference > max_.low - key_.low) return false;
-  key_.low += difference;
+  return value;
+}
+
+bool GroupCursor::read_difference() noexcept {
+  const auto difference = read_varint();
+  if (!difference || *difference == 0 || *difference > max_.low - key_.low) return false;
+  key_.low += *difference;
   return true;
 }
 
 bool GroupCursor::read_chunks() noexcept {
   if (rest_.empty()) return false;
-  const std::uint8_t kind = rest_[0];
+  const std::uint8_t head = rest_[0];
   rest_ = rest_.subspan(1);
-  if (kind < kPageChunksMax) {
-    chunks_ = ChunkMask{1} << kind;
-    return true;
-  }
-  if (kind == kManyChunks) {
-    if (rest_.size() < sizeof(ChunkMask)) return false;
-    chunks_ = load_le64(rest_.data());
-    rest_ = rest_.subspan(sizeof(ChunkMask));
-    return chunks_ != 0;
-  }
-  if (kind < kFewChunks + 2 || kind > kFewChunks + kFewChunksMax) return false;
-  const std::size_t count = kind - kFewChunks;
-  if (rest_.size() < count) return false;
-  chunks_ = 0;
-  for (const std::uint8_t chunk : rest_.first(count)) {
-    // Ascending: nothing at or above it yet.
-    if (chunk >= kPageChunksMax || (chunks_ >> chunk) != 0) return false;
-    chunks_ |= ChunkMask{1} << chunk;
-  }
-  rest_ = rest_.subspan(count);
-  return true;
+  if (head > (kMoreChunks | kFirstChunkMask)) return false;
+  const unsigned first = head & kFirstChunkMask;
+  chunks_ = ChunkMask{1} << first;
+  if ((head & kMoreChunks) == 0) return true;
+  const auto more = read_varint();
+  if (!more || *more == 0) return false;
+  const ChunkMask above = *more << first << 1;
+  chunks_ |= above;
+  return (above >> first >> 1) == *more;
 }
 
 // --- columns

@@ -36,6 +36,7 @@ class GroupCursor {
  private:
   [[nodiscard]] bool read_key() noexcept;
   [[nodiscard]] bool read_difference() noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> read_varint() noexcept;
   [[nodiscard]] bool read_chunks() noexcept;
 
   Bytes rest_;

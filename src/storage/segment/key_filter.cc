@@ -41,7 +41,8 @@ void KeyFilter::clear() noexcept {
 
 Bytes KeyFilter::bytes() const noexcept {
   // Little-endian words: bit b is bit b mod 8 of byte b / 8.
-  return {reinterpret_cast<const std::uint8_t*>(words_.get()), bits_ / 8};
+  const void* const words = words_.get();
+  return {static_cast<const std::uint8_t*>(words), bits_ / 8};
 }
 
 std::optional<KeyFilterView> KeyFilterView::parse(Bytes bytes, std::uint32_t hashes) noexcept {
