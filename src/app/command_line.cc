@@ -503,7 +503,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   ConfigFlags config_flags;
   config_flags.add_to(*config);
   CtlFlags ctl_flags(app);
-  const StoreFlags store_flags(app);
+  StoreFlags store_flags(app);
 
   CLI::App* completion =
       app.add_subcommand("completion", "print the script by which a shell completes weir's words");
@@ -540,7 +540,10 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = ctl_flags.finish()) return usage_error("ctl " + *problem);
     return ctl_flags.options();
   }
-  if (store_flags.chosen()) return store_flags.options();
+  if (store_flags.chosen()) {
+    if (auto problem = store_flags.finish()) return usage_error("store " + *problem);
+    return store_flags.options();
+  }
   if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);

@@ -13,6 +13,8 @@
 #include "interface/direction.h"
 #include "output/rotation_options.h"
 #include "storage/segment/format.h"
+#include "storage/segment/pins.h"
+#include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
 
 namespace weir::app {
@@ -24,6 +26,7 @@ struct StorePlan {
   std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;
   storage::segment::Codec compression = storage::segment::Codec::None;
+  storage::segment::RetentionBounds keep = {};
 };
 
 // Shared by every command that runs packets through the pipeline.
@@ -62,9 +65,14 @@ struct ConfigOptions {
 
 // `weir store WHAT`: looks into a store of packets.
 struct StoreOptions {
-  enum class What : std::uint8_t { List, Verify } what{};
+  enum class What : std::uint8_t { List, Verify, Repair, Collect, Pin, Unpin, Pins } what{};
   std::string directory;
   bool json = false;
+  // Collect:
+  storage::segment::RetentionBounds bounds;
+  bool dry_run = false;
+  // Pin and Unpin:
+  storage::segment::Pin pin;
 };
 
 struct RunOptions {

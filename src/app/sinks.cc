@@ -38,7 +38,8 @@ Result<std::unique_ptr<output::Sink>> open_store(const SinkPlan& plan) {
                                                .chunk_bytes = plan.store.chunk_bytes,
                                                .durability = plan.store.durability,
                                                .codec = plan.store.compression,
-                                               .counts = plan.counts},
+                                               .counts = plan.counts,
+                                               .bounds = plan.store.keep},
                                               *plan.clock));
   return std::unique_ptr<output::Sink>(std::move(sink));
 }

@@ -1,14 +1,39 @@
 #include "app/store_flags.h"
 
+#include <limits>
+
 #include <CLI/CLI.hpp>
 
+#include "app/ctl/utc_time.h"
 #include "app/values.h"
 
 namespace weir::app {
 
+namespace {
+
+// A size within bounds, or `out` as it is where the text is empty. The text of an error, or
+// nothing.
+std::optional<std::string> parse_bounded(const std::string& option, const std::string& text,
+                                         std::uint64_t min, std::uint64_t max, std::uint64_t& out) {
+  if (text.empty()) return std::nullopt;
+  auto parsed = parse_size(text);
+  if (!parsed) return option + ": " + parsed.error().context;
+  if (*parsed < min || *parsed > max) {
+    return option + " " + text + ": not from " + std::to_string(min) + " to " +
+           std::to_string(max) + " bytes";
+  }
+  out = *parsed;
+  return std::nullopt;
+}
+
+}  // namespace
+
 struct StoreFlags::Parts {
   CLI::App* store = nullptr;
   StoreOptions options;
+  BoundsFlags bounds;
+  std::string since;
+  std::string until;
 
   CLI::App& add(StoreOptions::What what, const char* name, const char* help) {
     CLI::App* const command = store->add_subcommand(name, help);
@@ -19,52 +44,137 @@ struct StoreFlags::Parts {
     command->callback([this, what] { options.what = what; });
     return *command;
   }
+  void add_looking();
+  void add_mending();
+  void add_pins();
 };
 
-StoreFlags::StoreFlags(CLI::App& app) : parts_(std::make_unique<Parts>()) {
+void StoreFlags::Parts::add_looking() {
   using What = StoreOptions::What;
-  parts_->store = app.add_subcommand("store", "look into a store of packets");
-  parts_->store->require_subcommand(1);
-  parts_->store->footer(
-      "Example: weir store ls /var/lib/weir/packets\n"
-      "docs/segment-format.md describes its files, which are pcapng.");
-  parts_->add(What::List, "ls", "list the segments of a store, and what they hold")
+  add(What::List, "ls", "list the segments of a store, and what they hold")
       .footer(
           "Example: weir store ls /var/lib/weir/packets\n"
           "'open': an engine writes to it; 'unsealed': none does, and its end has not been mended "
           "yet.\n"
           "Exit status: 0, also with damaged segments; 1 the store cannot be read.");
-  parts_->add(What::Verify, "verify", "read a store whole and find all that is damaged")
+  add(What::Verify, "verify", "read a store whole and find all that is damaged")
       .footer(
           "Example: weir store verify /var/lib/weir/packets\n"
           "Works beside a running engine; then the unfinished end of a segment is no finding.\n"
           "Exit status: 0 all is good, 1 findings, or the store cannot be read.");
 }
 
+void StoreFlags::Parts::add_mending() {
+  using What = StoreOptions::What;
+  add(What::Repair, "repair", "seal what a writer that died has left, as its next start would")
+      .footer(
+          "Example: weir store repair /var/lib/weir/packets\n"
+          "A segment is cut behind its last whole unit, indexed and closed; one without a packet "
+          "goes. Damaged segments are told and left alone.\n"
+          "Exit status: 0 all is in order, 1 something is damaged, or could not be sealed.");
+  CLI::App& collect =
+      add(What::Collect, "gc", "delete the oldest segments, as few as these bounds ask for");
+  bounds.add_to(collect, "--keep");
+  collect.add_flag("--dry-run", options.dry_run, "say what would be deleted, and delete nothing");
+  collect.footer(
+      "Example: weir store gc --keep 720h --keep-size 500GiB /var/lib/weir/packets\n"
+      "Not beside a running engine, which does it itself: [session.store] keep, keep_size, "
+      "keep_free.\n"
+      "Pinned segments stay. Exit status: 0, 1 when the bounds could not be met.");
+}
+
+void StoreFlags::Parts::add_pins() {
+  using What = StoreOptions::What;
+  CLI::App& pin =
+      add(What::Pin, "pin", "keep the segments of a range of time, whatever the bounds");
+  pin.add_option("--since", since, "from here on: 2026-11-21T20:00:00Z, or seconds since 1970")
+      ->type_name("T");
+  pin.add_option("--until", until, "up to here")->type_name("T");
+  pin.add_option("--note", options.pin.note, "why, for those who come after you")
+      ->type_name("TEXT");
+  pin.footer(
+      "Example: weir store pin /var/lib/weir/packets --since 2026-11-21T20:00:00Z --until "
+      "2026-11-21T22:00:00Z --note 'case 17'\n"
+      "Works beside a running engine. Whole segments are kept that have packets of the range.");
+  CLI::App& unpin = add(What::Unpin, "unpin", "let go of what a pin keeps");
+  unpin.add_option("PIN", options.pin.id, "its number, as weir store pins tells it")
+      ->required()
+      ->type_name("");
+  add(What::Pins, "pins", "list the pins of a store");
+}
+
+StoreFlags::StoreFlags(CLI::App& app) : parts_(std::make_unique<Parts>()) {
+  parts_->store = app.add_subcommand("store", "look after a store of packets");
+  parts_->store->require_subcommand(1);
+  parts_->store->footer(
+      "Example: weir store ls /var/lib/weir/packets\n"
+      "docs/segment-format.md describes its files, which are pcapng.");
+  parts_->add_looking();
+  parts_->add_mending();
+  parts_->add_pins();
+}
+
 StoreFlags::~StoreFlags() = default;
 
 bool StoreFlags::chosen() const { return parts_->store->parsed(); }
 
-const StoreOptions& StoreFlags::options() const { return parts_->options; }
-
-namespace {
-
-// A size within bounds, or `out` as it is where the text is empty. The text of an error, or
-// nothing.
-std::optional<std::string> parse_bounded(const char* option, const std::string& text,
-                                         std::uint64_t min, std::uint64_t max, std::uint64_t& out) {
-  if (text.empty()) return std::nullopt;
-  auto parsed = parse_size(text);
-  if (!parsed) return std::string(option) + ": " + parsed.error().context;
-  if (*parsed < min || *parsed > max) {
-    return std::string(option) + " " + text + ": not from " + std::to_string(min) + " to " +
-           std::to_string(max) + " bytes";
+std::optional<std::string> StoreFlags::finish() {
+  StoreOptions& options = parts_->options;
+  if (options.what == StoreOptions::What::Collect) {
+    if (!parts_->bounds.any()) return "gc: no bound (say what to keep: --keep-size 500GiB)";
+    return parts_->bounds.parse(options.bounds);
   }
-  out = *parsed;
+  if (options.what != StoreOptions::What::Pin) return std::nullopt;
+  if (parts_->since.empty() && parts_->until.empty()) {
+    return "pin: no range of time (say --since, --until, or both)";
+  }
+  const auto take = [](const char* option, const std::string& text,
+                       Timestamp& out) -> std::optional<std::string> {
+    if (text.empty()) return std::nullopt;
+    const auto parsed = parse_time(text);
+    if (!parsed) {
+      return "pin: " + std::string(option) + " " + text +
+             ": no time (write 2026-11-21T20:00:00Z, or seconds since 1970)";
+    }
+    out = *parsed;
+    return std::nullopt;
+  };
+  if (auto problem = take("--since", parts_->since, options.pin.since)) return problem;
+  if (auto problem = take("--until", parts_->until, options.pin.until)) return problem;
+  if (options.pin.since > options.pin.until) return "pin: --since is after --until";
   return std::nullopt;
 }
 
-}  // namespace
+const StoreOptions& StoreFlags::options() const { return parts_->options; }
+
+void BoundsFlags::add_to(CLI::App& command, const std::string& with_prefix) {
+  prefix = with_prefix;
+  command.add_option(prefix, age, "delete segments that were sealed longer ago than this (720h)")
+      ->type_name("T");
+  command
+      .add_option(prefix + "-size", size,
+                  "delete the oldest segments when the store takes more than this (500GiB)")
+      ->type_name("B");
+  command
+      .add_option(prefix + "-free", free,
+                  "delete the oldest segments when its file system has less than this left")
+      ->type_name("B");
+}
+
+std::optional<std::string> BoundsFlags::parse(storage::segment::RetentionBounds& out) const {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::uint64_t kLeast = 1 << 20;
+  if (!age.empty()) {
+    auto parsed = parse_duration(age);
+    if (!parsed) return prefix + ": " + parsed.error().context;
+    if (*parsed < std::chrono::seconds(1)) return prefix + " " + age + ": too short (at least 1s)";
+    out.age_max = *parsed;
+  }
+  if (auto problem = parse_bounded(prefix + "-size", size, kLeast, kMost, out.bytes_max)) {
+    return problem;
+  }
+  return parse_bounded(prefix + "-free", free, kLeast, kMost, out.free_bytes_min);
+}
 
 void StoreOutputFlags::add_to(CLI::App& command) {
   command
@@ -92,13 +202,14 @@ void StoreOutputFlags::add_to(CLI::App& command) {
                   "zstd makes chunks smaller, which only weir opens")
       ->type_name("none|zstd")
       ->check(CLI::IsMember({"none", "zstd"}));
+  keep_.add_to(command, "--store-keep");
 }
 
 std::optional<std::string> StoreOutputFlags::finish() {
   using storage::segment::Durability;
   if (plan_.path.empty()) {
-    const bool meant =
-        !segment_.empty() || !chunk_.empty() || durability_ != "segment" || compression_ != "none";
+    const bool meant = !segment_.empty() || !chunk_.empty() || durability_ != "segment" ||
+                       compression_ != "none" || keep_.any();
     if (meant) return "an option of the store without a store (say where: --store DIR)";
     return std::nullopt;
   }
@@ -115,7 +226,7 @@ std::optional<std::string> StoreOutputFlags::finish() {
   auto problem = parse_bounded("--store-chunk", chunk_, storage::segment::kUnitAlignment,
                                storage::segment::kChunkBytesMax, chunk_bytes);
   plan_.chunk_bytes = static_cast<std::uint32_t>(chunk_bytes);
-  return problem;
+  return problem ? problem : keep_.parse(plan_.keep);
 }
 
 }  // namespace weir::app

@@ -14,6 +14,20 @@ class App;
 
 namespace weir::app {
 
+// The bounds of a store, as options with a common beginning.
+struct BoundsFlags {
+  std::string age;
+  std::string size;
+  std::string free;
+  std::string prefix;  // "--keep"
+
+  // "--keep", "--keep-size" and "--keep-free" for the prefix "--keep".
+  void add_to(CLI::App& command, const std::string& with_prefix);
+  [[nodiscard]] bool any() const noexcept { return !age.empty() || !size.empty() || !free.empty(); }
+  // The text of an error, or nothing.
+  std::optional<std::string> parse(storage::segment::RetentionBounds& out) const;
+};
+
 // Must outlive the parsing of the command line that it was added to.
 class StoreFlags {
  public:
@@ -25,6 +39,8 @@ class StoreFlags {
 
   // The command was given.
   [[nodiscard]] bool chosen() const;
+  // Joins what the flags said; the text of an error, or nothing.
+  std::optional<std::string> finish();
   [[nodiscard]] const StoreOptions& options() const;
 
  private:
@@ -46,6 +62,7 @@ class StoreOutputFlags {
   std::string chunk_;
   std::string durability_ = "segment";
   std::string compression_ = "none";
+  BoundsFlags keep_;
 };
 
 }  // namespace weir::app

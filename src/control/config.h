@@ -12,6 +12,7 @@
 #include "filter/rule_spec.h"
 #include "interface/direction.h"
 #include "storage/segment/format.h"
+#include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
 #include "telemetry/log_level.h"
 
@@ -61,6 +62,7 @@ struct StoreConfig {
   std::uint64_t chunk_bytes = storage::segment::kChunkBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;
   storage::segment::Codec compression = storage::segment::Codec::None;
+  storage::segment::RetentionBounds keep;  // 0: no bound
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 

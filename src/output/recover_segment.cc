@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -255,7 +254,6 @@ Result<RecoveryReport> recover_store(const std::string& path, const Clock& clock
   WEIR_TRY(const segment::StoreListing listing, segment::list_store(path));
   for (const std::string& spare : listing.spares) WEIR_CHECK(remove(path + "/" + spare));
   for (const segment::StoredSegment& one : listing.segments) {
-    report.last_sequence = std::max(report.last_sequence, one.name.sequence);
     const std::string file = path + "/" + one.file;
     if (!is_empty(file)) {
       auto sealed = is_sealed(file);

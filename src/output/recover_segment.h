@@ -27,7 +27,6 @@ struct RecoveredSegment {
 Result<RecoveredSegment> recover_segment(const std::string& path, const Clock& clock);
 
 struct RecoveryReport {
-  std::uint64_t last_sequence = 0;  // of the store, 0: it is empty
   std::vector<RecoveredSegment> segments;
   // Segments that are not as they were written, with the reason. They are left alone.
   std::vector<std::string> damaged;

@@ -39,20 +39,38 @@ Result<void> sync_directory(const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<SegmentStore>> SegmentStore::open(const std::string& path,
-                                                         const Clock& clock) {
+                                                         const Clock& clock,
+                                                         StoreWatcher* watcher) {
   WEIR_TRY(auto lock, segment::StoreLock::take(path));
   std::shared_ptr<SegmentStore> store(new SegmentStore(path, clock, std::move(lock)));
   WEIR_TRY(store->recovered_, recover_store(path, clock));
-  store->next_sequence_ = store->recovered_.last_sequence + 1;
+  WEIR_TRY(store->catalogue_, StoreCatalogue::open(path, clock, watcher));
+  store->next_sequence_ = store->catalogue_->last_sequence() + 1;
   return store;
 }
 
 SegmentStore::~SegmentStore() {
-  prepare_work_.finish();
-  seal_work_.finish();
+  finish();
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     if (lanes_[lane].spare != nullptr) (void)::unlink(spare_path(lane).c_str());
   }
+}
+
+void SegmentStore::finish() noexcept {
+  prepare_work_.finish();
+  seal_work_.finish();
+  keep_work_.finish();
+}
+
+void SegmentStore::tend() {
+  constexpr Duration kLookInterval = std::chrono::seconds(10);
+  {
+    const Lock lock(mutex_);
+    const MonotonicTime now = clock_.monotonic();
+    if (now < next_look_) return;
+    next_look_ = now + kLookInterval;
+  }
+  keep_work_.add("bounds");
 }
 
 std::string SegmentStore::spare_path(std::uint32_t lane) const {
@@ -85,15 +103,16 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   }
   FreshSegment fresh{
       .device = {}, .uuid = random_uuid(), .sequence = next_sequence_++, .begun = clock_.wall()};
-  const std::string path =
-      path_ + "/" +
+  const std::string file =
       segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
+  const std::string path = path_ + "/" + file;
   if (::rename(device->path().c_str(), path.c_str()) != 0) {
     return system_error(errno, "write " + path);
   }
   device->renamed(path);
   const bool durable = lanes_[lane].files.durability == segment::Durability::Chunk;
   lanes_[lane].preparing = true;
+  begun_.push_back({.sequence = fresh.sequence, .file = file, .lane = lane, .begun = fresh.begun});
   lock.unlock();
   prepare_work_.add(std::to_string(lane));
   // What is acknowledged in it must be found again.
@@ -105,10 +124,13 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
 void SegmentStore::prepare(const std::string& lane) noexcept {
   const auto index = static_cast<std::uint32_t>(std::stoul(lane));
   SegmentFiles files;
+  std::vector<segment::ManifestRow> begun;
   {
     const Lock lock(mutex_);
     files = lanes_[index].files;
+    begun.swap(begun_);
   }
+  for (const segment::ManifestRow& row : begun) catalogue_->begin(row);
   auto spare = make_spare(index, files);
   const Lock lock(mutex_);
   Lane& into = lanes_[index];
@@ -138,7 +160,20 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
     const Lock lock(mutex_);
     ended = std::move(ended_.extract(path).mapped());
   }
+  const std::uint64_t bytes = ended.writer->bytes();
   auto finished = ended.writer->finish();
+  if (finished) {
+    catalogue_->seal({.sequence = ended.segment.sequence,
+                      .file = path.substr(path.rfind('/') + 1),
+                      .lane = ended.lane,
+                      .begun = ended.segment.begun,
+                      .ended = clock_.wall(),
+                      .times = ended.segment.times,
+                      .packets = ended.segment.packets,
+                      .bytes = bytes,
+                      .lost = ended.segment.lost});
+    catalogue_->keep();
+  }
   const Lock lock(mutex_);
   Lane& lane = lanes_[ended.lane];
   --lane.sealing;

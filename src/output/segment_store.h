@@ -16,6 +16,7 @@
 #include "output/background_work.h"
 #include "output/recover_segment.h"
 #include "output/segment_supply.h"
+#include "output/store_catalogue.h"
 #include "storage/segment/segment_writer.h"
 #include "storage/segment/store_directory.h"
 
@@ -26,8 +27,9 @@ class SegmentStore final : public SegmentSupply {
  public:
   // Makes the directory if its parent is there, locks it, and brings what an engine that died has
   // left into order (recover_segment.h). The clock is borrowed. Errors: Exists (another process has
-  // it), NotFound, Permission, those of recovery.
-  static Result<std::shared_ptr<SegmentStore>> open(const std::string& path, const Clock& clock);
+  // it), NotFound, Permission, those of recovery and of the manifest. `watcher` is borrowed.
+  static Result<std::shared_ptr<SegmentStore>> open(const std::string& path, const Clock& clock,
+                                                    StoreWatcher* watcher = nullptr);
   ~SegmentStore() override;
 
   Result<std::uint32_t> add_lane(const SegmentFiles& files) override;
@@ -36,6 +38,18 @@ class SegmentStore final : public SegmentSupply {
             const SealedSegment& segment) override;
   Result<void> close_lane(std::uint32_t lane) override;
 
+  // What is to be deleted, from now on.
+  void set_bounds(const storage::segment::RetentionBounds& bounds) {
+    catalogue_->set_bounds(bounds);
+  }
+  // Now and then, by an owner that has no more rights than it needs: retention is looked after,
+  // also when no segment is begun for a long time.
+  void tend();
+  [[nodiscard]] StoreCatalogue& catalogue() noexcept { return *catalogue_; }
+  // When its lanes are closed: all that is deleted is deleted.
+  void finish() noexcept;
+
+  [[nodiscard]] StoreStatus status() const { return catalogue_->status(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   // What was found at the start.
   [[nodiscard]] const RecoveryReport& recovered() const noexcept { return recovered_; }
@@ -63,6 +77,14 @@ class SegmentStore final : public SegmentSupply {
    private:
     SegmentStore& store_;
   };
+  class Keeping final : public BackgroundWork::Worker {
+   public:
+    explicit Keeping(SegmentStore& store) noexcept : store_(store) {}
+    void work_on(const std::string&) noexcept override { store_.catalogue_->keep(); }
+
+   private:
+    SegmentStore& store_;
+  };
   class Sealing final : public BackgroundWork::Worker {
    public:
     explicit Sealing(SegmentStore& store) noexcept : store_(store) {}
@@ -84,17 +106,22 @@ class SegmentStore final : public SegmentSupply {
   const Clock& clock_;
   storage::segment::StoreLock lock_;
   RecoveryReport recovered_;
+  std::unique_ptr<StoreCatalogue> catalogue_;
 
   std::mutex mutex_;  // guards what follows, except the threads
   std::condition_variable changed_;
   std::uint64_t next_sequence_ = 1;
   std::vector<Lane> lanes_;
-  std::map<std::string, Ended> ended_;  // by path
+  std::map<std::string, Ended> ended_;                // by path
+  std::vector<storage::segment::ManifestRow> begun_;  // not yet in the catalogue
+  MonotonicTime next_look_{};
 
   Preparing preparing_{*this};
   Sealing sealing_{*this};
+  Keeping keeping_{*this};
   BackgroundWork prepare_work_{preparing_};  // these end first
   BackgroundWork seal_work_{sealing_};
+  BackgroundWork keep_work_{keeping_};
 };
 
 }  // namespace weir::output

@@ -33,7 +33,9 @@ struct SegmentFiles {
 // What became of a segment.
 struct SealedSegment {
   std::uint64_t sequence = 0;
+  Timestamp begun;
   std::uint64_t packets = 0;
+  std::uint64_t lost = 0;  // that are missing before ones of it
   storage::segment::TimeSpan times;
 };
 

@@ -118,7 +118,9 @@ void StoreLane::seal_ended() {
   earlier_.packets += done.packets;
   supply_.seal(lane_, ending_->release(),
                {.sequence = ending_->head().sequence,
+                .begun = ending_->head().created,
                 .packets = done.packets,
+                .lost = ending_->directory().lost,
                 .times = ending_->directory().times});
   ending_.reset();
 }

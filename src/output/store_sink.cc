@@ -5,6 +5,7 @@ namespace weir::output {
 Result<std::unique_ptr<StoreSink>> StoreSink::open(std::shared_ptr<SegmentStore> store,
                                                    const StoreOptions& options,
                                                    const Clock& clock) {
+  store->set_bounds(options.bounds);
   std::unique_ptr<StoreSink> sink(new StoreSink(std::move(store)));
   for (std::uint32_t i = 0; i < options.lanes; ++i) {
     StoreLaneOptions lane{.path = sink->store_->path(),

@@ -20,6 +20,7 @@ struct StoreOptions {
   storage::segment::Codec codec = storage::segment::Codec::None;
   // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
   const InterfaceCountsReader* counts = nullptr;
+  storage::segment::RetentionBounds bounds = {};  // of the whole store
 };
 
 // Its own calls are those of its first lane; workers call lane().
@@ -36,6 +37,10 @@ class StoreSink final : public Sink {
   Result<void> flush() override { return lanes_.front()->flush(); }
   Result<void> close() override { return lanes_.front()->close(); }
   void cancel() noexcept override {}
+  std::optional<Error> take_warning() override {
+    store_->tend();
+    return std::nullopt;
+  }
 
   [[nodiscard]] SinkCounts counts() const noexcept override;
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override {

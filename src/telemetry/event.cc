@@ -50,6 +50,11 @@ constexpr EventKindInfo kTable[] = {
      "was cut off"},
     {EventKind::SegmentDamaged, "segment_damaged", kError, "store, error",
      "a segment of a packet store is not what was written; it was left as it is"},
+    {EventKind::SegmentExpired, "segment_expired", kInfo, "store, segment, reason, bytes, packets",
+     "retention has deleted a segment of a packet store"},
+    {EventKind::StoreTrouble, "store_trouble", kWarning, "store, error",
+     "a packet store goes on, but something is wrong with it: nothing is left that may be deleted, "
+     "a segment cannot be deleted, its manifest or its pins cannot be used; told when it begins"},
     {EventKind::ReportReceiverAway, "report_receiver_away", kWarning, "url, error",
      "the receiver of reports does not answer; reports wait for it"},
     {EventKind::ReportReceiverBack, "report_receiver_back", kInfo, "url, reports",

@@ -41,6 +41,8 @@ enum class EventKind : std::uint8_t {
   StoreRecovered,
   SegmentRecovered,
   SegmentDamaged,
+  SegmentExpired,
+  StoreTrouble,
   ReportReceiverAway,
   ReportReceiverBack,
   kCount,

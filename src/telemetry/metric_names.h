@@ -73,6 +73,13 @@ enum class Metric : std::uint8_t {
   OutputLost,
   OutputFiles,
   OutputWriteSeconds,
+  // packet stores
+  StoreSegments,
+  StoreBytes,
+  StoreFreeBytes,
+  StoreMissingBytes,
+  StoreExpiredSegments,
+  StoreExpiredBytes,
   // analysis
   FlowsBegun,
   FlowsOpen,

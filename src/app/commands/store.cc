@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/commands/store_upkeep.h"
 #include "app/ctl/table.h"
 #include "app/ctl/utc_time.h"
 #include "app/human.h"
@@ -276,15 +277,11 @@ int verify(const Store& store, bool json) {
 }  // namespace
 
 int store(const StoreOptions& options) {
+  using What = StoreOptions::What;
+  if (options.what != What::List && options.what != What::Verify) return look_after(options);
   const auto found = look_at(options.directory);
   if (!found) return report_error(found.error());
-  switch (options.what) {
-    case StoreOptions::What::List:
-      return list(*found, options.json);
-    case StoreOptions::What::Verify:
-      break;
-  }
-  return verify(*found, options.json);
+  return options.what == What::List ? list(*found, options.json) : verify(*found, options.json);
 }
 
 }  // namespace weir::app

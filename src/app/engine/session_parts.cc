@@ -67,7 +67,8 @@ Result<std::unique_ptr<output::Sink>> open_store(const control::StoreConfig& con
                                     .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
                                     .durability = config.durability,
                                     .codec = config.compression,
-                                    .counts = context.counts},
+                                    .counts = context.counts,
+                                    .bounds = config.keep},
                                    *context.clock));
   return std::unique_ptr<output::Sink>(std::move(sink));
 }

@@ -11,11 +11,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "output/segment_store.h"
+#include "telemetry/registry.h"
 
 namespace weir::app {
 
 // Any thread.
-class StoreRegistry {
+class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
  public:
   // Borrowed: told what was found when a store was opened.
   explicit StoreRegistry(EngineNews& news) : news_(news) {}
@@ -24,9 +25,15 @@ class StoreRegistry {
   // of output::SegmentStore::open().
   Result<std::shared_ptr<output::SegmentStore>> open(const std::string& path, const Clock& clock);
 
+  void collect(telemetry::Collection& into) const override;
+
  private:
+  void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
+  void store_in_trouble(const std::string& store, std::string_view sentence) override;
+  void tell_recovered(const output::SegmentStore& store);
+
   EngineNews& news_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards stores_
   std::map<std::string, std::weak_ptr<output::SegmentStore>> stores_;
 };
 

@@ -5,8 +5,9 @@
 namespace weir::storage::segment {
 namespace {
 
-constexpr std::array kFiltered = {Column::Ipv4,    Column::Ipv6,        Column::Protocols,
-                                  Column::Tenants, Column::CommunityId, Column::Uid};
+// Protocols have none: a segment has most ports.
+constexpr std::array kFiltered = {Column::Ipv4, Column::Ipv6, Column::Tenants, Column::CommunityId,
+                                  Column::Uid};
 
 }  // namespace
 

@@ -46,6 +46,7 @@ Result<SegmentSummary> summarise_segment(const std::string& path) {
   summary.sealed = tail.has_value();
   if (tail) {
     summary.totals = totals_of(*tail);
+    summary.sealed_at = tail->facts.sealed;
     summary.recovered = tail->facts.recovered;
     summary.cut_bytes = tail->directory.cut_bytes;
   } else {

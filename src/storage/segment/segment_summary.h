@@ -16,6 +16,7 @@ struct SegmentSummary {
   SegmentTotals totals;
   std::uint64_t file_bytes = 0;
   bool sealed = false;
+  Timestamp sealed_at;  // when it was
   bool recovered = false;
   std::uint64_t cut_bytes = 0;
 };

@@ -1,0 +1,11 @@
+// `weir store repair|gc|pin|unpin|pins`: what changes a store.
+#pragma once
+
+#include "app/options.h"
+
+namespace weir::app {
+
+// Returns the exit status.
+int look_after(const StoreOptions& options);
+
+}  // namespace weir::app
