@@ -22,6 +22,8 @@ bool StoreLane::next_segment(const InterfaceTable& interfaces) {
 
 bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   WEIR_ASSERT(segment_ == nullptr);
+  // Its head needs a block, and those of the one before it come back to that one's writer only.
+  if (!wait_for_blocks(1)) return false;
   auto fresh = supply_.take(lane_);
   if (!fresh) return fail(std::move(fresh).error());
   interfaces_.begin(interfaces);
