@@ -73,6 +73,8 @@ Result<void> Sealer::seal(const Clock& clock) {
   if (!fd_) return system_error(errno, "seal " + path_);
   WEIR_CHECK(read_pages(file));
   WEIR_CHECK(index_chunks(file));
+  // A tail says that all before it is there: it must not come to the disk sooner.
+  if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
   WEIR_CHECK(write_tail(clock));
   if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
   return ok();

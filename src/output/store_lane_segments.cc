@@ -116,7 +116,7 @@ void StoreLane::poll() {
 
 void StoreLane::seal_ended() {
   const auto done = ending_->writer().acknowledged();
-  earlier_.bytes += done.bytes;
+  earlier_.bytes += done.bytes + ending_->writer().tail_bytes();
   earlier_.packets += done.packets;
   supply_.seal(lane_, ending_->release(),
                {.sequence = ending_->head().sequence,
