@@ -117,6 +117,10 @@ std::string StoreCheck::check_lane(std::size_t lane, const LanePromise& promise,
     }
   }
   const auto packets = static_cast<std::uint64_t>(std::count(kept.begin(), kept.end(), true));
+  if (packets < promise.at_least) {
+    return who + std::to_string(packets) + " packets are there, and " +
+           std::to_string(promise.at_least) + " were acknowledged";
+  }
   if (promise.exactly && packets != *promise.exactly) {
     return who + std::to_string(packets) + " packets are there, and " +
            std::to_string(*promise.exactly) + " in the ledger";

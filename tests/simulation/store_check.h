@@ -20,6 +20,7 @@ struct LanePromise {
   const LaneTraffic* traffic = nullptr;
   // Of the offered packets, those that have to be there: from, up to.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> kept;
+  std::uint64_t at_least = 0;  // in all
   // So many and no more are there; nothing: there may be more that were offered.
   std::optional<std::uint64_t> exactly;
 };

@@ -95,6 +95,7 @@ class StoreRun final : public SimDisk::Witness {
     // As they were when the disk died.
     std::uint64_t written = 0;
     std::vector<SimSegmentSupply::Given> given;
+    std::uint64_t taken = 0;
     bool failed = false;
   };
 
@@ -172,6 +173,7 @@ void StoreRun::remember() {
     const output::SinkStatistics& seen = lane.store->statistics();
     lane.written = seen.written.value();
     lane.given = supply_.given(static_cast<std::uint32_t>(i));
+    lane.taken = supply_.taken(static_cast<std::uint32_t>(i));
     std::uint64_t lost = 0;
     for (const auto& reason : seen.lost) lost += reason.value();
     lane.failed = lost != 0;
@@ -233,14 +235,18 @@ StorePromise StoreRun::promise() const {
   promise.middles_may_be_lost = power && plan_.lane.durability == Durability::None;
   for (const auto& lane : lanes_) {
     LanePromise of{.traffic = &lane->traffic, .kept = {}, .exactly = std::nullopt};
-    if (!power || plan_.lane.durability == Durability::Chunk) {
-      of.kept.emplace_back(0, lane->written);
-    } else if (plan_.lane.durability == Durability::Segment) {
-      std::uint64_t begin = 0;
-      for (const auto& given : lane->given) {
-        if (given.finished) of.kept.emplace_back(begin, begin + given.packets);
-        begin += given.packets;
-      }
+    const bool all = !power || plan_.lane.durability == Durability::Chunk;
+    std::uint64_t begin = 0;
+    for (const auto& given : lane->given) {
+      const bool kept = plan_.lane.durability == Durability::Segment && given.finished;
+      if (all || kept) of.kept.emplace_back(begin, begin + given.packets);
+      begin += given.packets;
+    }
+    if (all) {
+      of.at_least = lane->written;
+      // With one segment under way it is clear which packets were acknowledged; of two, the later
+      // one may be ahead.
+      if (lane->taken <= lane->given.size() + 1) of.kept.emplace_back(begin, lane->written);
     }
     // After a failure the file is cut to what is in the ledger.
     const bool told = !killed_ || (lane->failed && plan_.end == End::KillProcess);

@@ -40,6 +40,7 @@ Result<output::FreshSegment> SimSegmentSupply::take(std::uint32_t lane) {
   fresh.device->renamed(name);
   if (of.files.durability == segment::Durability::Chunk) WEIR_CHECK(disk_.sync_directory());
   if (auto spare = make_spare(lane, of.files)) of.spare = std::move(spare).value();
+  ++of.taken;
   return fresh;
 }
 

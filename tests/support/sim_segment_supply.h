@@ -44,12 +44,15 @@ class SimSegmentSupply final : public output::SegmentSupply {
   [[nodiscard]] const std::vector<Given>& given(std::uint32_t lane) const {
     return lanes_[lane].given;
   }
+  // Segments that the lane has got.
+  [[nodiscard]] std::uint64_t taken(std::uint32_t lane) const { return lanes_[lane].taken; }
 
  private:
   struct Lane {
     output::SegmentFiles files;
     std::unique_ptr<storage::BlockDevice> spare;
     std::vector<Given> given;
+    std::uint64_t taken = 0;
     std::optional<Error> seal_error;
   };
   struct Ended {
