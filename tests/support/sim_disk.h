@@ -36,7 +36,7 @@ struct SimFaults {
   std::uint64_t refuse_direct_after = kSimNever;  // so many direct writes, then EINVAL
   std::uint32_t refuse_size_percent = 0;      // set_size() fails
   // Lies of a disk, and of a build with a mistake in it: what the simulation has to notice.
-  bool ignore_syncs = false;        // they complete, and nothing is durable by them
+  bool ignore_syncs = false;        // of files: they complete, and nothing is durable by them
   bool complete_on_submit = false;  // writes are called done when they are only submitted
 };
 

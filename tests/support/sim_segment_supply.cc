@@ -64,7 +64,7 @@ void SimSegmentSupply::seal(std::uint32_t lane, std::unique_ptr<segment::Segment
 void SimSegmentSupply::finish(Ended ended) {
   Lane& of = lanes_[ended.lane];
   auto finished = ended.writer->finish();
-  if (finished && of.files.durability != segment::Durability::None) {
+  if (finished && of.files.durability == segment::Durability::Segment) {
     finished = disk_.sync_directory();
   }
   of.given[ended.number].finished = finished.ok() && !disk_.dead();
