@@ -204,11 +204,33 @@ bool is_empty(const std::string& path) {
   return ::stat(path.c_str(), &facts) == 0 && facts.st_size == 0;
 }
 
+// Nothing, or a head that was not written to its end: there is no packet in it.
+bool holds_nothing(const std::string& path) {
+  if (is_empty(path)) return true;
+  const auto file = segment::SegmentFile::open(path);
+  return !file && file.error().code == ErrorCode::Truncated;
+}
+
 // Whether the last four bytes say that there is a tail: by far the most are sealed.
 Result<bool> is_sealed(const std::string& path) {
   WEIR_TRY(const auto file, segment::SegmentFile::open(path));
   WEIR_TRY(const auto tail, file.tail());
   return tail.has_value();
+}
+
+// All is good up to the tail, which was not written whole: only its end came to the disk.
+Result<bool> is_good_up_to_tail(const std::string& path) {
+  WEIR_TRY(const auto file, segment::SegmentFile::open(path));
+  WEIR_TRY(const auto tail, segment::find_tail(file.file(), file.head().segment));
+  WEIR_TRY(const auto found, segment::find_segment_end(path));
+  return tail.has_value() && found.end == *tail;
+}
+
+// Whether what is wrong with a segment is how its writer left it, not damage.
+bool was_torn(const std::string& path, const Error& wrong) {
+  if (wrong.code == ErrorCode::Truncated) return holds_nothing(path);
+  const auto good = is_good_up_to_tail(path);
+  return good && *good;
 }
 
 }  // namespace
@@ -228,7 +250,7 @@ std::string text_of(const RecoveredSegment& segment) {
 
 Result<RecoveredSegment> recover_segment(const std::string& path, const Clock& clock) {
   RecoveredSegment recovered{.name = path.substr(path.rfind('/') + 1)};
-  if (is_empty(path)) {
+  if (holds_nothing(path)) {
     recovered.removed = true;
     WEIR_CHECK(remove(path));
     return recovered;
@@ -260,12 +282,12 @@ Result<RecoveryReport> recover_store(const std::string& path, const Clock& clock
     report.last_sequence = std::max(report.last_sequence, one.name.sequence);
     const std::string file = path + "/" + one.file;
     if (!is_empty(file)) {
-      auto sealed = is_sealed(file);
-      if (!sealed) {
+      const auto sealed = is_sealed(file);
+      if (sealed && *sealed) continue;
+      if (!sealed && !was_torn(file, sealed.error())) {
         report.damaged.push_back(sealed.error().context);
         continue;
       }
-      if (*sealed) continue;
     }
     WEIR_TRY(auto recovered, recover_segment(file, clock));
     report.segments.push_back(std::move(recovered));

@@ -146,7 +146,10 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     ++found_.segments;
     if (names(report.damaged, one.file)) {
       ++found_.damaged;
-      continue;
+      // Without a head nothing can be done for it.
+      const bool headless = !segment::SegmentFile::open(directory_ + "/" + one.file).ok();
+      if (headless || promise.middles_may_be_lost) continue;
+      return one.file + " has a head, and is left alone";
     }
     if (wrong = verify(one.file); !wrong.empty() && !promise.middles_may_be_lost) return wrong;
     const auto file = segment::SegmentFile::open(directory_ + "/" + one.file);
