@@ -72,6 +72,8 @@ Result<void> Sealer::seal(const Clock& clock) {
   if (!fd_) return system_error(errno, "seal " + path_);
   WEIR_CHECK(read_pages(file));
   WEIR_CHECK(index_chunks(file));
+  // A tail says that all before it is there: it must not come to the disk sooner.
+  if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
   WEIR_CHECK(write_tail(clock));
   if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
   return ok();
@@ -201,11 +203,33 @@ bool is_empty(const std::string& path) {
   return ::stat(path.c_str(), &facts) == 0 && facts.st_size == 0;
 }
 
+// Nothing, or a head that was not written to its end: there is no packet in it.
+bool holds_nothing(const std::string& path) {
+  if (is_empty(path)) return true;
+  const auto file = segment::SegmentFile::open(path);
+  return !file && file.error().code == ErrorCode::Truncated;
+}
+
 // Whether the last four bytes say that there is a tail: by far the most are sealed.
 Result<bool> is_sealed(const std::string& path) {
   WEIR_TRY(const auto file, segment::SegmentFile::open(path));
   WEIR_TRY(const auto tail, file.tail());
   return tail.has_value();
+}
+
+// All is good up to the tail, which was not written whole: only its end came to the disk.
+Result<bool> is_good_up_to_tail(const std::string& path) {
+  WEIR_TRY(const auto file, segment::SegmentFile::open(path));
+  WEIR_TRY(const auto tail, segment::find_tail(file.file(), file.head().segment));
+  WEIR_TRY(const auto found, segment::find_segment_end(path));
+  return tail.has_value() && found.end == *tail;
+}
+
+// Whether what is wrong with a segment is how its writer left it, not damage.
+bool was_torn(const std::string& path, const Error& wrong) {
+  if (wrong.code == ErrorCode::Truncated) return holds_nothing(path);
+  const auto good = is_good_up_to_tail(path);
+  return good && *good;
 }
 
 }  // namespace
@@ -225,7 +249,7 @@ std::string text_of(const RecoveredSegment& segment) {
 
 Result<RecoveredSegment> recover_segment(const std::string& path, const Clock& clock) {
   RecoveredSegment recovered{.name = path.substr(path.rfind('/') + 1)};
-  if (is_empty(path)) {
+  if (holds_nothing(path)) {
     recovered.removed = true;
     WEIR_CHECK(remove(path));
     return recovered;
@@ -256,12 +280,12 @@ Result<RecoveryReport> recover_store(const std::string& path, const Clock& clock
   for (const segment::StoredSegment& one : listing.segments) {
     const std::string file = path + "/" + one.file;
     if (!is_empty(file)) {
-      auto sealed = is_sealed(file);
-      if (!sealed) {
+      const auto sealed = is_sealed(file);
+      if (sealed && *sealed) continue;
+      if (!sealed && !was_torn(file, sealed.error())) {
         report.damaged.push_back(sealed.error().context);
         continue;
       }
-      if (*sealed) continue;
     }
     WEIR_TRY(auto recovered, recover_segment(file, clock));
     report.segments.push_back(std::move(recovered));

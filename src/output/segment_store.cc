@@ -156,12 +156,17 @@ void SegmentStore::seal(std::uint32_t lane, std::unique_ptr<segment::SegmentWrit
 
 void SegmentStore::seal_one(const std::string& path) noexcept {
   Ended ended;
+  auto durability = segment::Durability::None;
   {
     const Lock lock(mutex_);
     ended = std::move(ended_.extract(path).mapped());
+    durability = lanes_[ended.lane].files.durability;
   }
   const std::uint64_t bytes = ended.writer->bytes();
   auto finished = ended.writer->finish();
+  // The file is on the disk, and its name has to be: under the one that it had as a spare it would
+  // be removed at the next start. With Durability::Chunk it is since take().
+  if (finished && durability == segment::Durability::Segment) finished = sync_directory(path_);
   if (finished) {
     catalogue_->seal({.sequence = ended.segment.sequence,
                       .file = path.substr(path.rfind('/') + 1),

@@ -22,6 +22,8 @@ bool StoreLane::next_segment(const InterfaceTable& interfaces) {
 
 bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   WEIR_ASSERT(segment_ == nullptr);
+  // Its head needs a block, and those of the one before it come back to that one's writer only.
+  if (!wait_for_blocks(1)) return false;
   auto fresh = supply_.take(lane_);
   if (!fresh) return fail(std::move(fresh).error());
   interfaces_.begin(interfaces);
@@ -114,7 +116,7 @@ void StoreLane::poll() {
 
 void StoreLane::seal_ended() {
   const auto done = ending_->writer().acknowledged();
-  earlier_.bytes += done.bytes;
+  earlier_.bytes += done.bytes + ending_->writer().tail_bytes();
   earlier_.packets += done.packets;
   supply_.seal(lane_, ending_->release(),
                {.sequence = ending_->head().sequence,

@@ -82,7 +82,7 @@ void SegmentAssembler::end(Bytes statistics, Timestamp now) {
     const auto appended = append_tail(unit, directory_, seal);
     WEIR_ASSERT(appended.ok());
   }
-  (void)writer_->append(unit);
+  writer_->end_with(std::move(unit));
   directory_.filters.clear();
   index_ = nullptr;
   ended_ = true;

@@ -50,7 +50,7 @@ class SegmentAssembler {
 
   [[nodiscard]] SegmentWriter& writer() noexcept { return *writer_; }
   [[nodiscard]] const SegmentWriter& writer() const noexcept { return *writer_; }
-  // Ended, and all of it acknowledged.
+  // Ended, and all of it acknowledged but for the tail, which SegmentWriter::finish() writes.
   [[nodiscard]] bool complete() const noexcept {
     return ended_ && !writer_->failure() && writer_->idle() &&
            writer_->acknowledged().bytes == writer_->bytes();

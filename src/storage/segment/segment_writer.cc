@@ -89,10 +89,22 @@ void SegmentWriter::drain() {
 
 Result<void> SegmentWriter::finish() {
   WEIR_ASSERT(idle() && !failure());
-  writer_.reset();
-  WEIR_CHECK(device_->set_size(end_));
+  if (durability_ != Durability::None) WEIR_CHECK(device_->sync_data());
+  if (auto written = write_tail(); !written) {
+    // What there is of it would only have to be cut off later.
+    (void)device_->set_size(end_);
+    return written;
+  }
+  WEIR_CHECK(device_->set_size(end_ + tail_.size()));
   if (durability_ != Durability::None) WEIR_CHECK(device_->sync_data());
   return device_->close();
+}
+
+Result<void> SegmentWriter::write_tail() {
+  const bool written = tail_.empty() || writer_->write_tail(end_, tail_);
+  const int sys_errno = written ? 0 : failure()->sys_errno;
+  writer_.reset();
+  return written ? ok() : system_error(sys_errno, "write the tail of " + path());
 }
 
 Result<void> SegmentWriter::cut() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -43,6 +44,8 @@ class SegmentWriter {
   void append(buffer::Block block, std::uint32_t unit_bytes, std::uint32_t packets);
   // A unit of any length, which is copied into blocks. Waits for them; false after a failure.
   bool append(Bytes unit);
+  // The last unit: finish() writes it. Nothing is appended any more.
+  void end_with(std::vector<std::uint8_t> tail) noexcept { tail_ = std::move(tail); }
 
   // What has been acknowledged, in order.
   struct Progress {
@@ -62,20 +65,23 @@ class SegmentWriter {
   [[nodiscard]] const std::optional<WriteFailure>& failure() const noexcept {
     return writer_->failure();
   }
-  // Of the file so far, with what is under way.
+  // Of the file so far, with what is under way, without the tail.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return end_; }
+  [[nodiscard]] std::uint64_t tail_bytes() const noexcept { return tail_.size(); }
   [[nodiscard]] const std::string& path() const noexcept { return device_->path(); }
   [[nodiscard]] std::string_view mode() const noexcept { return device_->mode(); }
   [[nodiscard]] const Uuid& uuid() const noexcept { return uuid_; }
 
-  // Gives back room that was not used, puts the segment on the disk where that was asked for, and
-  // closes it. idle(), without a failure. May take a while, and touches no block: another thread
-  // may call it.
+  // Writes the tail when all before it is where it belongs (a tail says that it is there), gives
+  // back room that was not used, puts the segment on the disk where that was asked for, and closes
+  // it. idle(), without a failure. May take a while, and touches no block: another thread may call
+  // it. After an error the segment has no tail, and is sealed by recovery.
   Result<void> finish();
   // Ends the file behind the last acknowledged unit, and closes it. idle().
   Result<void> cut();
 
  private:
+  Result<void> write_tail();
   // A block under way. What it completes: 0 but for the last of a unit.
   struct Piece {
     std::uint64_t end = 0;
@@ -93,6 +99,7 @@ class SegmentWriter {
 
   std::uint32_t next_ordinal_ = 0;
   std::uint64_t end_ = 0;
+  std::vector<std::uint8_t> tail_;
   std::vector<Piece> pieces_;  // ring: those that are not acknowledged
   std::uint64_t acknowledged_pieces_ = 0;
   std::uint64_t submitted_pieces_ = 0;
