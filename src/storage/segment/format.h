@@ -157,7 +157,7 @@ enum class Column : std::uint8_t {
   Protocols = 4,    // key: class and value, see protocol_key()
   Tenants = 5,      // likewise, tenant_key()
   CommunityId = 6,  // the first five bytes of the SHA-1
-  Uid = 7,          // the first five bytes
+  Uid = 7,          // the upper 40 bits
 };
 inline constexpr std::uint32_t kColumnsMax = 8;  // in a directory: ids 1 to 8
 // Bytes of a key of the column; 0: it has no keys.
