@@ -78,6 +78,8 @@ Result<std::uint32_t> SegmentStore::add_lane(const SegmentFiles& files) {
 Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   Lock lock(mutex_);
   changed_.wait(lock, [&] { return !lanes_[lane].preparing; });
+  // Whoever waits for the end of the lane would learn of it too late.
+  if (lanes_[lane].seal_error) return *lanes_[lane].seal_error;
   std::unique_ptr<storage::BlockDevice> device = std::move(lanes_[lane].spare);
   if (device == nullptr) {
     if (lanes_[lane].error) return std::move(*std::exchange(lanes_[lane].error, std::nullopt));
@@ -89,7 +91,9 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
       path_ + "/" +
       segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
   if (::rename(device->path().c_str(), path.c_str()) != 0) {
-    return system_error(errno, "write " + path);
+    Error error = system_error(errno, "write " + path);
+    (void)::unlink(device->path().c_str());
+    return error;
   }
   device->renamed(path);
   const bool durable = lanes_[lane].files.durability == segment::Durability::Chunk;
@@ -97,7 +101,12 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   lock.unlock();
   prepare_work_.add(std::to_string(lane));
   // What is acknowledged in it must be found again.
-  if (durable) WEIR_CHECK(sync_directory(path_));
+  if (durable) {
+    if (auto synced = sync_directory(path_); !synced) {
+      (void)::unlink(path.c_str());
+      return std::move(synced).error();
+    }
+  }
   fresh.device = std::move(device);
   return fresh;
 }
@@ -139,6 +148,12 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
     ended = std::move(ended_.extract(path).mapped());
   }
   auto finished = ended.writer->finish();
+  if (finished && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    finished = Error{.code = ErrorCode::NotFound,
+                     .context = "write " + path +
+                                ": somebody removed it while it was written (its packets are "
+                                "gone)"};
+  }
   const Lock lock(mutex_);
   Lane& lane = lanes_[ended.lane];
   --lane.sealing;
@@ -146,10 +161,21 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
   changed_.notify_all();
 }
 
+Result<void> SegmentStore::give_up(std::unique_ptr<segment::SegmentWriter> writer) {
+  const std::string path = writer->path();
+  const bool empty = writer->acknowledged().bytes == 0;
+  auto cut = writer->cut();
+  if (cut && empty && ::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return system_error(errno, "delete " + path);
+  }
+  return cut;
+}
+
 Result<void> SegmentStore::close_lane(std::uint32_t lane) {
   Lock lock(mutex_);
-  Lane& closed = lanes_[lane];
+  // Lanes move when another one is added meanwhile.
   changed_.wait(lock, [&] { return !lanes_[lane].preparing && lanes_[lane].sealing == 0; });
+  Lane& closed = lanes_[lane];
   if (closed.spare != nullptr) {
     closed.spare.reset();
     (void)::unlink(spare_path(lane).c_str());
