@@ -14,10 +14,8 @@ namespace weir::output {
 using Lock = std::unique_lock<std::mutex>;
 
 void BackgroundWork::add(std::string name) {
-  {
-    const Lock lock(mutex_);
-    names_.push_back(std::move(name));
-  }
+  Lock lock(mutex_);
+  names_.push_back(std::move(name));
   changed_.notify_one();
   if (thread_.joinable()) return;
   // The new thread inherits the mask of this one.
@@ -29,7 +27,6 @@ void BackgroundWork::add(std::string name) {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {
     // No thread to be had. The next one tries again.
-    Lock lock(mutex_);
     do_all(lock);
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

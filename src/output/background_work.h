@@ -10,8 +10,8 @@
 
 namespace weir::output {
 
-// One thread owns it. Its own thread begins with the first name, so that it has no more rights than
-// the worker that asks for it; it takes no signals and runs on any CPU.
+// One thread owns it, any adds. Its own thread begins with the first name, so that it has no more
+// rights than the worker that asks for it; it takes no signals and runs on any CPU.
 class BackgroundWork {
  public:
   // What is done to a file, or whatever a name stands for.
@@ -27,7 +27,7 @@ class BackgroundWork {
   BackgroundWork& operator=(const BackgroundWork&) = delete;
   ~BackgroundWork() { finish(); }
 
-  // Soon; here and now when no thread is to be had.
+  // Soon; here and now when no thread is to be had: the caller holds no lock that the work needs.
   void add(std::string name);
   // Waits until all is done. Nothing may be added afterwards.
   void finish() noexcept;
@@ -37,7 +37,7 @@ class BackgroundWork {
   void do_all(std::unique_lock<std::mutex>& lock);
 
   Worker& worker_;
-  std::mutex mutex_;  // guards what follows, except thread_
+  std::mutex mutex_;  // guards what follows; finish() joins the thread without it
   std::condition_variable changed_;
   std::deque<std::string> names_;
   bool finished_ = false;

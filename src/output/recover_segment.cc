@@ -75,7 +75,10 @@ Result<void> Sealer::seal(const Clock& clock) {
   // A tail says that all before it is there: it must not come to the disk sooner.
   if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
   WEIR_CHECK(write_tail(clock));
-  if (::fsync(fd_.get()) != 0) return system_error(errno, "seal " + path_);
+  // Room behind the end, which its writer had taken beforehand, goes back.
+  if (::ftruncate(fd_.get(), static_cast<off_t>(found_.end)) != 0 || ::fsync(fd_.get()) != 0) {
+    return system_error(errno, "seal " + path_);
+  }
   return ok();
 }
 

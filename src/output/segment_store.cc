@@ -96,6 +96,8 @@ Result<std::uint32_t> SegmentStore::add_lane(const SegmentFiles& files) {
 Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   Lock lock(mutex_);
   changed_.wait(lock, [&] { return !lanes_[lane].preparing; });
+  // Whoever waits for the end of the lane would learn of it too late.
+  if (lanes_[lane].seal_error) return *lanes_[lane].seal_error;
   std::unique_ptr<storage::BlockDevice> device = std::move(lanes_[lane].spare);
   if (device == nullptr) {
     if (lanes_[lane].error) return std::move(*std::exchange(lanes_[lane].error, std::nullopt));
@@ -107,7 +109,9 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
       segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
   const std::string path = path_ + "/" + file;
   if (::rename(device->path().c_str(), path.c_str()) != 0) {
-    return system_error(errno, "write " + path);
+    Error error = system_error(errno, "write " + path);
+    (void)::unlink(device->path().c_str());
+    return error;
   }
   device->renamed(path);
   const bool durable = lanes_[lane].files.durability == segment::Durability::Chunk;
@@ -116,7 +120,12 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   lock.unlock();
   prepare_work_.add(std::to_string(lane));
   // What is acknowledged in it must be found again.
-  if (durable) WEIR_CHECK(sync_directory(path_));
+  if (durable) {
+    if (auto synced = sync_directory(path_); !synced) {
+      (void)::unlink(path.c_str());
+      return std::move(synced).error();
+    }
+  }
   fresh.device = std::move(device);
   return fresh;
 }
@@ -164,6 +173,12 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
   }
   const std::uint64_t bytes = ended.writer->bytes();
   auto finished = ended.writer->finish();
+  if (finished && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    finished = Error{.code = ErrorCode::NotFound,
+                     .context = "write " + path +
+                                ": somebody removed it while it was written (its packets are "
+                                "gone)"};
+  }
   // The file is on the disk, and its name has to be: under the one that it had as a spare it would
   // be removed at the next start. With Durability::Chunk it is since take().
   if (finished && durability == segment::Durability::Segment) finished = sync_directory(path_);
@@ -186,10 +201,21 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
   changed_.notify_all();
 }
 
+Result<void> SegmentStore::give_up(std::unique_ptr<segment::SegmentWriter> writer) {
+  const std::string path = writer->path();
+  const bool empty = writer->acknowledged().bytes == 0;
+  auto cut = writer->cut();
+  if (cut && empty && ::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return system_error(errno, "delete " + path);
+  }
+  return cut;
+}
+
 Result<void> SegmentStore::close_lane(std::uint32_t lane) {
   Lock lock(mutex_);
-  Lane& closed = lanes_[lane];
+  // Lanes move when another one is added meanwhile.
   changed_.wait(lock, [&] { return !lanes_[lane].preparing && lanes_[lane].sealing == 0; });
+  Lane& closed = lanes_[lane];
   if (closed.spare != nullptr) {
     closed.spare.reset();
     (void)::unlink(spare_path(lane).c_str());

@@ -36,6 +36,7 @@ class SegmentStore final : public SegmentSupply {
   Result<FreshSegment> take(std::uint32_t lane) override;
   void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
             const SealedSegment& segment) override;
+  Result<void> give_up(std::unique_ptr<storage::segment::SegmentWriter> writer) override;
   Result<void> close_lane(std::uint32_t lane) override;
 
   // What is to be deleted, from now on.

@@ -46,11 +46,14 @@ class SegmentSupply {
   // storage::open_block_device().
   virtual Result<std::uint32_t> add_lane(const SegmentFiles& files) = 0;
   // For the lane that asks; called by its worker. Waits when the next one is not ready yet. Errors:
-  // those of storage::open_block_device().
+  // those of storage::open_block_device(); the first of seal().
   virtual Result<FreshSegment> take(std::uint32_t lane) = 0;
   // A segment that is complete, with nothing under way: it is finished in the background.
   virtual void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
                     const SealedSegment& segment) = 0;
+  // A segment whose writing has failed, with nothing under way: it ends behind what was
+  // acknowledged, and goes when that is nothing. An error: it is longer than that.
+  virtual Result<void> give_up(std::unique_ptr<storage::segment::SegmentWriter> writer) = 0;
   // The lane takes no more. Waits until what it gave to be sealed is; the first error of that.
   virtual Result<void> close_lane(std::uint32_t lane) = 0;
 };

@@ -29,7 +29,7 @@
 namespace weir::output {
 
 struct StoreLaneOptions {
-  std::string path;  // of the store, for people
+  std::string path = {};  // of the store, for people
   std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
   std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;

@@ -169,7 +169,7 @@ bool StoreLane::fail(Error error) {
     writer.drain();
     earlier_.bytes += writer.acknowledged().bytes;
     earlier_.packets += writer.acknowledged().packets;
-    if (auto cut = writer.cut(); !cut) {
+    if (auto cut = supply_.give_up((*one)->release()); !cut) {
       error_->context += "; and cutting off its incomplete end failed: " + cut.error().context;
     }
     one->reset();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +57,10 @@ bool direct_ruled_out(int fd) noexcept {
 // Room behind the end of the file, without making it longer. Where it is refused, or there is not
 // as much, writes take their room as they come.
 void allocate(int fd, std::uint64_t bytes) noexcept {
+  // A disk that has less would be full until what was taken of it is given back: those who write
+  // meanwhile would fail for nothing.
+  struct ::statvfs disk = {};
+  if (fstatvfs(fd, &disk) != 0 || std::uint64_t{disk.f_bavail} * disk.f_frsize < bytes) return;
   while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
     (void)ftruncate(fd, 0);  // a part may have been taken

@@ -145,5 +145,50 @@ TEST(BlockWriter, GoesOnBehindATailInTheMiddleOfABlock) {
   EXPECT_EQ(bench.file.content.size(), kBlockBytes);
 }
 
+TEST(BlockWriter, ASyncCoversWhatWasInTheFileWhenItWasAskedFor) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Bench bench({.seed = seed, .interrupted_percent = 20});
+    ASSERT_EQ(bench.write(3), 3U);
+    EXPECT_EQ(bench.writer.synced(), 0U);
+    ASSERT_TRUE(bench.writer.start_sync());
+    EXPECT_FALSE(bench.writer.start_sync()) << "one at a time";
+    buffer::Block block = bench.pool->try_acquire();
+    bench.writer.submit(std::move(block), 3 * kBlockBytes, 0, kBlockBytes);
+    bench.writer.drain();
+    EXPECT_EQ(bench.writer.written(), 4U);
+    EXPECT_EQ(bench.writer.synced(), 3U) << "the fourth came later";
+    ASSERT_TRUE(bench.writer.start_sync());
+    bench.writer.drain();
+    EXPECT_EQ(bench.writer.synced(), 4U);
+    EXPECT_GE(bench.file.syncs, 2U);
+  }
+}
+
+TEST(BlockWriter, ASyncThatFailsIsFinal) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Bench bench({.seed = seed, .sync_error_after = 1});
+    ASSERT_EQ(bench.write(3), 3U);
+    ASSERT_TRUE(bench.writer.start_sync());
+    bench.writer.drain();
+    ASSERT_EQ(bench.writer.synced(), 3U);
+    ASSERT_TRUE(bench.writer.start_sync());
+    bench.writer.drain();
+    ASSERT_TRUE(bench.writer.failure());
+    EXPECT_EQ(bench.writer.failure()->sys_errno, EIO);
+    EXPECT_EQ(bench.writer.synced(), 3U) << "nothing more is known to be on the disk";
+    EXPECT_FALSE(bench.writer.start_sync());
+  }
+}
+
+TEST(BlockWriter, AfterAFailedWriteNothingIsSynced) {
+  Bench bench({.io_error_at = kBlockBytes});
+  ASSERT_EQ(bench.write(3), 1U);
+  ASSERT_TRUE(bench.writer.failure());
+  EXPECT_FALSE(bench.writer.start_sync());
+  EXPECT_EQ(bench.writer.synced(), 0U);
+}
+
 }  // namespace
 }  // namespace weir::storage

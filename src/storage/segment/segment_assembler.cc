@@ -35,6 +35,8 @@ void SegmentAssembler::begin(std::span<const CaptureInterface> interfaces) {
 }
 
 void SegmentAssembler::add(ChunkBuilder::Finished chunk) {
+  // Without its head nothing in a file can be recovered, and writes may overtake each other.
+  if (directory_.chunks == 0) writer_->wait_until_written();
   const UnitHeader place = writer_->next_header(chunk.unit_bytes);
   seal_chunk(chunk, place, directory_.chunks, directory_.packets);
   const ChunkFacts& facts = chunk.facts;

@@ -79,6 +79,10 @@ void SegmentWriter::acknowledge(std::uint64_t pieces) noexcept {
   }
 }
 
+void SegmentWriter::wait_until_written() {
+  while (writer_->in_flight() > 0 && !failure()) wait();
+}
+
 void SegmentWriter::drain() {
   while (!idle()) {
     wait();

@@ -55,6 +55,8 @@ class SegmentWriter {
   void poll() { progress(writer_->poll()); }
   // For one operation at least, if any is under way.
   void wait() { progress(writer_->wait()); }
+  // For all that was appended to be in the file; or for a failure.
+  void wait_until_written();
   // For all, and their acknowledgement.
   void drain();
   [[nodiscard]] const Progress& acknowledged() const noexcept { return acknowledged_; }
