@@ -13,6 +13,7 @@
 #include "state/lifecycle.h"
 #include "state/module_state.h"
 #include "state/session_state.h"
+#include "storage/segment/segment_life.h"
 
 namespace weir {
 namespace {
@@ -42,7 +43,11 @@ std::string document() {
                  "`src/state/lifecycle.h`. Of each worker, and of `weir read` and `weir capture`.",
                  state::kLifecycleTable) +
          section("Link", "`src/interface/link_monitor.h`. Of each network interface.",
-                 interface::kLinkTable);
+                 interface::kLinkTable) +
+         section("Segment",
+                 "`src/storage/segment/segment_life.h`. Of each file of a packet store, as its "
+                 "manifest tells it.",
+                 storage::segment::kLifeTable);
 }
 
 TEST(StatesDocument, IsDrawnFromTheTables) {

@@ -158,6 +158,85 @@ TEST_F(StoreCommand, BesideAnEngineAnUnfinishedEndIsNoFinding) {
   EXPECT_EQ(told["segments"][1]["state"], "open");
 }
 
+TEST_F(StoreCommand, RepairSealsWhatWasLeftAndThenFindsNothing) {
+  second_.bytes().resize(kTail - 100);
+  write();
+  const auto result = run_weir({"store", "repair", store_});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(std::string(kSecond) + ": was not sealed, and is now: "));
+  EXPECT_THAT(result.out, HasSubstr("3996 bytes of an incomplete end were cut off"));
+  EXPECT_THAT(result.out, HasSubstr("1 segment put in order, 0 damaged\n"));
+  EXPECT_EQ(run_weir({"store", "verify", store_}).status, 0);
+  EXPECT_EQ(run_weir({"store", "repair", store_}).out, "0 segments put in order, 0 damaged\n");
+  const json told = json::parse(run_weir({"store", "ls", "--json", store_}).out);
+  EXPECT_EQ(told["segments"][1]["state"], "sealed");
+  EXPECT_EQ(told["segments"][1]["recovered"], true);
+  EXPECT_EQ(told["segments"][1]["cut_bytes"], 3996);
+}
+
+TEST_F(StoreCommand, RepairTellsOfDamageAndLeavesItAlone) {
+  first_.bytes()[kTail + 100] ^= 1;
+  write();
+  const auto result = run_weir({"store", "repair", "--json", store_});
+  EXPECT_EQ(result.status, 1);
+  const json told = json::parse(result.out);
+  EXPECT_EQ(told["recovered"].size(), 1u);
+  ASSERT_EQ(told["damaged"].size(), 1u);
+  EXPECT_THAT(told["damaged"][0].get<std::string>(), HasSubstr(kFirst));
+  EXPECT_EQ(std::filesystem::file_size(file(kFirst)), 65'536u);
+}
+
+TEST_F(StoreCommand, GcDeletesTheOldestAndNotWhatIsPinned) {
+  second_ = segment_of(8, 1);
+  write();
+  const auto dry = run_weir({"store", "gc", "--keep-size", "1MiB", "--dry-run", store_});
+  EXPECT_EQ(dry.status, 0) << dry.err;
+  EXPECT_EQ(dry.out, "0 segments would be deleted, 0 B; there are 2 segments, 128.0 KiB\n");
+  ASSERT_EQ(run_weir({"store", "pin", store_, "--since", "2023-11-14T22:13:20Z", "--until",
+                      "2023-11-14T22:13:21Z", "--note", "case 17"})
+                .out,
+            "pin 1\n");
+  const auto held = run_weir({"store", "gc", "--keep", "1h", store_});
+  EXPECT_EQ(held.status, 0) << held.err;
+  EXPECT_EQ(held.out, "0 segments deleted, 0 B; there are 2 segments, 128.0 KiB\n");
+  EXPECT_THAT(run_weir({"store", "pins", store_}).out, HasSubstr("case 17"));
+  ASSERT_EQ(run_weir({"store", "unpin", store_, "1"}).status, 0);
+  EXPECT_EQ(run_weir({"store", "pins", store_}).out, "no pins\n");
+  const json told = json::parse(run_weir({"store", "gc", "--keep", "1h", "--json", store_}).out);
+  ASSERT_EQ(told["deleted"].size(), 2u);
+  EXPECT_EQ(told["deleted"][0]["file"], kFirst);
+  EXPECT_EQ(told["deleted"][0]["reason"], "age");
+  EXPECT_EQ(told["segments"], 0);
+  EXPECT_FALSE(std::filesystem::exists(file(kFirst)));
+}
+
+TEST_F(StoreCommand, WhatChangesAStoreDoesNotDisturbAnEngine) {
+  const auto lock = storage::segment::StoreLock::take(store_);
+  ASSERT_TRUE(lock);
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"store", "repair", store_}, {"store", "gc", "--keep", "1h", store_}}) {
+    const auto result = run_weir(words);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.err, HasSubstr("in use by process " + std::to_string(::getpid())));
+  }
+  EXPECT_EQ(run_weir({"store", "pin", store_, "--since", "1700000000"}).status, 0);
+}
+
+TEST_F(StoreCommand, WrongUseOfWhatChangesAStore) {
+  EXPECT_EQ(run_weir({"store", "gc", store_}).status, 2);
+  EXPECT_EQ(run_weir({"store", "gc", "--keep-size", "1", store_}).status, 2);
+  EXPECT_EQ(run_weir({"store", "pin", store_}).status, 2);
+  EXPECT_EQ(run_weir({"store", "pin", store_, "--since", "yesterday"}).status, 2);
+  EXPECT_EQ(run_weir({"store", "pin", store_, "--since", "5", "--until", "4"}).status, 2);
+  EXPECT_EQ(run_weir({"store", "unpin", store_, "7"}).status, 1);
+  for (const char* const verb : {"repair", "pins"}) {
+    const auto result = run_weir({"store", verb, dir_.file("nothing")});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_EQ(result.err, "weir: store " + dir_.file("nothing") + ": No such file or directory\n");
+    EXPECT_FALSE(std::filesystem::exists(dir_.file("nothing")));
+  }
+}
+
 TEST_F(StoreCommand, AStoreThatIsNotThereAndWrongUse) {
   for (const char* const verb : {"ls", "verify"}) {
     const auto result = run_weir({"store", verb, dir_.file("nothing")});

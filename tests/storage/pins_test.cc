@@ -29,8 +29,7 @@ TEST(Pins, AreKeptWithTheirNumbersWhichAreNotUsedAgain) {
   EXPECT_EQ(add_pin(store, {.since = {30}, .set = {7}, .note = "x"}).value(), 3u);
   const auto pins = read_pins(store).value();
   ASSERT_EQ(pins.size(), 2u);
-  EXPECT_EQ(pins[0],
-            (Pin{.id = 1, .since = {10}, .until = {20}, .set = {5}, .note = "case 17"}));
+  EXPECT_EQ(pins[0], (Pin{.id = 1, .since = {10}, .until = {20}, .set = {5}, .note = "case 17"}));
   EXPECT_EQ(pins[1], (Pin{.id = 3, .since = {30}, .set = {7}, .note = "x"}));
 }
 
@@ -60,9 +59,9 @@ TEST(Pins, ANoteIsALineOfBoundedLength) {
 
 TEST(Pins, ADamagedFileIsToldAndNotGuessedAt) {
   const test::TempDir dir;
-  for (const char* text : {"", "# weir pins 1\n", "hello\n", "# weir pins 1\n2\n1 2 3\n",
-                           "# weir pins 1\n2\n7 1 2 3 x\n", "# weir pins 1\n2\n0 1 2 3 x\n",
-                           "# weir pins 1\nx\n"}) {
+  for (const char* text :
+       {"", "# weir pins 1\n", "hello\n", "# weir pins 1\n2\n1 2 3\n",
+        "# weir pins 1\n2\n7 1 2 3 x\n", "# weir pins 1\n2\n0 1 2 3 x\n", "# weir pins 1\nx\n"}) {
     SCOPED_TRACE(text);
     std::ofstream(dir.file("weir-store.pins")) << text;
     const auto pins = read_pins(dir.path());

@@ -69,8 +69,7 @@ TEST(Retention, WhatIsPinnedOrOpenStaysAndIsPassedOver) {
 TEST(Retention, SaysWhatTheBoundsStillAskForWhenNothingIsLeft) {
   auto segments = hourly(3, 100);
   for (RetainedSegment& one : segments) one.deletable = false;
-  const auto plan =
-      plan_retention(segments, {.bytes_max = 250, .free_bytes_min = 1000}, kNow, 900);
+  const auto plan = plan_retention(segments, {.bytes_max = 250, .free_bytes_min = 1000}, kNow, 900);
   EXPECT_EQ(expired(plan), Indexes{});
   EXPECT_EQ(plan.missing_bytes, 100u);
 }
@@ -111,8 +110,8 @@ TEST(Retention, NeverDeletesMoreThanItIsAsked) {
       left -= segment.disk_bytes;
       free_then += segment.disk_bytes;
     }
-    const bool met = (bounds.bytes_max == 0 || left <= bounds.bytes_max) &&
-                     free_then >= bounds.free_bytes_min;
+    const bool met =
+        (bounds.bytes_max == 0 || left <= bounds.bytes_max) && free_then >= bounds.free_bytes_min;
     EXPECT_EQ(met, plan.missing_bytes == 0);
   }
 }
