@@ -3,8 +3,9 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 IFACE ?=
 LIVE ?=
+SEEDS ?= 1 10000
 
-.PHONY: help build run tests test check format fuzz-build fuzz-long bench bench-peers clean FORCE
+.PHONY: help build run tests test check format fuzz-build fuzz-long simulate bench bench-peers clean FORCE
 .DEFAULT_GOAL := help
 
 ## help: this list
@@ -59,6 +60,13 @@ fuzz-build:
 fuzz-long: fuzz-build
 	@fuzz/run replay
 	@fuzz/run 3600
+
+## simulate: the packet store on a disk that fails in all ways, in SEEDS="FIRST COUNT" runs
+simulate:
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory configure-release
+	@cmake --build --preset release -j $(JOBS) --target store_simulation
+	@build/release/bin/store_simulation --seeds $(SEEDS)
 
 ## bench: every micro-benchmark; as root also an engine under load
 bench:

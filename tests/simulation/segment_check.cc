@@ -91,8 +91,8 @@ void SegmentCheck::expect_keys(std::uint32_t chunk) {
     }
     if (keys.ip_version == 0 || (*headers_)[i].transport_offset == kNoOffset) continue;
     if (keys.ip_protocol != 6 && keys.ip_protocol != 17) continue;
-    const auto which = keys.ip_protocol == 6 ? segment::ProtocolClass::TcpPort
-                                             : segment::ProtocolClass::UdpPort;
+    const auto which =
+        keys.ip_protocol == 6 ? segment::ProtocolClass::TcpPort : segment::ProtocolClass::UdpPort;
     for (const std::uint16_t port : {keys.source_port, keys.destination_port}) {
       expect(Column::Protocols, {.low = segment::protocol_key(which, port)});
     }

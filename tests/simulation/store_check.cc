@@ -19,15 +19,13 @@ namespace segment = storage::segment;
 namespace {
 
 bool names(const std::vector<std::string>& texts, const std::string& file) {
-  return std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
-    return text.find(file) != std::string::npos;
-  });
+  return std::any_of(texts.begin(), texts.end(),
+                     [&](const std::string& text) { return text.find(file) != std::string::npos; });
 }
 
 bool write_file(const std::string& path, Bytes bytes) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  return fd && ::write(fd.get(), bytes.data(), bytes.size()) ==
-                   static_cast<ssize_t>(bytes.size());
+  return fd && ::write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
 }
 
 }  // namespace
@@ -79,7 +77,8 @@ std::vector<std::uint8_t> StoreCheck::interrupted(const std::string& name, std::
   const std::uint64_t torn = in_tail ? tail_offset : end;
   bytes.resize(torn + random_.below((in_tail ? bytes.size() : tail_offset) - torn + 1));
   for (std::uint64_t sector = torn; sector + 512 <= bytes.size(); sector += 512) {
-    if (random_.chance(1, 3)) std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(sector), 512, 0);
+    if (random_.chance(1, 3))
+      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(sector), 512, 0);
   }
   return bytes;
 }
@@ -111,8 +110,8 @@ std::string StoreCheck::check_lane(std::size_t lane, const LanePromise& promise,
   for (const auto& [begin, end] : promise.kept) {
     for (std::uint64_t i = begin; i < end; ++i) {
       if (!kept[i]) {
-        return who + "packet " + std::to_string(i) + " was acknowledged (" +
-               std::to_string(begin) + " to " + std::to_string(end) + "), and is gone";
+        return who + "packet " + std::to_string(i) + " was acknowledged (" + std::to_string(begin) +
+               " to " + std::to_string(end) + "), and is gone";
       }
     }
   }

@@ -44,7 +44,8 @@ struct Plan {
 
 void draw_faults(Prng& random, SimFaults& faults) {
   if (random.chance(1, 3)) faults.short_percent = static_cast<std::uint32_t>(random.below(40));
-  if (random.chance(1, 3)) faults.interrupted_percent = static_cast<std::uint32_t>(random.below(30));
+  if (random.chance(1, 3))
+    faults.interrupted_percent = static_cast<std::uint32_t>(random.below(30));
   if (random.chance(1, 3)) faults.slow_percent = static_cast<std::uint32_t>(random.below(60));
   if (random.chance(1, 8)) faults.capacity_bytes = random.below(8 * kMiB);
   if (random.chance(1, 8)) faults.io_error_after = random.below(8 * kMiB);
@@ -214,7 +215,8 @@ void StoreRun::call() {
   using std::chrono::milliseconds;
   clock_.advance(milliseconds(random_.below(random_.chance(1, 10) ? 5000 : 20)));
   if (random_.chance(1, 50)) {
-    clock_.jump_wall(milliseconds(static_cast<std::int64_t>(random_.below(20'000'000)) - 10'000'000));
+    clock_.jump_wall(
+        milliseconds(static_cast<std::int64_t>(random_.below(20'000'000)) - 10'000'000));
   }
   supply_.tick();
   call_lane(random_.below(lanes_.size()));
@@ -224,7 +226,8 @@ void StoreRun::close() {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     (void)lanes_[i]->store->close();
     after(i, "close");
-    if (lanes_[i]->store->statistics().pending.value() != 0) fail("packets are pending after close()");
+    if (lanes_[i]->store->statistics().pending.value() != 0)
+      fail("packets are pending after close()");
   }
 }
 
@@ -261,8 +264,8 @@ StoreRunResult StoreRun::run() {
   StoreRunResult result;
   if (!open()) return result;
   if (plan_.end != End::Close) {
-    disk_.plan_kill(plan_.kill_step,
-                    plan_.end == End::KillPower ? Kill::Power : Kill::Process, *this);
+    disk_.plan_kill(plan_.kill_step, plan_.end == End::KillPower ? Kill::Power : Kill::Process,
+                    *this);
   }
   for (std::uint32_t i = 0; i < plan_.calls && !disk_.dead(); ++i) call();
   if (plan_.end == End::Close || random_.chance(1, 2)) close();
@@ -279,7 +282,8 @@ StoreRunResult StoreRun::run() {
   result.digest = 0xcbf29ce484222325;
   for (const auto& [name, bytes] : image) {
     say(name + ": " + std::to_string(bytes.size()) + " bytes");
-    for (const char c : name) result.digest = (result.digest ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    for (const char c : name)
+      result.digest = (result.digest ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
       result.digest = (result.digest ^ load_le64(bytes.data() + i)) * 0x100000001b3;
     }

@@ -17,7 +17,7 @@ struct StoreRunOptions {
 };
 
 struct StoreRunResult {
-  std::string failure;  // empty: all is as promised
+  std::string failure;       // empty: all is as promised
   std::uint64_t digest = 0;  // of what was left on the disk: the same for the same seed
   struct Counts {
     std::uint64_t offered = 0;

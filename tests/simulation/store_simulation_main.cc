@@ -111,12 +111,12 @@ int run(const Arguments& asked) {
   }
   const StoreRunResult::Counts& all = progress->all;
   const auto text = [](std::uint64_t value) { return std::to_string(value); };
-  const std::string sum =
-      text(progress->failures) + " of " + text(asked.count) + " seeds failed; " +
-      text(all.offered) + " packets offered, " + text(all.written) + " acknowledged, " +
-      text(all.packets) + " found in " + text(all.segments) + " segments (" +
-      text(all.sealed_by_recovery) + " sealed by recovery, " + text(all.damaged) +
-      " without a head), " + text(all.keys) + " keys looked up";
+  const std::string sum = text(progress->failures) + " of " + text(asked.count) +
+                          " seeds failed; " + text(all.offered) + " packets offered, " +
+                          text(all.written) + " acknowledged, " + text(all.packets) + " found in " +
+                          text(all.segments) + " segments (" + text(all.sealed_by_recovery) +
+                          " sealed by recovery, " + text(all.damaged) + " without a head), " +
+                          text(all.keys) + " keys looked up";
   std::printf("store_simulation: %s\n", sum.c_str());
   return progress->failures == 0 ? 0 : 1;
 }

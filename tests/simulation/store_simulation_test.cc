@@ -1,8 +1,8 @@
 // Runs of a store on a simulated disk, few enough for every build, and whether such runs notice a
 // mistake. Thousands of seeds: make simulate.
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "simulation/store_run.h"
 

@@ -161,10 +161,9 @@ void LaneTraffic::add_side_blocks() {
   while (random_.chance(1, 20)) {
     const bool section = random_.chance(1, 3);
     const auto type = section ? static_cast<std::uint32_t>(BlockType::SectionHeader) : 0xbad;
-    side_blocks_.push_back(
-        {.before = static_cast<std::uint32_t>(random_.below(batch_.count + 1)),
-         .type = type,
-         .body = section ? Bytes{} : Bytes{kCustomBody}});
+    side_blocks_.push_back({.before = static_cast<std::uint32_t>(random_.below(batch_.count + 1)),
+                            .type = type,
+                            .body = section ? Bytes{} : Bytes{kCustomBody}});
   }
   std::sort(side_blocks_.begin(), side_blocks_.end(),
             [](const SideBlock& a, const SideBlock& b) { return a.before < b.before; });
@@ -205,10 +204,9 @@ output::Offer LaneTraffic::next(Timestamp now) {
 std::optional<std::uint32_t> LaneTraffic::recognise(const storage::segment::Record& record,
                                                     const CaptureInterface& interface) const {
   const Bytes frame = record.frame;
-  const std::uint32_t number =
-      frame.size() >= kNumberedBytesMin
-          ? load_le32(frame.data() + frame.size() - 4)
-          : static_cast<std::uint32_t>(record.time.ns & kNumberMask);
+  const std::uint32_t number = frame.size() >= kNumberedBytesMin
+                                   ? load_le32(frame.data() + frame.size() - 4)
+                                   : static_cast<std::uint32_t>(record.time.ns & kNumberMask);
   if (number >= offered_.size()) return std::nullopt;
   const OfferedPacket& one = offered_[number];
   if (one.bytes != frame.size() || one.wire_bytes != record.wire_bytes || one.time != record.time ||

@@ -184,7 +184,8 @@ std::string SimDisk::name_left(const File& file, Kill kind) {
 }
 
 std::vector<std::uint8_t> SimDisk::content_left(File& file, Kill kind) {
-  const std::uint64_t size = kind == Kill::Power ? std::max(file.size, file.durable_size) : file.size;
+  const std::uint64_t size =
+      kind == Kill::Power ? std::max(file.size, file.durable_size) : file.size;
   std::vector<std::uint8_t> content(file.content.begin(),
                                     file.content.begin() + static_cast<std::ptrdiff_t>(size));
   if (kind == Kill::Power) lose(file, content);
@@ -338,8 +339,7 @@ void SimDisk::put(File& file, std::uint64_t offset, Bytes bytes) {
     }
     write = writes_;
   }
-  std::copy(bytes.begin(), bytes.end(),
-            file.content.begin() + static_cast<std::ptrdiff_t>(offset));
+  std::copy(bytes.begin(), bytes.end(), file.content.begin() + static_cast<std::ptrdiff_t>(offset));
   if (end > file.size) {
     bytes_used_ += end - file.size;
     file.size = end;

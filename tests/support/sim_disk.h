@@ -29,12 +29,13 @@ inline constexpr std::uint64_t kSimNever = std::numeric_limits<std::uint64_t>::m
 struct SimFaults {
   std::uint32_t short_percent = 0;        // writes of which only a part is done
   std::uint32_t interrupted_percent = 0;  // EINTR or EAGAIN, of writes and syncs
-  std::uint32_t slow_percent = 0;         // operations that are asked for many times before they are done
+  std::uint32_t slow_percent = 0;  // operations that are asked for many times before they are done
   std::uint64_t capacity_bytes = kSimNever;  // of all files together, then ENOSPC
-  std::uint64_t io_error_after = kSimNever;  // so many bytes are written; the block behind them: EIO
-  std::uint64_t sync_error_after = kSimNever;  // so many syncs succeed, then EIO
+  std::uint64_t io_error_after =
+      kSimNever;  // so many bytes are written; the block behind them: EIO
+  std::uint64_t sync_error_after = kSimNever;     // so many syncs succeed, then EIO
   std::uint64_t refuse_direct_after = kSimNever;  // so many direct writes, then EINVAL
-  std::uint32_t refuse_size_percent = 0;      // set_size() fails
+  std::uint32_t refuse_size_percent = 0;          // set_size() fails
   // Lies of a disk, and of a build with a mistake in it: what the simulation has to notice.
   bool ignore_syncs = false;        // of files: they complete, and nothing is durable by them
   bool complete_on_submit = false;  // writes are called done when they are only submitted
@@ -99,7 +100,8 @@ class SimDisk {
     std::vector<std::uint8_t> content;  // as readers see it up to `size`
     std::uint64_t size = 0;
     std::vector<std::uint64_t> sector_writes;  // 0: none yet
-    std::map<std::uint64_t, std::vector<std::uint8_t>> older;  // durable sectors that were overwritten
+    std::map<std::uint64_t, std::vector<std::uint8_t>>
+        older;  // durable sectors that were overwritten
     std::uint64_t durable_write = 0;
     std::uint64_t durable_size = 0;
     std::vector<std::string> names;  // since the directory was synced, the newest last; "": none

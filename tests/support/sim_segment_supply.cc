@@ -34,8 +34,8 @@ Result<output::FreshSegment> SimSegmentSupply::take(std::uint32_t lane) {
                              .sequence = next_sequence_++,
                              .begun = clock_.wall()};
   for (std::uint8_t& byte : fresh.uuid) byte = static_cast<std::uint8_t>(random_.next());
-  const std::string name = segment::segment_file_name(
-      {.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
+  const std::string name =
+      segment::segment_file_name({.begun = fresh.begun, .sequence = fresh.sequence, .lane = lane});
   disk_.rename(fresh.device->path(), name);
   fresh.device->renamed(name);
   if (of.files.durability == segment::Durability::Chunk) WEIR_CHECK(disk_.sync_directory());
@@ -50,15 +50,17 @@ void SimSegmentSupply::seal(std::uint32_t lane, std::unique_ptr<segment::Segment
   of.given.push_back({.packets = segment.packets});
   const std::uint64_t delay =
       random_.chance(options_.delay_percent, 100) ? 1 + random_.below(20) : 0;
-  Ended ended{.lane = lane,
-              .number = of.given.size() - 1,
-              .writer = std::move(writer),
-              .delay = delay};
+  Ended ended{
+      .lane = lane, .number = of.given.size() - 1, .writer = std::move(writer), .delay = delay};
   if (delay == 0) {
     finish(std::move(ended));
   } else {
     ended_.push_back(std::move(ended));
   }
+}
+
+Result<void> SimSegmentSupply::give_up(std::unique_ptr<segment::SegmentWriter> writer) {
+  return writer->cut();
 }
 
 void SimSegmentSupply::finish(Ended ended) {

@@ -37,6 +37,7 @@ class SimSegmentSupply final : public output::SegmentSupply {
   Result<output::FreshSegment> take(std::uint32_t lane) override;
   void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
             const output::SealedSegment& segment) override;
+  Result<void> give_up(std::unique_ptr<storage::segment::SegmentWriter> writer) override;
   Result<void> close_lane(std::uint32_t lane) override;
 
   // A step of the background.
