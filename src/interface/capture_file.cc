@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "interface/decompressing_stream.h"
+#include "interface/segment_stream.h"
 #include "interface/pcap_format.h"
 #include "interface/pcapng_format.h"
 
@@ -177,7 +178,8 @@ CaptureFileSource::Step CaptureFileSource::open_input() {
     }
     raw = std::move(opened).value();
   }
-  stream_ = std::make_unique<DecompressingStream>(std::move(raw));
+  if (name() != "-") stream_ = SegmentStream::open(name());
+  if (!stream_) stream_ = std::make_unique<DecompressingStream>(std::move(raw));
   interfaces_.begin_file();
   at_ = end_ = kHeadroomBytes;
   stream_bytes_ = 0;

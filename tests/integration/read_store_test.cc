@@ -1,5 +1,6 @@
 // `weir read --store` as a user runs it, and what other tools make of the segments.
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -136,6 +137,42 @@ TEST_F(ReadStore, CompressedItIsSmallerAndVerified) {
   const auto frames = frames_in_store(store_);
   ASSERT_EQ(frames.size(), 5000u);
   EXPECT_EQ(frames[4321], udp_frame(4321, 700));
+}
+
+TEST_F(ReadStore, ReadBackACompressedOneGivesTheSamePackets) {
+  ASSERT_EQ(read({input(5000), "--store-compression", "zstd"}).status, 0);
+  const auto files = read_store(store_);
+  ASSERT_EQ(files.size(), 1u);
+  const auto back = run_weir({"read", files[0].path, "-w", dir_.file("back.pcapng")});
+  ASSERT_EQ(back.status, 0) << back.err;
+  EXPECT_TRUE(packets_by_tshark(dir_.file("back.pcapng")) ==
+              packets_by_tshark(dir_.file("in.pcap")));
+}
+
+TEST_F(ReadStore, ReadBackADamagedOneGivesThePacketsBeforeTheDamageAndSaysWhere) {
+  ASSERT_EQ(read({input(3000), "--store-chunk", "64KiB"}).status, 0);
+  const std::string path = read_store(store_).at(0).path;
+  const auto whole = run_weir({"read", path, "--stats-json", dir_.file("whole.json")});
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(1'000'000);
+  file.put('!');
+  file.close();
+  const auto result = run_weir({"read", path, "--stats-json", dir_.file("stats.json")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("bad checksum"));
+  const auto received = stats()["received"].get<std::uint64_t>();
+  EXPECT_GT(received, 1000u);
+  EXPECT_LT(received, 1500u);
+}
+
+TEST_F(ReadStore, ReadBackOneThatWasCutEndsWithItsLastWholeChunk) {
+  ASSERT_EQ(read({input(3000), "--store-chunk", "64KiB"}).status, 0);
+  const std::string path = read_store(store_).at(0).path;
+  std::filesystem::resize_file(path, 1'000'000);
+  const auto result = run_weir({"read", path, "--stats-json", dir_.file("stats.json")});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(stats()["received"].get<std::uint64_t>(), 1000u);
 }
 
 TEST_F(ReadStore, EveryDurabilityStoresTheSame) {

@@ -1,0 +1,57 @@
+// A store of `weir run` that is kept within its bounds, and says so.
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/run_fixture.h"
+#include "storage/segment/store_directory.h"
+
+namespace weir::test {
+namespace {
+
+using testing::HasSubstr;
+
+class RunRetention : public Run {
+ protected:
+  [[nodiscard]] std::string stored(const std::string& keys) const {
+    return session("all", "[session.store]\npath = \"" + store_ +
+                              "\"\nsegment = \"1MiB\"\nchunk = \"64KiB\"\n" + keys);
+  }
+  [[nodiscard]] std::size_t segments() const {
+    return storage::segment::list_store(store_).value().segments.size();
+  }
+  [[nodiscard]] std::string metrics() const { return get("/metrics").body; }
+
+  const std::string store_ = dir_.file("packets");
+};
+
+// 8 MB of packets, in segments of 1 MiB.
+TEST_F(RunRetention, TheOldestSegmentsGoAndEachIsAnEventAndCounted) {
+  configure(head() + stored("keep_size = \"3MiB\"\n"));
+  start_engine();
+  for (int i = 0; i < 8; ++i) send(1000, 1000);
+  while (ctl({"events", "--after", "0"}).out.find("segment_expired") == std::string::npos) {
+  }
+  stop_engine();
+  EXPECT_LE(segments(), 4u);
+  EXPECT_GE(segments(), 2u);
+  EXPECT_EQ(run_weir({"store", "verify", store_}).status, 0);
+}
+
+TEST_F(RunRetention, ItsMetricsTellOfTheStore) {
+  configure(head() + stored(""));
+  start_engine();
+  send(100);
+  while (session_now("all").at("outputs").at(0).at("written").get<std::uint64_t>() < 100) {
+  }
+  const std::string label = "{store=\"" + store_ + "\"}";
+  EXPECT_THAT(metrics(), HasSubstr("weir_store_segments" + label + " 1\n"));
+  EXPECT_THAT(metrics(), HasSubstr("weir_store_free_bytes" + label));
+  EXPECT_THAT(metrics(), HasSubstr("weir_store_expired_segments_total{store=\"" + store_ +
+                                   "\",reason=\"age\"} 0\n"));
+  stop_engine();
+}
+
+}  // namespace
+}  // namespace weir::test
