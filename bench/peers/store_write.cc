@@ -125,7 +125,7 @@ int main(int argc, char** argv) {
   auto store = output::SegmentStore::open(argv[1], clock);
   if (!store) die(store.error().context);
   auto sink = output::StoreSink::open(
-      *store,
+      **store,
       {.durability = durability == "none"    ? Durability::None
                      : durability == "chunk" ? Durability::Chunk
                                              : Durability::Segment,

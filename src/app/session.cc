@@ -178,7 +178,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     return fail(std::move(tried).error());
   }
   const CaptureCounts counts(orchestrator, sources.upstream);
-  auto sinks = [&] {
+  auto opened_sinks = [&] {
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .store = options.pipeline.store,
@@ -188,7 +188,8 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
                        .counts = live ? &counts : nullptr,
                        .clock = &clock});
   }();
-  if (!sinks) return fail(std::move(sinks).error());
+  if (!opened_sinks) return fail(std::move(opened_sinks).error());
+  const auto& sinks = opened_sinks->sinks;
   std::unique_ptr<Analysis> analysis;
   if (!options.pipeline.analysis.logs_path.empty()) {
     auto opened =
@@ -202,7 +203,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   }
   if (analysis != nullptr) analysis->start();
   std::vector<output::Sink*> borrowed;
-  for (const auto& sink : *sinks) borrowed.push_back(sink.get());
+  for (const auto& sink : sinks) borrowed.push_back(sink.get());
 
   std::vector<capture::DeepStage*> stages;
   for (std::size_t i = 0; analysis != nullptr && i < lanes; ++i) {
@@ -226,7 +227,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
       orchestrator.request_stop(capture::ExitReason::Error);
     }
   }
-  const Running running{options, sources, orchestrator, *sinks, analysis.get()};
+  const Running running{options, sources, orchestrator, sinks, analysis.get()};
   Attendant({.orchestrator = orchestrator,
              .sinks = borrowed,
              .analysis = analysis.get(),

@@ -29,10 +29,10 @@ void tell_recovered(const output::RecoveryReport& report) {
   }
 }
 
-Result<std::unique_ptr<output::Sink>> open_store(const SinkPlan& plan) {
-  WEIR_TRY(auto store, output::SegmentStore::open(plan.store.path, *plan.clock));
-  tell_recovered(store->recovered());
-  WEIR_TRY(auto sink, output::StoreSink::open(std::move(store),
+Result<void> open_store(const SinkPlan& plan, OpenSinks& into) {
+  WEIR_TRY(into.store, output::SegmentStore::open(plan.store.path, *plan.clock));
+  tell_recovered(into.store->recovered());
+  WEIR_TRY(auto sink, output::StoreSink::open(*into.store,
                                               {.lanes = plan.workers,
                                                .segment_bytes = plan.store.segment_bytes,
                                                .chunk_bytes = plan.store.chunk_bytes,
@@ -41,22 +41,20 @@ Result<std::unique_ptr<output::Sink>> open_store(const SinkPlan& plan) {
                                                .counts = plan.counts,
                                                .bounds = plan.store.keep},
                                               *plan.clock));
-  return std::unique_ptr<output::Sink>(std::move(sink));
+  into.sinks.push_back(std::move(sink));
+  return ok();
 }
 
 }  // namespace
 
-Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& plan) {
+Result<OpenSinks> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;
   std::stable_partition(paths.begin(), paths.end(),
                         [](const std::string& path) { return !is_pipe(path); });
   const bool several = paths.size() > 1 || !plan.store.path.empty();
   const bool drop = plan.live && several;
-  std::vector<std::unique_ptr<output::Sink>> sinks;
-  if (!plan.store.path.empty()) {
-    WEIR_TRY(auto store, open_store(plan));
-    sinks.push_back(std::move(store));
-  }
+  OpenSinks open;
+  if (!plan.store.path.empty()) WEIR_CHECK(open_store(plan, open));
   for (const std::string& path : paths) {
     if (path == "-" && ::isatty(STDOUT_FILENO) == 1) {
       return Error{
@@ -74,9 +72,9 @@ Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& pl
                   .rotation = rotates ? plan.rotation : output::RotationOptions{},
                   .counts = plan.counts,
                   .clock = plan.clock}));
-    sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink), plan.workers));
+    open.sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink), plan.workers));
   }
-  return sinks;
+  return open;
 }
 
 }  // namespace weir::app

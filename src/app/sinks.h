@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "output/interface_counts.h"
 #include "output/rotation_options.h"
+#include "output/segment_store.h"
 #include "output/sink.h"
 
 namespace weir::app {
@@ -27,6 +28,10 @@ struct SinkPlan {
 
 // Opens them all, in the order in which they are to be closed: files first, so that they do not
 // wait for the reader of a pipe. The store comes first, which may find something to mend.
-Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(const SinkPlan& plan);
+struct OpenSinks {
+  std::unique_ptr<output::SegmentStore> store;  // null: none; lent to a sink
+  std::vector<std::unique_ptr<output::Sink>> sinks;
+};
+Result<OpenSinks> open_sinks(const SinkPlan& plan);
 
 }  // namespace weir::app

@@ -9,6 +9,7 @@ constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 constexpr std::uint64_t kTiB = 1024 * kGiB;
+constexpr std::uint64_t kPiB = 1024 * kTiB;
 constexpr std::uint64_t kSecond = 1000;  // times of the schema are in milliseconds
 constexpr std::uint64_t kHour = 3600 * kSecond;
 constexpr std::uint64_t kDay = 24 * kHour;
@@ -278,7 +279,7 @@ constexpr std::array kSessionKeys = {
         {.name = "store.keep_size",
          .type = Size,
          .min = kMiB,
-         .max = kCountMax,
+         .max = kPiB,
          .zero = true,
          .help = "the oldest segments are deleted when the store takes more; 0: none"}),
     key<SessionConfig, &SessionConfig::store, &StoreConfig::keep,
@@ -286,7 +287,7 @@ constexpr std::array kSessionKeys = {
         {.name = "store.keep_free",
          .type = Size,
          .min = kMiB,
-         .max = kCountMax,
+         .max = kPiB,
          .zero = true,
          .help = "likewise when its file system has less than this left; 0: none"}),
     key<SessionConfig, &SessionConfig::logs, &LogsConfig::path>(

@@ -12,9 +12,9 @@
 
 #include "base/assert.h"
 #include "interface/decompressing_stream.h"
-#include "interface/segment_stream.h"
 #include "interface/pcap_format.h"
 #include "interface/pcapng_format.h"
+#include "interface/segment_stream.h"
 
 namespace weir::interface {
 namespace {

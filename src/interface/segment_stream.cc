@@ -59,9 +59,8 @@ bool SegmentStream::next_unit() {
       // Statistics of its interfaces, between two blocks of ours.
       const auto tail = segment::decode_tail(*unit);
       if (tail) {
-        rest_ = unit->bytes.subspan(
-            segment::kTailHeaderBytes,
-            tail->facts.directory_offset - segment::kTailHeaderBytes);
+        rest_ = unit->bytes.subspan(segment::kTailHeaderBytes,
+                                    tail->facts.directory_offset - segment::kTailHeaderBytes);
       }
       return true;
     }

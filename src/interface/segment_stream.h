@@ -1,5 +1,5 @@
-// A segment of a packet store (docs/segment-format.md) as the pcapng stream that it would be without
-// checksums, index and compression: every unit is checked before its packets are handed on.
+// A segment of a packet store (docs/segment-format.md) as the pcapng stream that it would be
+// without checksums, index and compression: every unit is checked before its packets are handed on.
 #pragma once
 
 #include <cstdint>

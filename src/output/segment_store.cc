@@ -38,11 +38,11 @@ Result<void> sync_directory(const std::string& path) {
 
 }  // namespace
 
-Result<std::shared_ptr<SegmentStore>> SegmentStore::open(const std::string& path,
+Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const std::string& path,
                                                          const Clock& clock,
                                                          StoreWatcher* watcher) {
   WEIR_TRY(auto lock, segment::StoreLock::take(path));
-  std::shared_ptr<SegmentStore> store(new SegmentStore(path, clock, std::move(lock)));
+  std::unique_ptr<SegmentStore> store(new SegmentStore(path, clock, std::move(lock)));
   WEIR_TRY(store->recovered_, recover_store(path, clock));
   WEIR_TRY(store->catalogue_, StoreCatalogue::open(path, clock, watcher));
   store->next_sequence_ = store->catalogue_->last_sequence() + 1;

@@ -28,7 +28,7 @@ class SegmentStore final : public SegmentSupply {
   // Makes the directory if its parent is there, locks it, and brings what an engine that died has
   // left into order (recover_segment.h). The clock is borrowed. Errors: Exists (another process has
   // it), NotFound, Permission, those of recovery and of the manifest. `watcher` is borrowed.
-  static Result<std::shared_ptr<SegmentStore>> open(const std::string& path, const Clock& clock,
+  static Result<std::unique_ptr<SegmentStore>> open(const std::string& path, const Clock& clock,
                                                     StoreWatcher* watcher = nullptr);
   ~SegmentStore() override;
 

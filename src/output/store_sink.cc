@@ -2,13 +2,12 @@
 
 namespace weir::output {
 
-Result<std::unique_ptr<StoreSink>> StoreSink::open(std::shared_ptr<SegmentStore> store,
-                                                   const StoreOptions& options,
+Result<std::unique_ptr<StoreSink>> StoreSink::open(SegmentStore& store, const StoreOptions& options,
                                                    const Clock& clock) {
-  store->set_bounds(options.bounds);
-  std::unique_ptr<StoreSink> sink(new StoreSink(std::move(store)));
+  store.set_bounds(options.bounds);
+  std::unique_ptr<StoreSink> sink(new StoreSink(store));
   for (std::uint32_t i = 0; i < options.lanes; ++i) {
-    StoreLaneOptions lane{.path = sink->store_->path(),
+    StoreLaneOptions lane{.path = store.path(),
                           .chunk_bytes = options.chunk_bytes,
                           .segment_bytes = options.segment_bytes,
                           .durability = options.durability,
@@ -17,7 +16,7 @@ Result<std::unique_ptr<StoreSink>> StoreSink::open(std::shared_ptr<SegmentStore>
       sink->counts_.push_back(std::make_unique<LaneCounts>(*options.counts, i));
       lane.counts.emplace(*sink->counts_.back(), clock);
     }
-    WEIR_TRY(auto made, StoreLane::make(std::move(lane), clock, *sink->store_));
+    WEIR_TRY(auto made, StoreLane::make(std::move(lane), clock, store));
     sink->lanes_.push_back(std::move(made));
   }
   return sink;

@@ -26,9 +26,9 @@ struct StoreOptions {
 // Its own calls are those of its first lane; workers call lane().
 class StoreSink final : public Sink {
  public:
-  // The clock is borrowed. Errors: Resource, and those of files that cannot be made.
-  static Result<std::unique_ptr<StoreSink>> open(std::shared_ptr<SegmentStore> store,
-                                                 const StoreOptions& options, const Clock& clock);
+  // Store and clock are borrowed. Errors: Resource, and those of files that cannot be made.
+  static Result<std::unique_ptr<StoreSink>> open(SegmentStore& store, const StoreOptions& options,
+                                                 const Clock& clock);
 
   Sink& lane(std::size_t index) override { return *lanes_[index]; }
 
@@ -38,7 +38,7 @@ class StoreSink final : public Sink {
   Result<void> close() override { return lanes_.front()->close(); }
   void cancel() noexcept override {}
   std::optional<Error> take_warning() override {
-    store_->tend();
+    store_.tend();
     return std::nullopt;
   }
 
@@ -47,7 +47,7 @@ class StoreSink final : public Sink {
     return lanes_.front()->statistics();
   }
   [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
-  [[nodiscard]] std::string_view path() const noexcept override { return store_->path(); }
+  [[nodiscard]] std::string_view path() const noexcept override { return store_.path(); }
   [[nodiscard]] std::string_view mode() const noexcept override { return lanes_.front()->mode(); }
   [[nodiscard]] std::uint64_t files() const noexcept override;
 
@@ -69,9 +69,9 @@ class StoreSink final : public Sink {
     std::size_t lane_;
   };
 
-  explicit StoreSink(std::shared_ptr<SegmentStore> store) : store_(std::move(store)) {}
+  explicit StoreSink(SegmentStore& store) noexcept : store_(store) {}
 
-  std::shared_ptr<SegmentStore> store_;  // goes last
+  SegmentStore& store_;
   std::vector<std::unique_ptr<LaneCounts>> counts_;
   std::vector<std::unique_ptr<StoreLane>> lanes_;
 };

@@ -1,9 +1,9 @@
 // The times of a chunk with packets that have none.
-#include "storage/segment/chunk_builder.h"
-
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "storage/segment/chunk_builder.h"
 
 namespace weir::storage::segment {
 namespace {

@@ -57,11 +57,11 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
       std::move(sink), static_cast<std::uint32_t>(context.lanes)));
 }
 
-Result<std::unique_ptr<output::Sink>> open_store(const control::StoreConfig& config,
-                                                 const PartsContext& context) {
-  WEIR_TRY(auto store, context.stores->open(config.path, *context.clock));
+Result<std::unique_ptr<output::Sink>> open_store_sink(output::SegmentStore& store,
+                                                      const control::StoreConfig& config,
+                                                      const PartsContext& context) {
   WEIR_TRY(auto sink,
-           output::StoreSink::open(std::move(store),
+           output::StoreSink::open(store,
                                    {.lanes = static_cast<std::uint32_t>(context.lanes),
                                     .segment_bytes = config.segment_bytes,
                                     .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
@@ -76,8 +76,8 @@ Result<std::unique_ptr<output::Sink>> open_store(const control::StoreConfig& con
 }  // namespace
 
 OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
-                         const PartsContext& context)
-    : sinks_(std::move(sinks)) {
+                         const PartsContext& context, std::shared_ptr<output::SegmentStore> store)
+    : store_(std::move(store)), sinks_(std::move(sinks)) {
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : sinks_) borrowed.push_back(sink.get());
   outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
@@ -87,16 +87,18 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
                                                        const PartsContext& context) {
   std::vector<std::unique_ptr<output::Sink>> sinks;
+  std::shared_ptr<output::SegmentStore> store;
   if (!config.store.path.empty()) {
-    WEIR_TRY(auto store, open_store(config.store, context));
-    sinks.push_back(std::move(store));
+    WEIR_TRY(store, context.stores->open(config.store.path, *context.clock));
+    WEIR_TRY(auto sink, open_store_sink(*store, config.store, context));
+    sinks.push_back(std::move(sink));
   }
   if (!config.pcapng.path.empty()) {
     WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, context));
     sinks.push_back(std::move(pcapng));
   }
   if (sinks.empty()) return std::shared_ptr<OutputsPart>();
-  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, std::move(store)));
 }
 
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::string path,

@@ -51,8 +51,10 @@ class OutputsPart {
   void discard();
 
  private:
-  OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context);
+  OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context,
+              std::shared_ptr<output::SegmentStore> store = nullptr);
 
+  std::shared_ptr<output::SegmentStore> store_;  // lent to a sink; null: none
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
 };

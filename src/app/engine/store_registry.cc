@@ -12,8 +12,9 @@ Result<std::shared_ptr<output::SegmentStore>> StoreRegistry::open(const std::str
   const std::string normal = std::filesystem::path(path).lexically_normal().string();
   const std::lock_guard lock(mutex_);
   if (auto open = stores_[normal].lock()) return open;
-  WEIR_TRY(auto store, output::SegmentStore::open(path, clock, this));
-  tell_recovered(*store);
+  WEIR_TRY(auto opened, output::SegmentStore::open(path, clock, this));
+  tell_recovered(*opened);
+  std::shared_ptr<output::SegmentStore> store = std::move(opened);
   stores_[normal] = store;
   return store;
 }

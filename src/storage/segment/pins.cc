@@ -59,14 +59,15 @@ std::optional<Pin> pin_of(std::string_view line) {
   return pin;
 }
 
-std::string text_of(const std::vector<Pin>& pins, std::uint64_t next) {
+std::vector<std::uint8_t> bytes_of(const std::vector<Pin>& pins, std::uint64_t next) {
   std::ostringstream text;
   text << kTitle << "\n" << next << "\n";
   for (const Pin& pin : pins) {
     text << pin.id << " " << pin.since.ns << " " << pin.until.ns << " " << pin.set.ns << " "
          << pin.note << "\n";
   }
-  return text.str();
+  const std::string all = text.str();
+  return {all.begin(), all.end()};
 }
 
 struct Pins {
@@ -122,13 +123,11 @@ Result<UniqueFd> lock(const std::string& directory) {
 // Either the old pins or the new ones are there, whatever happens.
 Result<void> write(const std::string& directory, const Pins& pins) {
   const std::string fresh = directory + kFresh;
-  const std::string text = text_of(pins.pins, pins.next);
+  const std::vector<std::uint8_t> text = bytes_of(pins.pins, pins.next);
   UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!fd) return system_error(errno, "write " + fresh);
   for (std::size_t done = 0; done < text.size();) {
-    const std::int64_t written =
-        write_at(fd.get(), done,
-                 {reinterpret_cast<const std::uint8_t*>(text.data()) + done, text.size() - done});
+    const std::int64_t written = write_at(fd.get(), done, Bytes(text).subspan(done));
     if (written <= 0) return system_error(static_cast<int>(-written), "write " + fresh);
     done += static_cast<std::size_t>(written);
   }
