@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 IFACE ?=
+KILLS ?= 200
 LIVE ?=
+SEED ?= 1
 SEEDS ?= 1 10000
 
-.PHONY: help build run tests test check format fuzz-build fuzz-long simulate bench bench-peers clean FORCE
+.PHONY: help build run tests test test-faults check format fuzz-build fuzz-long simulate bench bench-peers clean FORCE
 .DEFAULT_GOAL := help
 
 ## help: this list
@@ -37,6 +39,11 @@ tests:
 ## test: every test, under AddressSanitizer and UBSan
 test: tests
 	@scripts/run-tests build/asan
+
+## test-faults: stores of 200 engines that are killed at random moments (KILLS=..., SEED=... where the seeds begin), and on disks that fail
+test-faults: tests
+	@WEIR_STORE_KILLS=$(KILLS) WEIR_STORE_SEED=$(SEED) WEIR_SOURCE_DIR=$(CURDIR) \
+	  WEIR_BINARY_DIR=$(CURDIR)/build/asan build/asan/bin/store_faults_test --gtest_brief=1
 
 ## check: format, layers, lint, conformance, clang-tidy on all files, then the tests
 check: tests

@@ -2,6 +2,7 @@
 // against what capinfos and tcpdump say about it.
 #include "support/data_set.h"
 
+#include <algorithm>
 #include <bitset>
 #include <fstream>
 #include <map>
@@ -11,6 +12,8 @@
 
 #include "base/verdicts.h"
 #include "filter/frame_filter.h"
+#include "integration/stored_packets.h"
+#include "integration/weir_command.h"
 #include "interface/capture_file.h"
 #include "output/pcapng_file.h"
 #include "protocol/headers/parse_batch.h"
@@ -202,6 +205,56 @@ TEST(DataSet, ACopyHasThePacketsBytesAndTimesOfTheOriginal) {
     }
   }
   EXPECT_GT(names.size(), 400u);
+}
+
+TEST(DataSet, AStoreOfAllCapturesHasEveryPacketOfEachInOrder) {
+  WEIR_SKIP_WITHOUT_DATA();
+  const TempDir dir;
+  std::vector<std::string> originals;
+  for (const CaptureExpectation& expected : load_capture_expectations()) {
+    if (!expected.packets || expected.may_fail) continue;
+    originals.push_back((data_set_dir() / expected.file).string());
+  }
+  std::vector<std::string> words = {"read", "--store", dir.file("packets"), "--store-segment",
+                                    "64MiB"};
+  words.insert(words.end(), originals.begin(), originals.end());
+  const auto stored = run_weir(words);
+  ASSERT_EQ(stored.status, 0) << stored.err;
+
+  const std::vector<StoredFile> segments = read_store(dir.file("packets"));
+  auto segment = segments.begin();
+  std::size_t next = 0;
+  std::uint64_t compared = 0;
+  PacketBatch batch;
+  for (const std::string& original : originals) {
+    auto source = interface::CaptureFileSource::open({original});
+    ASSERT_TRUE(source.ok()) << source.error().context;
+    while ((*source)->next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) ==
+           interface::Pull::Packets) {
+      for (const Packet& packet : batch.view()) {
+        while (segment != segments.end() && next == segment->frames.size()) {
+          ++segment;
+          next = 0;
+        }
+        ASSERT_NE(segment, segments.end()) << original;
+        ASSERT_TRUE(std::ranges::equal(segment->frames[next], packet.frame()))
+            << original << ", " << segment->path << ", packet " << next;
+        ASSERT_EQ(segment->times[next], packet.has_time ? packet.time.ns : 0) << original;
+        ++next;
+        ++compared;
+      }
+      (*source)->release(batch);
+    }
+  }
+  std::uint64_t all = 0;
+  for (const StoredFile& one : segments) {
+    EXPECT_TRUE(one.sealed) << one.path;
+    all += one.frames.size();
+  }
+  EXPECT_EQ(all, compared);
+  EXPECT_GT(originals.size(), 400u);
+  const auto verified = run_weir({"store", "verify", dir.file("packets")});
+  EXPECT_EQ(verified.status, 0) << verified.out;
 }
 
 }  // namespace

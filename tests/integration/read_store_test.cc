@@ -1,12 +1,10 @@
 // `weir read --store` as a user runs it, and what other tools make of the segments.
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/clock.h"
 #include "integration/pcap_bytes.h"
 #include "integration/stored_packets.h"
 #include "integration/weir_command.h"
@@ -130,13 +128,13 @@ TEST_F(ReadStore, ASecondRunAddsToIt) {
 }
 
 TEST_F(ReadStore, CompressedItIsSmallerAndVerified) {
-  const std::string file = input(5000);
-  ASSERT_EQ(read({file, "--store-compression", "zstd"}).status, 0);
-  EXPECT_LT(stats()["outputs"][0]["written_bytes"].get<std::uint64_t>(), 2'000'000u);
+  std::vector<FrameBytes> frames;
+  for (std::uint32_t i = 0; i < 5000; ++i) frames.push_back(udp_frame(i % 10, 700));
+  write_file(dir_.file("in.pcap"), pcap_bytes(frames));
+  ASSERT_EQ(read({dir_.file("in.pcap"), "--store-compression", "zstd"}).status, 0);
+  EXPECT_LT(stats()["outputs"][0]["written_bytes"].get<std::uint64_t>(), 1'000'000u) << "of 3.5 MB";
   EXPECT_EQ(verify().status, 0) << verify().out;
-  const auto frames = frames_in_store(store_);
-  ASSERT_EQ(frames.size(), 5000u);
-  EXPECT_EQ(frames[4321], udp_frame(4321, 700));
+  EXPECT_TRUE(frames_in_store(store_) == frames);
 }
 
 TEST_F(ReadStore, ReadBackACompressedOneGivesTheSamePackets) {
@@ -229,12 +227,11 @@ TEST_F(ReadStore, ADirectoryThatCannotBeMadeIsNamed) {
 }
 
 TEST_F(ReadStore, AStoreThatIsInUseIsLeftAlone) {
-  const SystemClock clock;
   std::filesystem::create_directory(store_);
   const auto lock = storage::segment::StoreLock::take(store_);
   ASSERT_TRUE(lock.ok());
   const auto result = read({input(1)});
-  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.status, 2) << "something is in the way";
   EXPECT_THAT(result.err,
               HasSubstr("store " + store_ + ": in use by process " + std::to_string(::getpid())));
   EXPECT_TRUE(read_store(store_).empty());
@@ -245,7 +242,8 @@ TEST_F(ReadStore, WhatWasCutShortIsMendedAndToldAtTheNextStart) {
   const auto whole = read_store(store_);
   std::filesystem::resize_file(whole[0].path, 300'000);
   const auto before = frames_in_store(store_);
-  EXPECT_EQ(verify().status, 0) << "unsealed: " << verify().out;
+  EXPECT_EQ(verify().status, 1);
+  EXPECT_THAT(verify().out, HasSubstr("are torn off or damaged"));
   const auto result = read({input(1)});
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.err, HasSubstr("was not sealed, and is now: " + std::to_string(before.size()) +
