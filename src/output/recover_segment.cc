@@ -279,9 +279,10 @@ Result<RecoveredSegment> recover_segment(const std::string& path, const Clock& c
 Result<RecoveryReport> recover_store(const std::string& path, const Clock& clock) {
   RecoveryReport report;
   WEIR_TRY(const segment::StoreListing listing, segment::list_store(path));
-  for (const std::string& spare : listing.spares) WEIR_CHECK(remove(path + "/" + spare));
+  const std::string folder = path + "/";
+  for (const std::string& spare : listing.spares) WEIR_CHECK(remove(folder + spare));
   for (const segment::StoredSegment& one : listing.segments) {
-    const std::string file = path + "/" + one.file;
+    const std::string file = folder + one.file;
     if (!is_empty(file)) {
       const auto sealed = is_sealed(file);
       if (sealed && *sealed) continue;

@@ -171,7 +171,7 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
     ended = std::move(ended_.extract(path).mapped());
     durability = lanes_[ended.lane].files.durability;
   }
-  const std::uint64_t bytes = ended.writer->bytes();
+  const std::uint64_t bytes = ended.writer->file_bytes();
   auto finished = ended.writer->finish();
   if (finished && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
     finished = Error{.code = ErrorCode::NotFound,

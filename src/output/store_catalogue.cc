@@ -150,8 +150,10 @@ void StoreCatalogue::seal(const Row& row) {
 
 void StoreCatalogue::put(const std::vector<Row>& rows) {
   if (rows.empty()) return;
+  // A full disk is told by the lane that cannot write to it; the next start makes up for the row.
   const auto written = manifest_->put(rows);
-  tell_trouble("manifest", written ? "" : written.error().context);
+  const bool told_by_others = !written && written.error().code == ErrorCode::NoSpace;
+  if (!told_by_others) tell_trouble("manifest", written ? "" : written.error().context);
 }
 
 // Each kind once, while it goes on; an empty sentence: it is over.

@@ -95,7 +95,8 @@ TEST(Completion, PositionalsByTheirPlace) {
               ElementsAre("error", "warning", "info", "debug"));
   EXPECT_THAT(candidates({"ctl", "log-level", "output", "d"}), ElementsAre("debug"));
   EXPECT_THAT(candidates({"completion", ""}), ElementsAre("bash", "zsh", "fish"));
-  EXPECT_THAT(candidates({"store", ""}), ElementsAre("ls", "verify"));
+  EXPECT_THAT(candidates({"store", ""}),
+              ElementsAre("ls", "verify", "repair", "gc", "pin", "unpin", "pins"));
   EXPECT_EQ(completed({"store", "ls", ""}).source, ValueSource::Directories);
   EXPECT_THAT(candidates({"store", "verify", "--j"}), ElementsAre("--json"));
 }

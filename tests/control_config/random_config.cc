@@ -127,6 +127,7 @@ void mend(Config& config, Prng& prng) {
     session.snaplen %= 1000;
     const std::string unique = std::to_string(++number);
     if (!session.pcapng.path.empty()) session.pcapng.path = unique + "/p" + session.pcapng.path;
+    if (!session.store.path.empty()) session.store.path = unique + "/s" + session.store.path;
     if (!session.logs.path.empty()) session.logs.path = unique + "/l" + session.logs.path;
     if (session.pcapng.rotate_bytes == 0) session.pcapng.files_max = 0;
     if (session.logs.rotate_interval == Duration(0)) session.logs.files_max = 0;

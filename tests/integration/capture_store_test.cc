@@ -145,8 +145,10 @@ TEST_F(CaptureStore, UnderOverloadItHasWhatAPlainFileWrittenBesideItHasPacketFor
     std::istringstream numbers(told.out);
     for (std::uint64_t number = 0; numbers >> number;) lost_by_tshark += number;
   }
-  EXPECT_EQ(lost, dropped);
-  EXPECT_EQ(lost_by_tshark, dropped);
+  // What was lost behind the last packet that was stored is told by the statistics alone.
+  EXPECT_GT(lost, 0u);
+  EXPECT_LE(lost, dropped);
+  EXPECT_EQ(lost_by_tshark, lost);
   EXPECT_EQ(verify().status, 0) << verify().out;
 }
 

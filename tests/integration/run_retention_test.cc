@@ -31,7 +31,8 @@ TEST_F(RunRetention, TheOldestSegmentsGoAndEachIsAnEventAndCounted) {
   configure(head() + stored("keep_size = \"3MiB\"\n"));
   start_engine();
   for (int i = 0; i < 8; ++i) send(1000, 1000);
-  while (ctl({"events", "--after", "0"}).out.find("segment_expired") == std::string::npos) {
+  while (ctl({"events", "--after", "0"}).out.find("deleted for the size of the store") ==
+         std::string::npos) {
   }
   stop_engine();
   EXPECT_LE(segments(), 4u);

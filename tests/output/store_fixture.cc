@@ -103,7 +103,7 @@ MemorySupply::Segment& MemorySupply::segment_of(const segment::SegmentWriter& wr
 void MemorySupply::seal(std::uint32_t, std::unique_ptr<segment::SegmentWriter> writer,
                         const SealedSegment& sealed) {
   segment_of(*writer).sealed = sealed;
-  EXPECT_TRUE(writer->finish().ok());
+  if (auto finished = writer->finish(); !finished) seal_error_ = std::move(finished).error();
 }
 
 Result<void> MemorySupply::give_up(std::unique_ptr<segment::SegmentWriter> writer) {
@@ -113,6 +113,7 @@ Result<void> MemorySupply::give_up(std::unique_ptr<segment::SegmentWriter> write
 
 Result<void> MemorySupply::close_lane(std::uint32_t) {
   closed_ = true;
+  if (seal_error_) return *seal_error_;
   return ok();
 }
 

@@ -83,6 +83,7 @@ class MemorySupply final : public SegmentSupply {
   SegmentFiles files_;
   std::vector<std::unique_ptr<Segment>> segments_;
   bool closed_ = false;
+  std::optional<Error> seal_error_;
 };
 
 // One lane, what it is offered and how it takes that.

@@ -137,7 +137,7 @@ TEST(SegmentWriter, ALongUnitThatFailsInTheMiddleDoesNotCount) {
 
 TEST(SegmentWriter, ASegmentIsSyncedWhenItIsFinishedUnlessNobodyWantsThat) {
   for (const auto& [durability, syncs] :
-       {std::pair{Durability::None, 0u}, std::pair{Durability::Segment, 1u}}) {
+       {std::pair{Durability::None, 0u}, std::pair{Durability::Segment, 2u}}) {
     Bench bench({}, durability);
     bench.append(1);
     bench.writer.drain();

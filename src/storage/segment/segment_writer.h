@@ -69,6 +69,8 @@ class SegmentWriter {
   }
   // Of the file so far, with what is under way, without the tail.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return end_; }
+  // What it will have when it is finished.
+  [[nodiscard]] std::uint64_t file_bytes() const noexcept { return end_ + tail_.size(); }
   [[nodiscard]] std::uint64_t tail_bytes() const noexcept { return tail_.size(); }
   [[nodiscard]] const std::string& path() const noexcept { return device_->path(); }
   [[nodiscard]] std::string_view mode() const noexcept { return device_->mode(); }
