@@ -204,7 +204,7 @@ TEST_F(RunStore, AFullDiskFailsTheSessionAloneUntilThereIsRoomAgain) {
   EXPECT_THAT(session_now("disk").at("error").get<std::string>(),
               HasSubstr("No space left on device"));
   EXPECT_EQ(session_now("all").at("state"), "running");
-  EXPECT_EQ(count_of(events(), "No space left on device"), 1u) << events();
+  EXPECT_EQ(count_of(events(), "session disk is failed: "), 1u) << events();
   EXPECT_EQ(run_weir({"store", "verify", store}).status, 0)
       << run_weir({"store", "verify", store}).out;
   const auto before = frames_in_store(store);

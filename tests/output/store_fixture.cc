@@ -102,8 +102,13 @@ MemorySupply::Segment& MemorySupply::segment_of(const segment::SegmentWriter& wr
 
 void MemorySupply::seal(std::uint32_t, std::unique_ptr<segment::SegmentWriter> writer,
                         const SealedSegment& sealed) {
-  segment_of(*writer).sealed = sealed;
-  if (auto finished = writer->finish(); !finished) seal_error_ = std::move(finished).error();
+  Segment& of = segment_of(*writer);
+  if (auto finished = writer->finish(); !finished) {
+    seal_error_ = std::move(finished).error();
+    of.given_up = true;
+  } else {
+    of.sealed = sealed;
+  }
 }
 
 Result<void> MemorySupply::give_up(std::unique_ptr<segment::SegmentWriter> writer) {

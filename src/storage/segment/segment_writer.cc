@@ -97,6 +97,7 @@ Result<void> SegmentWriter::finish() {
   if (auto written = write_tail(); !written) {
     // What there is of it would only have to be cut off later.
     (void)device_->set_size(end_);
+    (void)device_->close();
     return written;
   }
   WEIR_CHECK(device_->set_size(end_ + tail_.size()));
