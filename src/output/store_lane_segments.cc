@@ -22,6 +22,9 @@ bool StoreLane::next_segment(const InterfaceTable& interfaces) {
 
 bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   WEIR_ASSERT(segment_ == nullptr);
+  // Those of the segment before may all be on their way, and the new one's own writer would wait
+  // for them in vain.
+  if (!wait_for_blocks(1)) return false;
   auto fresh = supply_.take(lane_);
   if (!fresh) return fail(std::move(fresh).error());
   interfaces_.begin(interfaces);
