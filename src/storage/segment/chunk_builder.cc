@@ -34,9 +34,13 @@ void ChunkBuilder::begin(buffer::Block block) noexcept {
 
 void ChunkBuilder::add_without_time(const Packet& packet, std::uint32_t interface,
                                     std::uint32_t snaplen) noexcept {
-  at_ = pcapng::fits_simple_packet(packet, interface, snaplen)
-            ? pcapng::write_simple_packet(at_, packet)
-            : pcapng::write_enhanced_packet(at_, packet, interface);
+  if (pcapng::fits_simple_packet(packet, interface, snaplen)) {
+    at_ = pcapng::write_simple_packet(at_, packet);
+    return;
+  }
+  // Its record has one, if a wrong one: whoever looks for it by time must find it.
+  at_ = pcapng::write_enhanced_packet(at_, packet, interface);
+  facts_.times.cover(packet.time);
 }
 
 void ChunkBuilder::add_record(Bytes record) noexcept {
