@@ -137,7 +137,7 @@ TEST(StoreLane, ASegmentEndsWhenAnotherChunkMightNotFit) {
 
 // All blocks of memory are on their way into one segment when the next one begins.
 TEST(StoreLane, OnASlowDiskASegmentWaitsForTheBlocksOfTheOneBefore) {
-  for (const std::uint64_t chunks : {1, 7, 8, 9, 10}) {
+  for (const std::uint64_t chunks : {1u, 7u, 8u, 9u, 10u}) {
     SCOPED_TRACE("chunks " + std::to_string(chunks));
     LaneBench bench({.chunk_bytes = 4096, .segment_bytes = (1 + chunks) * 4096},
                     {.seed = chunks, .only_when_waited_for = true});
