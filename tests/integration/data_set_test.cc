@@ -207,6 +207,18 @@ TEST(DataSet, ACopyHasThePacketsBytesAndTimesOfTheOriginal) {
   EXPECT_GT(names.size(), 400u);
 }
 
+// Readable to its end.
+bool is_good(const std::string& path) {
+  auto source = interface::CaptureFileSource::open({path});
+  if (!source) return false;
+  PacketBatch batch;
+  while ((*source)->next_batch(batch, kBatchPacketsMax, std::chrono::seconds(10)) ==
+         interface::Pull::Packets) {
+    (*source)->release(batch);
+  }
+  return !(*source)->error();
+}
+
 TEST(DataSet, AStoreOfAllCapturesHasEveryPacketOfEachInOrder) {
   WEIR_SKIP_WITHOUT_DATA();
   const TempDir dir;

@@ -16,7 +16,6 @@ namespace weir::test {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 namespace fs = std::filesystem;
 

@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/human.h"
@@ -19,8 +18,6 @@
 
 namespace weir::test {
 namespace {
-
-using testing::HasSubstr;
 
 std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
   const char* const text = std::getenv(name);

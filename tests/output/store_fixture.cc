@@ -88,7 +88,7 @@ Result<FreshSegment> MemorySupply::take(std::uint32_t lane) {
   FreshSegment fresh{.device = {}, .uuid = {}, .sequence = number + 1, .begun = {1'000}};
   fresh.uuid.fill(static_cast<std::uint8_t>(number + 1));
   test::FaultPlan plan{.seed = plan_.seed};
-  if (number == faulty_) plan = plan_;
+  if (number == faulty_ || faulty_ == kAll) plan = plan_;
   fresh.device = std::make_unique<test::FaultBlockDevice>(
       std::make_unique<test::FakeBlockDevice>(segments_.back()->file, plan_.seed + number,
                                               files_.queue_depth),

@@ -59,6 +59,8 @@ class MemorySupply final : public SegmentSupply {
   // The plan is for the segment of this number, from 0.
   explicit MemorySupply(const test::FaultPlan& plan = {}, std::size_t faulty = 0)
       : plan_(plan), faulty_(faulty) {}
+  // The plan is for all segments.
+  void plan_for_all() { faulty_ = kAll; }
   // From the segment of this number on there are no files.
   void refuse_from(std::size_t number) { refused_from_ = number; }
 
@@ -75,6 +77,8 @@ class MemorySupply final : public SegmentSupply {
   [[nodiscard]] std::vector<SegmentContent> contents() const;
 
  private:
+  static constexpr std::size_t kAll = SIZE_MAX;
+
   Segment& segment_of(const storage::segment::SegmentWriter& writer);
 
   test::FaultPlan plan_;

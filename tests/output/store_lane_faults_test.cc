@@ -56,10 +56,10 @@ void expect_written(const LaneBench& bench, std::uint64_t first = 0) {
 
 TEST(StoreLaneFaults, AFullDiskAtEveryUnitLosesWhatComesBehindIt) {
   for (std::uint64_t unit = 0; unit < kUnits; ++unit) {
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
       SCOPED_TRACE("unit " + std::to_string(unit) + ", seed " + std::to_string(seed));
       LaneBench bench({.chunk_bytes = 4096},
-                      {.seed = seed, .no_space_at = unit * 4096 + 512 * (seed % 3)});
+                      {.seed = seed, .no_space_at = unit * 4096 + 512 * (seed - 1)});
       const auto error = run(bench);
       ASSERT_TRUE(error);
       EXPECT_EQ(error->code, ErrorCode::NoSpace);

@@ -135,6 +135,26 @@ TEST(StoreLane, ASegmentEndsWhenAnotherChunkMightNotFit) {
   EXPECT_TRUE(bench.supply.closed());
 }
 
+// All blocks of memory are on their way into one segment when the next one begins.
+TEST(StoreLane, OnASlowDiskASegmentWaitsForTheBlocksOfTheOneBefore) {
+  for (const std::uint64_t chunks : {1u, 7u, 8u, 9u, 10u}) {
+    SCOPED_TRACE("chunks " + std::to_string(chunks));
+    LaneBench bench({.chunk_bytes = 4096, .segment_bytes = (1 + chunks) * 4096},
+                    {.seed = chunks, .only_when_waited_for = true});
+    bench.supply.plan_for_all();
+    TestBatch batch;
+    for (std::uint32_t i = 0; i < 60; ++i) batch.add(frame_for_a_chunk(i), 1'000 + i);
+    bench.offer(batch);
+    ASSERT_TRUE(bench.lane->close().ok());
+    EXPECT_EQ(bench.statistics().written.value(), 60u);
+    std::uint32_t next = 0;
+    for (const SegmentContent& content : bench.supply.contents()) {
+      for (const auto& packet : content.packets) EXPECT_EQ(packet.data, frame_for_a_chunk(next++));
+    }
+    EXPECT_EQ(next, 60u);
+  }
+}
+
 TEST(StoreLane, ANewInterfaceBeginsANewSegmentThatDescribesBoth) {
   LaneBench bench;
   bench.offer("of left");

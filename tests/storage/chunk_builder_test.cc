@@ -77,6 +77,20 @@ TEST_F(Chunks, NothingOfTheLastChunkIsInTheNext) {
   EXPECT_TRUE(chunk.facts.times.empty());
 }
 
+TEST_F(Chunks, APacketWithoutATimeHasThatOfItsRecord) {
+  ChunkBuilder builder(65'536);
+  const std::string frame(50, 'x');
+  Packet packet = packet_of(frame, 0);
+  packet.has_time = false;
+  packet.wire_bytes = packet.captured_bytes;
+  builder.begin(pool_->try_acquire());
+  builder.add(packet, 0, 0);
+  EXPECT_TRUE(builder.facts().times.empty()) << "a Simple Packet Block has none";
+  builder.add(packet, 1, 0);
+  EXPECT_EQ(builder.facts().times, (TimeSpan{.first = {0}, .last = {0}})) << "an Enhanced one does";
+  builder.abandon();
+}
+
 TEST_F(Chunks, RecordsFillAChunkUpToItsBytesAndNoFurther) {
   ChunkBuilder builder(4096);
   builder.begin(pool_->try_acquire());

@@ -26,6 +26,7 @@ struct FaultPlan {
   std::uint64_t sync_error_after = kNever;  // so many syncs succeed, then EIO
   bool refuse_leaving_direct = false;
   bool refuse_set_size = false;
+  bool only_when_waited_for = false;  // a slow disk: nothing completes before somebody waits for it
 };
 
 class FaultBlockDevice final : public storage::BlockDevice {
@@ -62,6 +63,7 @@ class FaultBlockDevice final : public storage::BlockDevice {
       failed_.pop_back();
     }
     if (count == completions.size() || inner_->in_flight() == 0) return count;
+    if (plan_.only_when_waited_for && mode == storage::Reap::Poll) return count;
     return count + inner_->reap(completions.subspan(count), count > 0 ? storage::Reap::Poll : mode);
   }
 
