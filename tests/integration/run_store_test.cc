@@ -233,7 +233,7 @@ TEST_F(RunStore, AStoreThatIsRemovedIsMadeAnewAndTheSessionGoesOn) {
   wait_until_written("all", 10);
   fs::remove_all(store_);
   while (session_now("all").at("state") != "failed") send(500, 1400);
-  EXPECT_EQ(count_of(events(), "session all is failed"), 1u) << events();
+  EXPECT_EQ(count_of(events(), "session all is failed: "), 1u) << events();
   wait_until("all", "running");
   EXPECT_EQ(session_now("other").at("state"), "running");
   const std::uint32_t sent = sent_;
