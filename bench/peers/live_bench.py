@@ -209,13 +209,13 @@ class Bench:
             "peak_rss_kib": peak,
             **core,
         }
-        if output:
+        if output and output.exists():
             result["output_bytes"] = output.stat().st_size
         return result
 
     def check_output(self, tool: Tool, result: dict) -> None:
         reader = shutil.which("capinfos")
-        if reader is None:
+        if reader is None or not self.output.exists():
             return
         words = [reader, "-T", "-r", "-M", "-c", str(self.output)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -454,7 +454,8 @@ def measure_all(bench: Bench, options: argparse.Namespace) -> dict:
     suricata = live_tools.suricata(options.suricata)
     measures_dumpcap = not options.tool or "dumpcap" in options.tool
     dumpcap = bench.best_dumpcap() if measures_dumpcap else live_tools.dumpcap(64)
-    writers = chosen([weir, writer, *tcpdumps, dumpcap, netsniff])
+    store = live_tools.weir_store(options.weir)
+    writers = chosen([weir, store, writer, *tcpdumps, dumpcap, netsniff])
     logs = live_tools.weir_logs(options.weir)
     counters = chosen([weir, logs, counter, *tcpdumps, netsniff, suricata])
 

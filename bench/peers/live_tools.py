@@ -66,6 +66,16 @@ def weir_logs(path: Path) -> Tool:
     return Tool("weir --logs", plain.path, command, report, "none")
 
 
+def weir_store(path: Path) -> Tool:
+    """weir, into a packet store instead of a plain file."""
+    plain = weir(path)
+
+    def command(folder: Path, _output: Optional[Path]) -> list:
+        return plain.command(folder, None) + ["--store", str(folder / "packets")]
+
+    return Tool("weir --store", plain.path, command, plain.report, "none")
+
+
 def bare(path: Path) -> Tool:
     def command(_folder: Path, output: Optional[Path]) -> list:
         return [str(path), CAPTURE_LINK] + ([str(output)] if output else [])
