@@ -138,6 +138,7 @@ void Attendant::tell_warnings() {
   for (output::Sink* sink : attended_.sinks) {
     if (const auto warning = sink->take_warning()) say("weir: " + warning->context + "\n");
   }
+  for (const std::string& notice : attended_.store_notices.take()) say("weir: " + notice + "\n");
   if (attended_.analysis == nullptr || !live()) return;
   if (const auto warning = attended_.analysis->take_warning()) {
     say("weir: " + warning->context + "\n");

@@ -10,6 +10,7 @@
 #include "app/analysis.h"
 #include "app/loss_notices.h"
 #include "app/signals.h"
+#include "app/sinks.h"
 #include "app/status_line.h"
 #include "base/clock.h"
 #include "capture/orchestrator.h"
@@ -22,6 +23,7 @@ namespace weir::app {
 struct Attended {
   capture::Orchestrator& orchestrator;
   std::vector<output::Sink*> sinks;
+  StoreNotices& store_notices;
   Analysis* analysis = nullptr;             // null: none was asked for
   interface::LinkMonitor* links = nullptr;  // live captures
   Signals& signals;

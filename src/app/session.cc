@@ -230,6 +230,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   const Running running{options, sources, orchestrator, sinks, analysis.get()};
   Attendant({.orchestrator = orchestrator,
              .sinks = borrowed,
+             .store_notices = *opened_sinks->notices,
              .analysis = analysis.get(),
              .links = sources.links,
              .signals = signals,
@@ -237,6 +238,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
             options.title, options.duration, [&] { return summary(report_of(running)); })
       .attend();
   orchestrator.join();
+  for (const std::string& notice : opened_sinks->notices->take()) print("weir: " + notice + "\n");
   Result<void> logs_closed = analysis != nullptr ? analysis->close() : ok();
 
   Report report = final_report(running);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "output/open_pcapng.h"
 #include "output/segment_store.h"
@@ -30,7 +31,8 @@ void tell_recovered(const output::RecoveryReport& report) {
 }
 
 Result<void> open_store(const SinkPlan& plan, OpenSinks& into) {
-  WEIR_TRY(into.store, output::SegmentStore::open(plan.store.path, *plan.clock));
+  WEIR_TRY(into.store,
+           output::SegmentStore::open(plan.store.path, *plan.clock, into.notices.get()));
   tell_recovered(into.store->recovered());
   WEIR_TRY(auto sink, output::StoreSink::open(*into.store,
                                               {.lanes = plan.workers,
@@ -46,6 +48,22 @@ Result<void> open_store(const SinkPlan& plan, OpenSinks& into) {
 }
 
 }  // namespace
+
+std::vector<std::string> StoreNotices::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notices_, {});
+}
+
+void StoreNotices::segment_expired(const std::string& store,
+                                   const output::ExpiredSegment& segment) {
+  const std::lock_guard lock(mutex_);
+  notices_.push_back("store " + store + ": " + output::text_of(segment));
+}
+
+void StoreNotices::store_in_trouble(const std::string&, std::string_view sentence) {
+  const std::lock_guard lock(mutex_);
+  notices_.emplace_back(sentence);
+}
 
 Result<OpenSinks> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;

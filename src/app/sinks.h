@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/options.h"
@@ -28,7 +30,22 @@ struct SinkPlan {
 
 // Opens them all, in the order in which they are to be closed: files first, so that they do not
 // wait for the reader of a pipe. The store comes first, which may find something to mend.
+// What a store tells meanwhile: deletions, trouble. Any thread.
+class StoreNotices final : public output::StoreWatcher {
+ public:
+  // Since it was asked.
+  std::vector<std::string> take();
+
+ private:
+  void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
+  void store_in_trouble(const std::string& store, std::string_view sentence) override;
+
+  std::mutex mutex_;
+  std::vector<std::string> notices_;
+};
+
 struct OpenSinks {
+  std::unique_ptr<StoreNotices> notices = std::make_unique<StoreNotices>();  // lent to the store
   std::unique_ptr<output::SegmentStore> store;  // null: none; lent to a sink
   std::vector<std::unique_ptr<output::Sink>> sinks;
 };

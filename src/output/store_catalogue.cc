@@ -110,6 +110,10 @@ Result<void> StoreCatalogue::agree() {
                       found->second.state == LifeState::Sealed &&
                       size_of(path_ + "/" + one.file) == found->second.bytes;
     Row row = same ? found->second : read_row(path_, one);
+    // One that was gone and is there again begins anew.
+    const bool goes_on = found != before.end() && is_there(found->second.state);
+    row.state = after(goes_on ? found->second.state : LifeState::Open,
+                      row.state == LifeState::Damaged ? LifeEvent::FindDamage : LifeEvent::Seal);
     if (found == before.end() || !(row == found->second)) changed.push_back(row);
     if (found != before.end()) before.erase(found);
     segments_.emplace(row.sequence, std::move(row));

@@ -173,6 +173,18 @@ TEST_F(ReadStore, ReadBackOneThatWasCutEndsWithItsLastWholeChunk) {
   EXPECT_GT(stats()["received"].get<std::uint64_t>(), 1000u);
 }
 
+TEST_F(ReadStore, EachSegmentThatItsBoundsDeleteIsTold) {
+  const auto result = read({input(12'000), "--store-segment", "1MiB", "--store-keep-size", "4MiB"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  const auto files = read_store(store_);
+  ASSERT_GE(files.size(), 2u);
+  for (std::uint64_t number = 1; number < files.front().sequence; ++number) {
+    EXPECT_THAT(result.err, testing::ContainsRegex("_000000000" + std::to_string(number) +
+                                                   "_0.pcapng: deleted for the size"));
+  }
+  EXPECT_GT(files.front().sequence, 3u);
+}
+
 TEST_F(ReadStore, EveryDurabilityStoresTheSame) {
   const std::string file = input(3000);
   for (const char* durability : {"none", "chunk", "segment"}) {

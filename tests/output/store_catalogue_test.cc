@@ -95,6 +95,15 @@ TEST_F(Catalogue, SeesWhatOthersHaveDoneToTheFiles) {
   EXPECT_EQ(rows[1].state, LifeState::Sealed);
 }
 
+TEST_F(Catalogue, ASegmentThatIsMendedFromACopyIsSealedAgain) {
+  add(1);
+  (void)open();
+  std::ofstream(dir_.file(name(1)), std::ios::trunc) << "nonsense";
+  EXPECT_EQ(open()->rows().at(0).state, LifeState::Damaged);
+  add(1);
+  EXPECT_EQ(open()->rows().at(0).state, LifeState::Sealed);
+}
+
 TEST_F(Catalogue, ANumberIsNotUsedAgainWhenItsSegmentIsGone) {
   add(7);
   (void)open();

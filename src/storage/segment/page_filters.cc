@@ -6,8 +6,7 @@ namespace weir::storage::segment {
 namespace {
 
 // Protocols have none: a segment has most ports.
-constexpr std::array kFiltered = {Column::Ipv4, Column::Ipv6, Column::Tenants, Column::CommunityId,
-                                  Column::Uid};
+constexpr std::array kFiltered = {Column::Ipv4, Column::Ipv6, Column::Tenants, Column::CommunityId};
 
 }  // namespace
 
@@ -22,7 +21,6 @@ std::vector<DirectoryFilter> PageFilters::take() {
   std::vector<DirectoryFilter> taken;
   for (const Column column : kFiltered) {
     KeyFilter& filter = *pointers_[static_cast<std::size_t>(column)];
-    if (filter.keys() == 0 && column == Column::Uid) continue;
     filter.fold();
     const Bytes bytes = filter.bytes();
     taken.push_back({.column = column,

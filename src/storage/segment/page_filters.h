@@ -19,11 +19,11 @@ class PageFilters {
  public:
   // Room for 170,000 keys at 12 bits each; more make a filter weaker, never wrong.
   static constexpr std::uint32_t kBits = std::uint32_t{1} << 21;
-  static constexpr std::size_t kBytesMax = std::size_t{5} * kBits / 8;
+  static constexpr std::size_t kBytesMax = std::size_t{4} * kBits / 8;
 
   PageFilters();
   [[nodiscard]] const ColumnFilters& pointers() const noexcept { return pointers_; }
-  // As the directory takes them: those of columns that any page had keys for. Begins anew.
+  // As the directory takes them. Begins anew.
   [[nodiscard]] std::vector<DirectoryFilter> take();
 
  private:
