@@ -291,8 +291,14 @@ IndexFacts::IndexFacts(std::uint64_t seed) noexcept {
   for (std::uint64_t& secret : secrets_) secret = random.next();
 }
 
-void IndexFacts::add_usual(const PacketKeys& keys, Builder& builder,
-                           const protocol::Uid* uid) noexcept {
+void IndexFacts::add_new(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+                         Builder& builder, const protocol::Uid* uid) noexcept {
+  add_flow(keys, builder, uid);
+  if (headers.tunnel_depth != 0) {
+    Keys found(builder);
+    (void)find_all(packet, headers, keys, found);
+    return;
+  }
   if (keys.ip_version == 4) {
     builder.add_ipv4(load_be32(keys.source.bytes.data() + 12));
     builder.add_ipv4(load_be32(keys.destination.bytes.data() + 12));
@@ -308,7 +314,6 @@ void IndexFacts::add_usual(const PacketKeys& keys, Builder& builder,
     if (vlan == TenantIdentity::kNoVlan) break;
     builder.add_tenant(tenant_key(TenantClass::Vlan, vlan));
   }
-  add_flow(keys, builder, uid);
 }
 
 void IndexFacts::note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
