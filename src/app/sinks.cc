@@ -65,6 +65,14 @@ void StoreNotices::store_in_trouble(const std::string&, std::string_view sentenc
   notices_.emplace_back(sentence);
 }
 
+// What is over its bounds is told as trouble.
+void StoreNotices::store_room(const std::string& store, const output::StoreRoom& room) {
+  const std::lock_guard lock(mutex_);
+  if (!pressure_.signal(output::wanted_of(room), {})) return;
+  if (pressure_.level() < state::PressureLevel::High || room.over_bytes != 0) return;
+  notices_.push_back("store " + store + ": soon full (" + output::text_of(room) + ")");
+}
+
 Result<OpenSinks> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;
   std::stable_partition(paths.begin(), paths.end(),

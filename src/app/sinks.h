@@ -39,8 +39,10 @@ class StoreNotices final : public output::StoreWatcher {
  private:
   void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
   void store_in_trouble(const std::string& store, std::string_view sentence) override;
+  void store_room(const std::string& store, const output::StoreRoom& room) override;
 
   std::mutex mutex_;
+  state::PressureGauge pressure_{output::kStorePressure};
   std::vector<std::string> notices_;
 };
 

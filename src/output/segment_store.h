@@ -61,6 +61,7 @@ class SegmentStore final : public SegmentSupply {
     std::unique_ptr<storage::BlockDevice> spare;
     std::optional<Error> error;  // why there is none
     bool preparing = false;
+    bool closed = false;
     std::uint32_t sealing = 0;  // segments that are on their way
     std::optional<Error> seal_error;
   };
@@ -81,7 +82,7 @@ class SegmentStore final : public SegmentSupply {
   class Keeping final : public BackgroundWork::Worker {
    public:
     explicit Keeping(SegmentStore& store) noexcept : store_(store) {}
-    void work_on(const std::string&) noexcept override { store_.catalogue_->keep(); }
+    void work_on(const std::string&) noexcept override { store_.keep(); }
 
    private:
     SegmentStore& store_;
@@ -100,6 +101,7 @@ class SegmentStore final : public SegmentSupply {
   Result<std::unique_ptr<storage::BlockDevice>> make_spare(std::uint32_t lane,
                                                            const SegmentFiles& files) const;
   [[nodiscard]] std::string spare_path(std::uint32_t lane) const;
+  void keep() noexcept;
   void prepare(const std::string& lane) noexcept;
   void seal_one(const std::string& path) noexcept;
 

@@ -74,6 +74,7 @@ class Expired final : public output::StoreWatcher {
     trouble = true;
     (void)report_error({.code = ErrorCode::Io, .context = std::string(sentence)});
   }
+  void store_room(const std::string&, const output::StoreRoom&) override {}  // nobody writes
   std::vector<output::ExpiredSegment> segments;
   bool trouble = false;
 };
