@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "base/headers.h"
 #include "base/packet_batch.h"
@@ -29,23 +30,24 @@ class IndexFacts {
 
   // What note() looks for. For a batch: all hashes first, each with Builder::prefetch(), and then
   // the packets; the table of fact sets is rarely in a near cache. `headers` and `keys`: what
-  // parse_batch() found in the packet. `uid`: of its flow, null where there are no logs.
+  // parse_batch() found in the packet. `uids`: of its flows (protocol::FlowUids::of()), none where
+  // there are no logs.
   [[nodiscard]] std::uint64_t hash(const Packet& packet, const Headers& headers,
                                    const PacketKeys& keys,
-                                   const protocol::Uid* uid = nullptr) const noexcept {
-    if (!is_usual(packet, headers, keys)) [[unlikely]]
+                                   std::span<const protocol::Uid> uids = {}) const noexcept {
+    if (!is_usual(packet, headers, keys) || uids.size() > 1) [[unlikely]]
       return kUnusual;
     const std::uint64_t hash = usual_hash(headers, keys);
-    return uid != nullptr ? with_uid(hash, *uid) : hash;
+    return uids.empty() ? hash : with_uid(hash, uids.front());
   }
   // Notes a packet in the chunk that is being written. `hash`: of the same arguments.
   void note(std::uint64_t hash, const Packet& packet, const Headers& headers,
             const PacketKeys& keys, Builder& builder,
-            const protocol::Uid* uid = nullptr) const noexcept {
+            std::span<const protocol::Uid> uids = {}) const noexcept {
     if (hash == kUnusual) [[unlikely]]
-      return note_unusual(packet, headers, keys, builder, uid);
+      return note_unusual(packet, headers, keys, builder, uids);
     if (builder.add(hash)) [[unlikely]]
-      add_usual(keys, builder, uid);
+      add_usual(keys, builder, uids);
   }
 
  private:
@@ -91,9 +93,9 @@ class IndexFacts {
   }
 
   static void add_usual(const PacketKeys& keys, Builder& builder,
-                        const protocol::Uid* uid) noexcept;
+                        std::span<const protocol::Uid> uids) noexcept;
   void note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
-                    Builder& builder, const protocol::Uid* uid) const noexcept;
+                    Builder& builder, std::span<const protocol::Uid> uids) const noexcept;
 
   // A usual packet that has this hash by chance takes the other way, which is as good.
   static constexpr std::uint64_t kUnusual = 0;

@@ -84,7 +84,9 @@ class IndexBuilder::PageWriter {
 
 IndexBuilder::IndexBuilder(UidColumn uids)
     : buckets_(std::make_unique_for_overwrite<Bucket[]>(kBucketsMax)),
-      has_uids_(uids == UidColumn::Yes),
+      room_for_uids_(uids == UidColumn::Yes),
+      packets_have_uids_(room_for_uids_),
+      page_has_uids_(room_for_uids_),
       hashes_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
       set_chunks_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
       ipv4_(kIpv4Max),
@@ -93,7 +95,7 @@ IndexBuilder::IndexBuilder(UidColumn uids)
       ports_(kPortsMax + kKinds),
       tenants_(kOthersMax),
       community_ids_(kOthersMax),
-      uids_(has_uids_ ? kOthersMax : 0),
+      uids_(room_for_uids_ ? kOthersMax : 0),
       short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kScratchMax)),
       long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)) {
   clear();
@@ -114,13 +116,13 @@ bool IndexBuilder::wants_page() const noexcept {
   return chunk_count_ == kPageChunksMax || set_count_ > kFactSetsMax / 4 * 3 ||
          ipv4_.nearly_full() || ipv6_.nearly_full() || kinds_.nearly_full() ||
          ports_.nearly_full() || tenants_.nearly_full() || community_ids_.nearly_full() ||
-         (has_uids_ && uids_.nearly_full());
+         (room_for_uids_ && uids_.nearly_full());
 }
 
 bool IndexBuilder::has_room() const noexcept {
   return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() && kinds_.has_room() &&
          ports_.has_room(kKinds) && tenants_.has_room() && community_ids_.has_room() &&
-         (!has_uids_ || uids_.has_room());
+         (!room_for_uids_ || uids_.has_room());
 }
 
 bool IndexBuilder::insert(std::uint64_t hash, Bucket& bucket) noexcept {
@@ -175,6 +177,7 @@ void IndexBuilder::clear() noexcept {
   chunk_bit_ = 0;
   opaque_chunks_ = 0;
   set_count_ = 0;
+  page_has_uids_ = packets_have_uids_;
   ipv4_.clear();
   ipv6_.clear();
   kinds_.clear();
@@ -229,7 +232,7 @@ std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_
   page.add_column(Column::Tenants,
                   sort_facts(tenants_.facts(), {long_scratch_.get(), tenants_.facts().size()}));
   add_short(Column::CommunityId, community_ids_);
-  if (has_uids_) add_short(Column::Uid, uids_);
+  if (page_has_uids_) add_short(Column::Uid, uids_);
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,
                                                   .chunk_count = chunk_count_,
                                                   .opaque_chunks = opaque_chunks_});
