@@ -168,8 +168,9 @@ Result<std::unique_ptr<Analysis>> open_for_source(const PipelineOptions& wanted,
                                                   const Clock& clock) {
   AnalysisOptions analysis = wanted.analysis;
   if (!wanted.store.path.empty() && analysis.workers > 1) {
-    print("weir: --workers " + std::to_string(analysis.workers) +
-          ": with --store one thread reads, analyses and stores (its index has the uids of flows)\n");
+    print(
+        "weir: --workers " + std::to_string(analysis.workers) +
+        ": with --store one thread reads, analyses and stores (its index has the uids of flows)\n");
     analysis.workers = 1;
   }
   return Analysis::open_for_source(analysis, clock);
@@ -209,9 +210,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   const auto& sinks = opened_sinks->sinks;
   std::unique_ptr<Analysis> analysis;
   if (!options.pipeline.analysis.logs_path.empty()) {
-    auto opened = live ? Analysis::open_for_lanes(wanted.analysis,
-                                                  static_cast<std::uint32_t>(lanes), clock)
-                       : open_for_source(wanted, clock);
+    auto opened =
+        live ? Analysis::open_for_lanes(wanted.analysis, static_cast<std::uint32_t>(lanes), clock)
+             : open_for_source(wanted, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }

@@ -29,8 +29,8 @@ Result<std::unique_ptr<SharedCarriers>> SharedCarriers::make(const FlowAnalysisO
   return carriers;
 }
 
-void SharedCarriers::take(std::span<protocol::FlowPacket> packets,
-                          std::span<protocol::Uid> uids, Timestamp begun) {
+void SharedCarriers::take(std::span<protocol::FlowPacket> packets, std::span<protocol::Uid> uids,
+                          Timestamp begun) {
   const Turn turn(turn_);
   engine_->begin(begun);
   // Each lane counts its own packets, and records must not go back behind those of earlier turns.

@@ -92,10 +92,12 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets, std::span<Uid> uids) 
     FlowShard& one = shard(packet.shard);
     const PoolIndex flow = one.take(packet, hashes[i], tick_, secret_);
     counters_.packets.add(1);
-    if (!uids.empty()) uids[i] = one.uid_of(flow);
-    if (packet.carries_next) {
-      (&packet)[1].parent = one.uid_of(flow);
-    } else {
+    if (packet.carries_next || !uids.empty()) {
+      const Uid uid = one.uid_of(flow);
+      if (!uids.empty()) uids[i] = uid;
+      if (packet.carries_next) (&packet)[1].parent = uid;
+    }
+    if (!packet.carries_next) {
       ++packets_;
       bytes_ += packet.ip_bytes;
     }
