@@ -113,8 +113,8 @@ TEST_F(CaptureStore, EachWorkerHasALaneAndTogetherTheyHaveEverything) {
 
 // Flows beside each other and in one tunnel, which all workers see.
 TEST_F(CaptureStore, WithLogsPacketsAreFoundByTheUidsOfTheirFlowsWhicheverWorkerSawThem) {
-  auto process = start_into_store(
-      {"--workers", "2", "--store-chunk", "64KiB", "--logs", dir_.file("flows")});
+  auto process =
+      start_into_store({"--workers", "2", "--store-chunk", "64KiB", "--logs", dir_.file("flows")});
   std::vector<FrameBytes> sent;
   for (std::uint32_t i = 0; i < 3000; ++i) {
     PacketBuilder builder;

@@ -32,11 +32,10 @@ IndexedChunk read_chunk(Bytes records, const segment::SegmentHead& head) {
   segment::RecordCursor cursor(records, segment::RecordCursor::interfaces_of(head));
   while (const auto record = cursor.next()) {
     if (!record->is_packet) continue;
-    const Parsed parsed =
-        parse({.data = record->frame.data(),
-               .captured_bytes = static_cast<std::uint32_t>(record->frame.size()),
-               .wire_bytes = record->wire_bytes,
-               .link_type = head.interfaces.at(record->interface).link_type});
+    const Parsed parsed = parse({.data = record->frame.data(),
+                                 .captured_bytes = static_cast<std::uint32_t>(record->frame.size()),
+                                 .wire_bytes = record->wire_bytes,
+                                 .link_type = head.interfaces.at(record->interface).link_type});
     const bool plain = parsed.headers.malformed == MalformedReason::None &&
                        !parsed.headers.fragment && parsed.headers.transport_offset != kNoOffset;
     if (parsed.keys.ip_version == 0 || !plain) continue;
