@@ -105,12 +105,13 @@ TEST_F(StoreUids, RecoveredChunksHaveNoUidsAndSayNothingOfThem) {
   for (const IndexedChunk& chunk : chunks) EXPECT_FALSE(chunk.has_uids);
 }
 
-TEST_F(StoreUids, ArePromisedForEveryCaptureOfTheDataSet) {
+// Those with a few packets say no more: FlowUids has them all, packet for packet.
+TEST_F(StoreUids, FindThePacketsOfTheLargerCapturesOfTheDataSet) {
   WEIR_SKIP_WITHOUT_DATA();
   std::uint64_t looked_for = 0;
   std::uint64_t number = 0;
   for (const CaptureExpectation& capture : load_capture_expectations()) {
-    if (capture.damaged || capture.may_fail) continue;
+    if (capture.damaged || capture.may_fail || capture.packets < 100) continue;
     SCOPED_TRACE(capture.file);
     const std::string name = dir_.file(std::to_string(number++));
     const auto result = run_weir({"read", (data_set_dir() / capture.file).string(), "--logs",
