@@ -481,7 +481,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   std::vector<std::string> read_words;
   read_flags.add_to(*read);
   read->add_option("--workers", read_flags.analysis.options.workers,
-                   "threads that share the analysis; the logs are the same for any number")
+                   "threads that share the analysis, one with --store; the logs are the same")
       ->type_name("N")
       ->check(between(1, kWorkersMax));
   read->add_option("FILE", read_words,

@@ -160,6 +160,24 @@ Result<void> StatsFile::write(const Report& report) {
   return ok();
 }
 
+namespace {
+
+// Packets in a store are found by the uids of their flows, which only the thread that stores them
+// can know in time. The logs are the same.
+Result<std::unique_ptr<Analysis>> open_for_source(const PipelineOptions& wanted,
+                                                  const Clock& clock) {
+  AnalysisOptions analysis = wanted.analysis;
+  if (!wanted.store.path.empty() && analysis.workers > 1) {
+    print(
+        "weir: --workers " + std::to_string(analysis.workers) +
+        ": with --store one thread reads, analyses and stores (its index has the uids of flows)\n");
+    analysis.workers = 1;
+  }
+  return Analysis::open_for_source(analysis, clock);
+}
+
+}  // namespace
+
 int run_session(const SessionOptions& options, const SessionSources& sources, Signals& signals,
                 StatsFile& stats, const Clock& clock) {
   const bool live = is_live(sources);
@@ -194,7 +212,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (!options.pipeline.analysis.logs_path.empty()) {
     auto opened =
         live ? Analysis::open_for_lanes(wanted.analysis, static_cast<std::uint32_t>(lanes), clock)
-             : Analysis::open_for_source(wanted.analysis, clock);
+             : open_for_source(wanted, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }

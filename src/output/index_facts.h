@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "base/headers.h"
 #include "base/packet_batch.h"
@@ -29,26 +30,29 @@ class IndexFacts {
 
   // What note() looks for. For a batch: all hashes first, each with Builder::prefetch(), and then
   // the packets; the table of fact sets is rarely in a near cache. `headers` and `keys`: what
-  // parse_batch() found in the packet. `uid`: of its flow, null where there are no logs.
+  // parse_batch() found in the packet. `uids`: of its flows (protocol::FlowUids::of()), none where
+  // there are no logs.
   [[nodiscard]] std::uint64_t hash(const Packet& packet, const Headers& headers,
                                    const PacketKeys& keys,
-                                   const protocol::Uid* uid = nullptr) const noexcept {
+                                   std::span<const protocol::Uid> uids = {}) const noexcept {
     std::uint64_t hash = usual_hash(headers, keys);
     if (!is_usual(packet, headers, keys)) {
       if (!is_usual_in_tunnel(packet, headers, keys)) [[unlikely]]
         return kUnusual;
       hash += tunnel_hash(packet, headers, keys.tenant);
     }
-    return uid != nullptr ? with_uid(hash, *uid) : hash;
+    if (uids.size() > kUsualUids) [[unlikely]]
+      return kUnusual;
+    return with_uids(hash, uids);
   }
   // Notes a packet in the chunk that is being written. `hash`: of the same arguments.
   void note(std::uint64_t hash, const Packet& packet, const Headers& headers,
             const PacketKeys& keys, Builder& builder,
-            const protocol::Uid* uid = nullptr) const noexcept {
+            std::span<const protocol::Uid> uids = {}) const noexcept {
     if (hash == kUnusual) [[unlikely]]
-      return note_unusual(packet, headers, keys, builder, uid);
+      return note_unusual(packet, headers, keys, builder, uids);
     if (builder.add(hash)) [[unlikely]]
-      add_new(packet, headers, keys, builder, uid);
+      add_new(packet, headers, keys, builder, uids);
   }
 
  private:
@@ -108,10 +112,14 @@ class IndexFacts {
         end_hash(keys.source, keys.source_port) + end_hash(keys.destination, keys.destination_port);
     return (headers.flow_hash ^ ends) + keys.ip_version * kOdd;
   }
-  [[nodiscard]] std::uint64_t with_uid(std::uint64_t hash,
-                                       const protocol::Uid& uid) const noexcept {
-    const std::uint64_t low = uid.words[0] | std::uint64_t{uid.words[1]} << 32;
-    return hash ^ fold(low ^ secrets_[2], uid.words[2] ^ secrets_[3]);
+  // In their order, so that no uid takes back what another has done.
+  [[nodiscard]] std::uint64_t with_uids(std::uint64_t hash,
+                                        std::span<const protocol::Uid> uids) const noexcept {
+    for (const protocol::Uid& uid : uids) {
+      const std::uint64_t low = uid.words[0] | std::uint64_t{uid.words[1]} << 32;
+      hash = hash * kOdd ^ fold(low ^ secrets_[2], uid.words[2] ^ secrets_[3]);
+    }
+    return hash;
   }
 
   // Of what is outside of the inner headers: addresses, ports, VNI, and whose packet it is.
@@ -126,10 +134,12 @@ class IndexFacts {
   }
 
   static void add_new(const Packet& packet, const Headers& headers, const PacketKeys& keys,
-                      Builder& builder, const protocol::Uid* uid) noexcept;
+                      Builder& builder, std::span<const protocol::Uid> uids) noexcept;
   void note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
-                    Builder& builder, const protocol::Uid* uid) const noexcept;
+                    Builder& builder, std::span<const protocol::Uid> uids) const noexcept;
 
+  // Of a flow, and of the tunnels that carry it.
+  static constexpr std::size_t kUsualUids = 4;
   // A usual packet that has this hash by chance takes the other way, which is as good.
   static constexpr std::uint64_t kUnusual = 0;
   static constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;

@@ -14,6 +14,7 @@
 #include "base/reasons.h"
 #include "base/result.h"
 #include "base/verdicts.h"
+#include "protocol/deep/flow_uids.h"
 #include "telemetry/counter.h"
 
 namespace weir::output {
@@ -57,6 +58,8 @@ struct Offer {
   // Needed by sinks that index what they store.
   const HeadersArray* headers = nullptr;
   const KeysArray* keys = nullptr;
+  // Of the offered packets, from the analysis of the session; null: there is none.
+  const protocol::FlowUids* uids = nullptr;
 };
 
 class Sink {
@@ -88,6 +91,8 @@ class Sink {
   // counts as lost. Any thread; needed only where waiting has no bound (pipes).
   virtual void cancel() noexcept = 0;
 
+  // Whether it makes something of Offer::uids.
+  [[nodiscard]] virtual bool wants_uids() const noexcept { return false; }
   // The part of this sink that the worker of a lane calls: workers share one sink (shared_sink.h),
   // or each has its own.
   virtual Sink& lane(std::size_t index) {

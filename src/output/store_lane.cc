@@ -26,6 +26,11 @@ static_assert(kBlocksForBatch < StoreLane::kBlocks);
 // Fast enough for one core beside everything else (zstd's own numbers: 500 MB/s).
 constexpr int kCompressionLevel = 1;
 
+// Of the flows of a packet, as far as anybody knows them.
+std::span<const protocol::Uid> uids_of(const Offer& offer, std::uint32_t index) noexcept {
+  return offer.uids != nullptr ? offer.uids->of(index) : std::span<const protocol::Uid>();
+}
+
 bool travels_along(const SideBlock& block) noexcept {
   switch (static_cast<pcapng::BlockType>(block.type)) {
     case pcapng::BlockType::SectionHeader:        // a segment is a section of its own,
@@ -56,7 +61,7 @@ StoreLane::StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply
       clock_(clock),
       supply_(supply),
       pool_(std::move(pool)),
-      index_(std::make_unique<segment::LaneIndex>(segment::UidColumn::No)),
+      index_(std::make_unique<segment::LaneIndex>(segment::UidColumn::Yes)),
       facts_(random_seed()),
       counts_(options_.counts),
       chunk_(options_.chunk_bytes) {
@@ -92,6 +97,8 @@ void StoreLane::write(const Offer& offer) {
   WEIR_ASSERT(offer.headers != nullptr && offer.keys != nullptr);
   while (losses_.size() < offer.interfaces.count()) losses_.emplace_back();
   interfaces_.see(offer.interfaces);
+  index_->builder.set_uids(offer.uids != nullptr ? segment::UidColumn::Yes
+                                                 : segment::UidColumn::No);
   look_up(offer);
   const std::uint64_t chunks = chunks_begun_;
 
@@ -112,7 +119,8 @@ void StoreLane::write(const Offer& offer) {
 void StoreLane::look_up(const Offer& offer) noexcept {
   for (std::uint32_t i = 0; i < offer.batch.count; ++i) {
     if ((offer.verdicts.wanted[i] & offer.session) == 0) continue;
-    hashes_[i] = facts_.hash(offer.batch.packets[i], (*offer.headers)[i], (*offer.keys)[i]);
+    hashes_[i] = facts_.hash(offer.batch.packets[i], (*offer.headers)[i], (*offer.keys)[i],
+                             uids_of(offer, i));
     index_->builder.prefetch(hashes_[i]);
   }
 }
@@ -158,7 +166,7 @@ bool StoreLane::add_packet(const Offer& offer, std::uint32_t index) {
     chunk_.add(packet, interfaces_.number(packet.interface), interfaces_.snaplen());
   }
   facts_.note(hashes_[index], packet, (*offer.headers)[index], (*offer.keys)[index],
-              index_->builder);
+              index_->builder, uids_of(offer, index));
   return true;
 }
 

@@ -63,6 +63,7 @@ class StoreLane final : public Sink {
   Result<void> close() override;
   void cancel() noexcept override {}  // a disk answers
 
+  [[nodiscard]] bool wants_uids() const noexcept override { return true; }
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
   [[nodiscard]] std::string_view path() const noexcept override { return options_.path; }

@@ -37,6 +37,7 @@ class StoreSink final : public Sink {
   Result<void> flush() override { return lanes_.front()->flush(); }
   Result<void> close() override { return lanes_.front()->close(); }
   void cancel() noexcept override {}
+  [[nodiscard]] bool wants_uids() const noexcept override { return true; }
   std::optional<Error> take_warning() override {
     store_.tend();
     return std::nullopt;

@@ -11,6 +11,7 @@
 #include "integration/run_fixture.h"
 #include "integration/small_disk.h"
 #include "integration/stored_packets.h"
+#include "integration/stored_uids.h"
 
 namespace weir::test {
 namespace {
@@ -113,6 +114,33 @@ TEST_F(RunStore, ItsKeysAreChangedWhilePacketsFlowAndNoneIsMissing) {
     EXPECT_TRUE(i == 0 || files[i - 1].sequence < files[i].sequence);
   }
   expect_verified();
+}
+
+// About 42 packets a chunk, 64 chunks a page.
+TEST_F(RunStore, LogsThatComeWithAChangeAreInThePagesThatBeginAfterIt) {
+  const std::string small = "chunk = \"64KiB\"\n";
+  const std::string logs = "[session.logs]\npath = \"" + dir_.file("flows") + "\"\n";
+  const auto send_chunks = [&](std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) send(32, 1500);
+  };
+  configure(head() + stored("all", small));
+  start_engine();
+  send_chunks(10);
+  wait_until_received(sent_);
+  configure(head() + stored("all", small + logs));
+  EXPECT_EQ(post("/v1/config/reload").status, 200);
+  send_chunks(100);
+  wait_until_received(sent_);
+  const CommandResult ended = stop_engine();
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  ASSERT_EQ(stats().at("dropped").at("kernel"), 0) << stats();
+  auto chunks = indexed_chunks(store_);
+  ASSERT_GT(chunks.size(), 64u);
+  EXPECT_FALSE(chunks.front().has_uids);
+  EXPECT_TRUE(chunks.back().has_uids);
+  std::erase_if(chunks, [](const IndexedChunk& chunk) { return !chunk.has_uids; });
+  EXPECT_GT(expect_uids_found(chunks, log_rows(dir_.file("flows"), "conn"), {}), 500u);
 }
 
 TEST_F(RunStore, ASessionThatIsRemovedSealsItAndOneThatComesGoesOn) {

@@ -515,8 +515,8 @@ TEST(IndexFacts, AFlowIsFoundByTheStartOfItsUid) {
   const std::array<std::uint64_t, 2> starts = {0x102, 0xff'ffff'ff05};
   for (const protocol::Uid& uid : uids) {
     builder.begin_chunk();
-    const std::uint64_t hash = facts.hash(frame.packet(), parsed.headers, parsed.keys, &uid);
-    facts.note(hash, frame.packet(), parsed.headers, parsed.keys, builder, &uid);
+    const std::uint64_t hash = facts.hash(frame.packet(), parsed.headers, parsed.keys, {&uid, 1});
+    facts.note(hash, frame.packet(), parsed.headers, parsed.keys, builder, {&uid, 1});
     builder.end_chunk({});
   }
   std::vector<std::uint8_t> unit(kUnitBytesMax);

@@ -307,6 +307,59 @@ TEST(IndexBuilder, WritesEmptyColumnsSinceTheyTellThatNothingIsThere) {
   EXPECT_TRUE(encode(with).page().entry(Column::Uid));
 }
 
+TEST(IndexBuilder, WritesTheColumnOfUidsWhereAllPacketsOfThePageHadThem) {
+  IndexBuilder builder(UidColumn::Yes);
+  // What the packets of a page have, one after the other, and whether it has the column.
+  struct Case {
+    std::vector<UidColumn> packets;
+    bool has_column;
+  };
+  const auto yes = UidColumn::Yes;
+  const auto no = UidColumn::No;
+  for (const Case& one : std::vector<Case>{{{yes, yes}, true},
+                                           {{yes, no}, false},
+                                           {{no, yes}, false},
+                                           {{yes, no, yes}, false},
+                                           {{yes}, true},
+                                           {{no}, false},
+                                           {{yes}, true}}) {
+    builder.begin_chunk();
+    std::uint64_t hash = 0x1'0000'0000'0000;
+    for (const UidColumn uids : one.packets) {
+      builder.set_uids(uids);
+      EXPECT_TRUE(builder.add(hash));
+      if (uids == UidColumn::Yes) builder.add_uid(7);
+      hash += 0x1'0000'0000'0000;
+    }
+    builder.end_chunk({});
+    EXPECT_EQ(encode(builder).page().entry(Column::Uid).has_value(), one.has_column);
+  }
+}
+
+TEST(IndexBuilder, APageThatBeginsWithoutWordOfUidsIsAsThePacketsBeforeIt) {
+  IndexBuilder builder(UidColumn::Yes);
+  for (const UidColumn uids : {UidColumn::No, UidColumn::Yes}) {
+    builder.set_uids(uids);
+    for (int page = 0; page < 2; ++page) {
+      builder.begin_chunk();
+      EXPECT_EQ(builder.add(0x1'0000'0000'0000), page == 0);
+      builder.end_chunk({});
+      EXPECT_EQ(encode(builder).page().entry(Column::Uid).has_value(), uids == UidColumn::Yes);
+    }
+  }
+}
+
+TEST(IndexBuilder, WithoutRoomForUidsNoPageHasThem) {
+  IndexBuilder builder(UidColumn::No);
+  builder.set_uids(UidColumn::Yes);
+  builder.begin_chunk();
+  EXPECT_TRUE(builder.add(0x1'0000'0000'0000));
+  builder.end_chunk({});
+  const WrittenPage page = encode(builder);
+  EXPECT_EQ(page.page().opaque_chunks(), 0u);
+  EXPECT_FALSE(page.page().entry(Column::Uid));
+}
+
 TEST(IndexBuilder, LeavesOutColumnsThatFindNoRoom) {
   IndexBuilder builder(UidColumn::No);
   builder.begin_chunk();

@@ -82,14 +82,16 @@ class IndexBuilder::PageWriter {
 };
 
 IndexBuilder::IndexBuilder(UidColumn uids)
-    : has_uids_(uids == UidColumn::Yes),
+    : room_for_uids_(uids == UidColumn::Yes),
+      packets_have_uids_(room_for_uids_),
+      page_has_uids_(room_for_uids_),
       ipv4_(kIpv4Max),
       ipv6_(kIpv6Max),
       kinds_(kPortsMax),
       ports_(kPortsMax + kKinds),
       tenants_(kOthersMax),
       community_ids_(kOthersMax),
-      uids_(has_uids_ ? kOthersMax : 0),
+      uids_(room_for_uids_ ? kOthersMax : 0),
       short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kShortScratchMax)),
       long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)),
       wide_scratch_(std::make_unique_for_overwrite<WideFact[]>(kIpv6Max)) {
@@ -111,7 +113,7 @@ bool IndexBuilder::has_room(std::uint32_t facts) const noexcept {
   return FactTable::kSetsMax - table_.size() >= facts && ipv4_.room() >= facts &&
          ipv6_.room() >= facts && kinds_.room() >= facts && ports_.room() >= facts &&
          tenants_.room() >= facts && community_ids_.room() >= facts &&
-         (!has_uids_ || uids_.room() >= facts);
+         (!room_for_uids_ || uids_.room() >= facts);
 }
 
 bool IndexBuilder::wants_page() const noexcept {
@@ -174,7 +176,7 @@ std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_
   page.add_column(Column::Protocols, ports_.sorted(short_scratch));
   page.add_column(Column::Tenants, tenants_.sorted({long_scratch_.get(), kOthersMax}));
   page.add_column(Column::CommunityId, community_ids_.sorted(short_scratch));
-  if (has_uids_) page.add_column(Column::Uid, uids_.sorted(short_scratch));
+  if (page_has_uids_) page.add_column(Column::Uid, uids_.sorted(short_scratch));
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,
                                                   .chunk_count = chunk_count_,
                                                   .opaque_chunks = opaque_chunks_});
@@ -190,13 +192,14 @@ bool IndexBuilder::is_crowded() const noexcept {
          crowded(ipv4_.room(), kIpv4Max) || crowded(ipv6_.room(), kIpv6Max) ||
          crowded(kinds_.room(), kPortsMax) || crowded(ports_.room(), kPortsMax) ||
          crowded(tenants_.room(), kOthersMax) || crowded(community_ids_.room(), kOthersMax) ||
-         (has_uids_ && crowded(uids_.room(), kOthersMax));
+         (room_for_uids_ && crowded(uids_.room(), kOthersMax));
 }
 
 void IndexBuilder::end_page() noexcept {
   const std::uint32_t met = table_.met();
   chunk_count_ = 0;
   opaque_chunks_ = 0;
+  page_has_uids_ = packets_have_uids_;
   table_.end_page();
   // Few that were not met cost less than to look for them.
   if (table_.size() <= 2 * met + 4096 && !is_crowded()) return;
@@ -215,6 +218,7 @@ void IndexBuilder::clear() noexcept {
   chunk_count_ = 0;
   chunk_bit_ = 0;
   opaque_chunks_ = 0;
+  page_has_uids_ = packets_have_uids_;
   table_.clear();
   ipv4_.clear();
   ipv6_.clear();

@@ -34,7 +34,7 @@ inline constexpr std::uint32_t kKeysOfFactSetMax = 64;
 // fit.
 inline constexpr std::uint32_t kPageRoomMin = 2 * kUnitAlignment;
 
-// Whether the page has Column::Uid.
+// Whether pages have Column::Uid, and packets uids.
 enum class UidColumn : std::uint8_t { No, Yes };
 
 // Where the page goes.
@@ -50,7 +50,15 @@ using ColumnFilters = std::array<KeyFilter*, kColumnsMax + 1>;
 
 class IndexBuilder {
  public:
+  // Yes: there is room for the column, and packets have uids until set_uids() says otherwise.
   explicit IndexBuilder(UidColumn uids);
+
+  // Of the packets from now on: a page has the column when all of its packets had uids. Does
+  // nothing where there is no room for it.
+  void set_uids(UidColumn uids) noexcept {
+    packets_have_uids_ = room_for_uids_ && uids == UidColumn::Yes;
+    page_has_uids_ = packets_have_uids_ && (page_has_uids_ || table_.met() == 0);
+  }
 
   // Chunk after chunk: begin, packets, end. Not after wants_page().
   void begin_chunk() noexcept;
@@ -130,7 +138,9 @@ class IndexBuilder {
   std::uint64_t chunk_bit_ = 0;  // of the chunk that is being written
   std::uint64_t opaque_chunks_ = 0;
   std::uint32_t set_ = 0;  // the newest fact set
-  bool has_uids_;
+  const bool room_for_uids_;
+  bool packets_have_uids_;
+  bool page_has_uids_;
   FactList<ShortFact> ipv4_;
   FactList<WideFact> ipv6_;
   FactList<ShortFact> kinds_;  // the kind as its key, in no order
