@@ -31,10 +31,14 @@ void tell_recovered(const output::RecoveryReport& report) {
 }
 
 Result<void> open_store(const SinkPlan& plan, OpenSinks& into) {
-  WEIR_TRY(into.store,
-           output::SegmentStore::open(plan.store.path, *plan.clock, into.notices.get()));
-  tell_recovered(into.store->recovered());
-  WEIR_TRY(auto sink, output::StoreSink::open(*into.store,
+  std::vector<output::SegmentStore*> stores;
+  for (const std::string& path : plan.store.paths) {
+    WEIR_TRY(auto store, output::SegmentStore::open(path, *plan.clock, into.notices.get()));
+    tell_recovered(store->recovered());
+    stores.push_back(store.get());
+    into.stores.push_back(std::move(store));
+  }
+  WEIR_TRY(auto sink, output::StoreSink::open(stores,
                                               {.lanes = plan.workers,
                                                .segment_bytes = plan.store.segment_bytes,
                                                .chunk_bytes = plan.store.chunk_bytes,
@@ -69,10 +73,10 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;
   std::stable_partition(paths.begin(), paths.end(),
                         [](const std::string& path) { return !is_pipe(path); });
-  const bool several = paths.size() > 1 || !plan.store.path.empty();
+  const bool several = paths.size() > 1 || !plan.store.paths.empty();
   const bool drop = plan.live && several;
   OpenSinks open;
-  if (!plan.store.path.empty()) WEIR_CHECK(open_store(plan, open));
+  if (!plan.store.paths.empty()) WEIR_CHECK(open_store(plan, open));
   for (const std::string& path : paths) {
     if (path == "-" && ::isatty(STDOUT_FILENO) == 1) {
       return Error{

@@ -59,11 +59,11 @@ bool StoreLane::end_segment() {
 
 std::vector<std::uint8_t> StoreLane::take_statistics() {
   std::vector<std::uint8_t> blocks;
-  if (!counts_) return blocks;
-  counts_->end();
+  if (options_.counts == nullptr) return blocks;
+  options_.counts->end();
   for (std::uint32_t i = 0; i < interfaces_.described().size(); ++i) {
     storage::pcapng::append_interface_statistics(blocks, i,
-                                                 counts_->take(interfaces_.source_of(i)));
+                                                 options_.counts->take(interfaces_.source_of(i)));
   }
   return blocks;
 }
@@ -75,6 +75,7 @@ bool StoreLane::close_chunk() {
     if (!wait_for_blocks(1)) return false;
     finished = compressor_->compress(std::move(finished), pool_->try_acquire());
   }
+  ++chunks_closed_;
   segment_->add(std::move(finished));
   poll();
   if (error_) return false;

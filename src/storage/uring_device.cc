@@ -116,7 +116,7 @@ void UringDevice::submit(const WriteOperation& operation) noexcept {
   }
   if (fixed_file_) sqe->flags |= IOSQE_FIXED_FILE;
   sqe->user_data = operation.tag;
-  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every wait
+  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every reap
   // tries again.
   (void)io_uring_submit(&ring_);
 }
@@ -133,6 +133,8 @@ void UringDevice::submit_sync(std::uint64_t tag) noexcept {
 std::uint32_t UringDevice::reap(std::span<WriteCompletion> completions, Reap mode) noexcept {
   WEIR_ASSERT(!completions.empty());
   std::uint32_t count = 0;
+  // Whoever only polls submits nothing either.
+  if (mode == Reap::Poll && io_uring_sq_ready(&ring_) > 0) (void)io_uring_submit(&ring_);
   while (refused_count_ > 0 && count < completions.size())
     completions[count++] = refused_[--refused_count_];
   for (;;) {

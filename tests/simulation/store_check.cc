@@ -138,8 +138,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
   const auto listing = segment::list_store(directory_);
   if (!listing) return listing.error().context;
   if (!listing->spares.empty()) return "a spare is left";
-  std::vector<std::vector<bool>> found;
-  for (const LanePromise& lane : promise.lanes) found.emplace_back(lane.traffic->offered().size());
+  for (const LanePromise& lane : promise.lanes) kept_.emplace_back(lane.traffic->offered().size());
   std::vector<std::uint64_t> next(promise.lanes.size());
   for (const segment::StoredSegment& one : listing->segments) {
     ++found_.segments;
@@ -154,7 +153,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     const auto file = segment::SegmentFile::open(directory_ + "/" + one.file);
     if (!file) return file.error().context;
     const std::uint32_t lane = one.name.lane;
-    SegmentCheck segment(*file, *promise.lanes[lane].traffic, found[lane]);
+    SegmentCheck segment(*file, *promise.lanes[lane].traffic, kept_[lane]);
     if (wrong = segment.check(next[lane]); !wrong.empty()) return one.file + ": " + wrong;
     found_.packets += segment.packets();
     found_.keys += segment.keys();
@@ -163,7 +162,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     found_.sealed_by_recovery += one.removed ? 0 : 1;
   }
   for (std::size_t i = 0; i < promise.lanes.size(); ++i) {
-    if (wrong = check_lane(i, promise.lanes[i], found[i]); !wrong.empty()) return wrong;
+    if (wrong = check_lane(i, promise.lanes[i], kept_[i]); !wrong.empty()) return wrong;
   }
   return check_again(report);
 }

@@ -49,6 +49,8 @@ class StoreCheck {
   // What is wrong; empty: nothing.
   std::string check(const SimDisk::Image& image, const StorePromise& promise);
   [[nodiscard]] const Found& found() const noexcept { return found_; }
+  // Which packets of the lane are there.
+  [[nodiscard]] const std::vector<bool>& kept(std::size_t lane) const { return kept_[lane]; }
 
  private:
   std::string put(const SimDisk::Image& image) const;
@@ -64,6 +66,7 @@ class StoreCheck {
   const Clock& clock_;
   Prng random_;
   Found found_;
+  std::vector<std::vector<bool>> kept_;  // by lane
 };
 
 }  // namespace weir::test
