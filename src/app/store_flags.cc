@@ -42,7 +42,8 @@ std::optional<std::string> check_directories(const std::vector<std::string>& pat
     if (path.empty()) return "--store: an empty path (name a directory)";
     std::error_code none;
     // What is not there yet stays as it is written.
-    std::string real = std::filesystem::weakly_canonical(std::filesystem::absolute(path), none).string();
+    std::string real =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(path), none).string();
     if (none) real = std::filesystem::path(path).lexically_normal().string();
     while (real.size() > 1 && real.ends_with('/')) real.pop_back();
     const auto [first, is_new] = seen.emplace(std::move(real), path);
@@ -61,19 +62,19 @@ struct StoreFlags::Parts {
   CLI::App* store = nullptr;
   StoreOptions options;
   BoundsFlags bounds;
+  std::string unpinned;  // by unpin
   std::string since;
   std::string until;
 
   CLI::App& add(StoreOptions::What what, const char* name, const char* help) {
     CLI::App* const command = store->add_subcommand(name, help);
+    // Pins of several stores have numbers of their own.
     CLI::Option* const where =
         what == StoreOptions::What::Unpin
-            ? command->add_option("STORE", options.directories, "the directory of the store")
+            ? command->add_option("STORE", unpinned, "the directory of the store")
             : command->add_option("STORE", options.directories,
                                   "the directory of the store; of several, one after the other");
     where->required()->type_name("");
-    // Pins of several stores have numbers of their own.
-    if (what == StoreOptions::What::Unpin) where->expected(1);
     command->add_flag("--json", options.json, "print JSON");
     command->callback([this, what] { options.what = what; });
     return *command;
@@ -154,6 +155,7 @@ bool StoreFlags::chosen() const { return parts_->store->parsed(); }
 
 std::optional<std::string> StoreFlags::finish() {
   StoreOptions& options = parts_->options;
+  if (options.what == StoreOptions::What::Unpin) options.directories = {parts_->unpinned};
   if (options.what == StoreOptions::What::Collect) {
     if (!parts_->bounds.any()) return "gc: no bound (say what to keep: --keep-size 500GiB)";
     return parts_->bounds.parse(options.bounds);
@@ -212,11 +214,12 @@ std::optional<std::string> BoundsFlags::parse(storage::segment::RetentionBounds&
 
 void StoreOutputFlags::add_to(CLI::App& command) {
   command
-      .add_option("--store", plan_.paths,
-                  "add accepted packets to the packet store in this directory: pcapng segments "
-                  "with an index; it is made when it is not there; may be given several times: each "
-                  "is a store with bounds of its own, and takes packets as fast as its device "
-                  "writes")
+      .add_option(
+          "--store", plan_.paths,
+          "add accepted packets to the packet store in this directory: pcapng segments "
+          "with an index; it is made when it is not there; may be given several times: each "
+          "is a store with bounds of its own, and takes packets as fast as its device "
+          "writes")
       ->type_name("DIR")
       ->allow_extra_args(false);
   command

@@ -88,10 +88,13 @@ bool StoreLane::try_reserve() {
   return close_chunk() && has_room();
 }
 
-// For a whole batch. Where it may end a segment, the one before it has to be written and the next
-// one to be there.
+// For a whole batch. The first chunk of a segment waits for its head. Where the batch may end the
+// segment, the one before it has to be written and the next one to be there.
 bool StoreLane::has_room() const {
   if (pool_->free_count() < kBlocksForBatch) return false;
+  if (segment_ != nullptr && segment_->directory().chunks == 0 && !segment_->writer().idle()) {
+    return false;
+  }
   const bool may_end =
       segment_ != nullptr &&
       segment_->writer().bytes() + std::uint64_t{kBlocksForBatch} * options_.chunk_bytes >

@@ -175,7 +175,8 @@ TEST_F(ReadStripes, StoreCommandsTakeSeveralDirectories) {
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   write_file(files[0].path, bytes);
   const auto verified = run_weir({"store", "verify", a_, dir_.file("none"), b_});
-  EXPECT_EQ(verified.status, 3) << "not there";
+  EXPECT_EQ(verified.status, 1);
+  EXPECT_THAT(verified.err, HasSubstr(dir_.file("none")));
   EXPECT_THAT(verified.out, HasSubstr("finding"));
   EXPECT_THAT(verified.out, HasSubstr(": good"));
   EXPECT_EQ(run_weir({"store", "verify", a_, b_}).status, 1);
