@@ -116,7 +116,8 @@ double cpu_seconds() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) die("usage: store-write DIR[,DIR] BYTES FRAME_BYTES FLOWS [none|chunk|segment [zstd]]");
+  if (argc < 5)
+    die("usage: store-write DIR[,DIR] BYTES FRAME_BYTES FLOWS [none|chunk|segment [zstd]]");
   const std::uint64_t bytes = std::strtoull(argv[2], nullptr, 10);
   const auto frame_bytes = static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10));
   Input input(frame_bytes, static_cast<std::uint32_t>(std::strtoul(argv[4], nullptr, 10)));

@@ -46,7 +46,7 @@ class StoreNotices final : public output::StoreWatcher {
 
 struct OpenSinks {
   std::unique_ptr<StoreNotices> notices = std::make_unique<StoreNotices>();  // lent to the store
-  std::vector<std::unique_ptr<output::SegmentStore>> stores;  // lent to a sink
+  std::vector<std::unique_ptr<output::SegmentStore>> stores;                 // lent to a sink
   std::vector<std::unique_ptr<output::Sink>> sinks;
 };
 Result<OpenSinks> open_sinks(const SinkPlan& plan);

@@ -72,6 +72,10 @@ class StoreLane final : public Sink {
   bool try_reserve();
   // Chunks that have gone on their way.
   [[nodiscard]] std::uint64_t chunks_closed() const noexcept { return chunks_closed_; }
+  // Of the devices that have something to do (storage/wait_fd.h); -1: none.
+  [[nodiscard]] std::array<int, 2> wait_fds() const noexcept {
+    return {segment_ != nullptr ? segment_fd_ : -1, ending_ != nullptr ? ending_fd_ : -1};
+  }
   // Side blocks of batches that went to another lane, ahead of the next one that comes here. Uses
   // up no credit: waits where there is no room.
   void write_side_blocks(std::span<const SideBlock> blocks, const InterfaceTable& interfaces);
@@ -131,6 +135,8 @@ class StoreLane final : public Sink {
 
   std::unique_ptr<storage::segment::SegmentAssembler> segment_;  // that grows
   std::unique_ptr<storage::segment::SegmentAssembler> ending_;   // complete, but for its writes
+  int segment_fd_ = -1;
+  int ending_fd_ = -1;
   StoreInterfaces interfaces_;
   storage::segment::ChunkBuilder chunk_;
   std::uint64_t chunks_begun_ = 0;

@@ -6,6 +6,7 @@
 #include "output/output_error.h"
 #include "output/store_lane.h"
 #include "storage/pcapng/writer.h"
+#include "storage/wait_fd.h"
 
 namespace weir::output {
 
@@ -27,6 +28,7 @@ bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   auto fresh = supply_.take(lane_);
   if (!fresh) return fail(std::move(fresh).error());
   interfaces_.begin(interfaces);
+  segment_fd_ = storage::wait_fd(*fresh->device);
   segment_ = std::make_unique<segment::SegmentAssembler>(
       std::make_unique<Writer>(std::move(fresh->device), *pool_, fresh->uuid, options_.durability),
       segment::HeadFacts{
@@ -53,6 +55,7 @@ bool StoreLane::end_segment() {
   if (error_) return false;
   segment_->end(take_statistics(), clock_.wall());
   ending_ = std::move(segment_);
+  ending_fd_ = segment_fd_;
   poll();
   return !error_;
 }

@@ -1,7 +1,5 @@
 #include "output/striped_lane.h"
 
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "base/assert.h"
@@ -12,8 +10,8 @@ namespace {
 // Of side blocks, for each stripe. With a batch it fills no more chunks than a stripe has blocks.
 constexpr std::size_t kBacklogBytes = kBatchBytesMax;
 
-// All devices have as much to do as they take, for milliseconds: nothing is missed meanwhile.
-void pause() { std::this_thread::sleep_for(std::chrono::microseconds(100)); }
+// The file of the next segment may be what a stripe waits for, which no device tells of.
+constexpr int kWaitMs = 1;
 
 }  // namespace
 
@@ -33,7 +31,7 @@ Result<void> StripedLane::reserve() {
       tally();
       return ok();
     }
-    if (live_ > 1) pause();
+    if (live_ > 1) wait();
   }
   // The only one that is left is waited for.
   if (!closed_ && live_ == 1) {
@@ -44,6 +42,18 @@ Result<void> StripedLane::reserve() {
   tally();
   if (closed_ || live_ == 0) return state();
   return ok();
+}
+
+// Until a device has done something.
+void StripedLane::wait() {
+  waited_for_.clear();
+  for (const Stripe& stripe : stripes_) {
+    if (stripe.failed) continue;
+    for (const int fd : stripe.lane->wait_fds()) {
+      if (fd >= 0) waited_for_.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    }
+  }
+  (void)::poll(waited_for_.data(), waited_for_.size(), kWaitMs);
 }
 
 // Looks at all of them: chunks that have waited long enough go, failures are seen. Then the one

@@ -8,6 +8,8 @@
 // others go on.
 #pragma once
 
+#include <poll.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -80,6 +82,7 @@ class StripedLane final : public Sink {
   };
 
   bool choose();
+  void wait();
   void begin_turn(std::size_t index);
   void turn_away();
   [[nodiscard]] bool turn_is_over() const noexcept;
@@ -96,6 +99,7 @@ class StripedLane final : public Sink {
   std::size_t last_;                  // who got the last batch
   std::uint64_t chunks_at_turn_ = 0;  // that the stripe had closed when its turn began
   std::vector<SideBlock> handed_;     // reused
+  std::vector<pollfd> waited_for_;    // reused
   std::optional<Error> error_;        // the first
   bool closed_ = false;
   SinkStatistics statistics_;

@@ -7,6 +7,7 @@
 #include <liburing.h>
 
 #include "base/assert.h"
+#include "storage/wait_fd.h"
 
 namespace weir::storage {
 namespace {
@@ -17,6 +18,7 @@ class UringDevice final : public BlockDevice {
                                                    const BlockDeviceOptions& options);
   ~UringDevice() override;
 
+  [[nodiscard]] int wait_fd() const noexcept { return ring_.ring_fd; }
   void submit(const WriteOperation& operation) noexcept override;
   void submit_sync(std::uint64_t tag) noexcept override;
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
@@ -162,6 +164,11 @@ Result<void> UringDevice::close() {
 }
 
 }  // namespace
+
+int wait_fd(const BlockDevice& device) noexcept {
+  const auto* const uring = dynamic_cast<const UringDevice*>(&device);
+  return uring != nullptr ? uring->wait_fd() : -1;
+}
 
 Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file,
                                                        const BlockDeviceOptions& options) {

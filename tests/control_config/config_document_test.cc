@@ -83,8 +83,8 @@ Interfaces and sessions are recognised by their names, rules by their place.
 A text has at most 16 MiB, and all sessions together at most 65,536 rules.
 
 A packet store may lie in several directories, best on a device each:
-`path = ["/disk1/packets", "/disk2/packets"]`, or `--store` several times. Each is a whole store that
-can be taken away and read alone; `weir store` takes one or several. Each worker fills one directory
+`path = ["/disk1/packets", "/disk2/packets"]`, or `--store` several times. Each is a whole store
+that can be taken away and read alone; `weir store` takes one or several. Each worker fills one directory
 after the other, a chunk (or a little more: batches stay together) at a time, and passes by those
 whose device is busy, so that all of them are used as fast as they write. Packets of one moment lie
 in any of them. `keep`, `keep_size` and `keep_free` hold for each directory, and so do `segment` and
