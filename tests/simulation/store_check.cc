@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "simulation/segment_check.h"
 #include "storage/segment/cut_segment.h"
 #include "storage/segment/store_directory.h"
 #include "storage/segment/verify.h"
@@ -153,7 +152,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     const auto file = segment::SegmentFile::open(directory_ + "/" + one.file);
     if (!file) return file.error().context;
     const std::uint32_t lane = one.name.lane;
-    SegmentCheck segment(*file, *promise.lanes[lane].traffic, kept_[lane]);
+    SegmentCheck segment(*file, *promise.lanes[lane].traffic, kept_[lane], promise.segments);
     if (wrong = segment.check(next[lane]); !wrong.empty()) return one.file + ": " + wrong;
     found_.packets += segment.packets();
     found_.keys += segment.keys();

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/prng.h"
 #include "output/recover_segment.h"
+#include "simulation/segment_check.h"
 #include "simulation/store_traffic.h"
 #include "storage/segment/segment_file.h"
 #include "support/sim_disk.h"
@@ -30,6 +31,7 @@ struct StorePromise {
   // A segment may have lost its head, or what was before its tail.
   bool heads_may_be_torn = false;
   bool middles_may_be_lost = false;
+  SegmentCheck::Options segments = {};
 };
 
 class StoreCheck {

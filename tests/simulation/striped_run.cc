@@ -151,6 +151,7 @@ StorePromise StripedRun::promise(const Directory& of) const {
   StorePromise promise;
   const bool power = killed_ && end_ == End::KillPower;
   promise.heads_may_be_torn = killed_;
+  promise.segments = {.striped = true, .losses_exact = failures_ == 0};
   promise.middles_may_be_lost = power && lane_.durability == Durability::None;
   LanePromise lane{.traffic = traffic_.get(), .kept = {}, .exactly = std::nullopt};
   if (!power || lane_.durability == Durability::Chunk) lane.at_least = of.counts.written;
