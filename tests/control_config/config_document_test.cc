@@ -82,17 +82,17 @@ Interfaces and sessions are recognised by their names, rules by their place.
 
 A text has at most 16 MiB, and all sessions together at most 65,536 rules.
 
-A packet store may lie in several directories, best on a device each:
-`path = ["/disk1/packets", "/disk2/packets"]`, or `--store` several times. Each is a whole store
-that can be taken away and read alone; `weir store` takes one or several. Each worker fills one directory
-after the other, a chunk (or a little more: batches stay together) at a time, and passes by those
-whose device is busy, so that all of them are used as fast as they write. Packets of one moment lie
-in any of them. `keep`, `keep_size` and `keep_free` hold for each directory, and so do `segment` and
-`durability`. Each directory costs every worker up to 30 MiB of memory. Outputs have a row
-for each directory (`--stats-json`, the API, `weir_output_*`), of which each balances; together they
-were offered what was accepted. A directory that fails (full, taken away) is told once and takes no
-more until the session is opened again; what it had not acknowledged is lost, and only when all have
-failed does the output fail. `read` and `capture` end with exit status 1 then too.
+A packet store may lie in several directories, best on a device each: `path = ["/disk1/packets",
+"/disk2/packets"]`, or `--store` several times. Each is a whole store that can be taken away and
+read alone; `weir store` takes one or several. Each worker fills one directory after the other, a
+chunk (or a little more: batches stay together) at a time, and passes by those whose device is
+busy, so that all of them are used as fast as they write. Packets of one moment lie in any of
+them. `keep`, `keep_size` and `keep_free` hold for each directory, and so do `segment` and
+`durability`. Each directory costs every worker up to 30 MiB of memory. Outputs have a row for
+each directory (`--stats-json`, the API, `weir_output_*`), of which each balances; together they
+were offered what was accepted. A directory that fails (full, taken away) is told once and takes
+no more until the session is opened again; what it had not acknowledged is lost, and only when all
+have failed does the output fail. `read` and `capture` end with exit status 1 then too.
 )";
 
 std::string cell(std::string text) {
