@@ -52,7 +52,7 @@ std::string SegmentCheck::take_chunk(const segment::Unit& unit, std::uint64_t& n
     const auto number = traffic_.recognise(*record, interface);
     const std::string which = "packet " + std::to_string(packets_) + " of the segment";
     if (!number) return which + " is none that was offered";
-    if (*number < next || (packets_ != 0 && *number != next && !options_.striped)) {
+    if (*number < next || (packets_ != 0 && *number != next)) {
       return which + " is number " + std::to_string(*number) + " where " + std::to_string(next) +
              " should be";
     }
@@ -68,7 +68,7 @@ std::string SegmentCheck::take_chunk(const segment::Unit& unit, std::uint64_t& n
   }
   expect_keys(facts->number);
   if (cursor.fault() != segment::RecordFault::None) return "a chunk whose blocks are damaged";
-  if (options_.losses_exact && facts->lost != missing) {
+  if (facts->lost != missing) {
     return "says that " + std::to_string(facts->lost) + " packets are missing, not " +
            std::to_string(missing);
   }

@@ -16,14 +16,10 @@ namespace weir::test {
 
 class SegmentCheck {
  public:
-  struct Options {
-    bool striped = false;      // other directories have packets in between
-    bool losses_exact = true;  // what is missing before its packets is told by them
-  };
   // All are borrowed. `found`: by the number of the packet; those of this segment are added.
   SegmentCheck(const storage::segment::SegmentFile& file, const LaneTraffic& traffic,
-               std::vector<bool>& found, const Options& options)
-      : file_(file), traffic_(traffic), found_(found), options_(options) {}
+               std::vector<bool>& found)
+      : file_(file), traffic_(traffic), found_(found) {}
 
   // `next`: no packet of the segment has a lower number; becomes that of the next segment. What is
   // wrong; empty: nothing.
@@ -47,7 +43,6 @@ class SegmentCheck {
   const storage::segment::SegmentFile& file_;
   const LaneTraffic& traffic_;
   std::vector<bool>& found_;
-  Options options_;
   std::uint64_t packets_ = 0;
   std::uint64_t keys_ = 0;
   storage::segment::ChunkDecoder decoder_;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "simulation/segment_check.h"
 #include "storage/segment/cut_segment.h"
 #include "storage/segment/store_directory.h"
 #include "storage/segment/verify.h"
@@ -137,7 +138,8 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
   const auto listing = segment::list_store(directory_);
   if (!listing) return listing.error().context;
   if (!listing->spares.empty()) return "a spare is left";
-  for (const LanePromise& lane : promise.lanes) kept_.emplace_back(lane.traffic->offered().size());
+  std::vector<std::vector<bool>> found;
+  for (const LanePromise& lane : promise.lanes) found.emplace_back(lane.traffic->offered().size());
   std::vector<std::uint64_t> next(promise.lanes.size());
   for (const segment::StoredSegment& one : listing->segments) {
     ++found_.segments;
@@ -152,7 +154,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     const auto file = segment::SegmentFile::open(directory_ + "/" + one.file);
     if (!file) return file.error().context;
     const std::uint32_t lane = one.name.lane;
-    SegmentCheck segment(*file, *promise.lanes[lane].traffic, kept_[lane], promise.segments);
+    SegmentCheck segment(*file, *promise.lanes[lane].traffic, found[lane]);
     if (wrong = segment.check(next[lane]); !wrong.empty()) return one.file + ": " + wrong;
     found_.packets += segment.packets();
     found_.keys += segment.keys();
@@ -161,7 +163,7 @@ std::string StoreCheck::check(const SimDisk::Image& image, const StorePromise& p
     found_.sealed_by_recovery += one.removed ? 0 : 1;
   }
   for (std::size_t i = 0; i < promise.lanes.size(); ++i) {
-    if (wrong = check_lane(i, promise.lanes[i], kept_[i]); !wrong.empty()) return wrong;
+    if (wrong = check_lane(i, promise.lanes[i], found[i]); !wrong.empty()) return wrong;
   }
   return check_again(report);
 }

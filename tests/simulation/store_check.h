@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/prng.h"
 #include "output/recover_segment.h"
-#include "simulation/segment_check.h"
 #include "simulation/store_traffic.h"
 #include "storage/segment/segment_file.h"
 #include "support/sim_disk.h"
@@ -31,7 +30,6 @@ struct StorePromise {
   // A segment may have lost its head, or what was before its tail.
   bool heads_may_be_torn = false;
   bool middles_may_be_lost = false;
-  SegmentCheck::Options segments = {};
 };
 
 class StoreCheck {
@@ -51,8 +49,6 @@ class StoreCheck {
   // What is wrong; empty: nothing.
   std::string check(const SimDisk::Image& image, const StorePromise& promise);
   [[nodiscard]] const Found& found() const noexcept { return found_; }
-  // Which packets of the lane are there.
-  [[nodiscard]] const std::vector<bool>& kept(std::size_t lane) const { return kept_[lane]; }
 
  private:
   std::string put(const SimDisk::Image& image) const;
@@ -68,7 +64,6 @@ class StoreCheck {
   const Clock& clock_;
   Prng random_;
   Found found_;
-  std::vector<std::vector<bool>> kept_;  // by lane
 };
 
 }  // namespace weir::test

@@ -42,6 +42,18 @@ struct Plan {
   std::uint64_t kill_step = kSimNever;
 };
 
+void draw_faults(Prng& random, SimFaults& faults) {
+  if (random.chance(1, 3)) faults.short_percent = static_cast<std::uint32_t>(random.below(40));
+  if (random.chance(1, 3))
+    faults.interrupted_percent = static_cast<std::uint32_t>(random.below(30));
+  if (random.chance(1, 3)) faults.slow_percent = static_cast<std::uint32_t>(random.below(60));
+  if (random.chance(1, 8)) faults.capacity_bytes = random.below(8 * kMiB);
+  if (random.chance(1, 8)) faults.io_error_after = random.below(8 * kMiB);
+  if (random.chance(1, 8)) faults.sync_error_after = random.below(40);
+  if (random.chance(1, 6)) faults.refuse_direct_after = random.below(50);
+  if (random.chance(1, 10)) faults.refuse_size_percent = 50;
+}
+
 Plan::Plan(Prng& random, const StoreRunOptions& run) {
   lane.path = "simulated";
   lane.chunk_bytes = static_cast<std::uint32_t>(4 * kKiB << random.below(9));
@@ -290,18 +302,6 @@ StoreRunResult StoreRun::run() {
 }
 
 }  // namespace
-
-void draw_faults(Prng& random, SimFaults& faults) {
-  if (random.chance(1, 3)) faults.short_percent = static_cast<std::uint32_t>(random.below(40));
-  if (random.chance(1, 3))
-    faults.interrupted_percent = static_cast<std::uint32_t>(random.below(30));
-  if (random.chance(1, 3)) faults.slow_percent = static_cast<std::uint32_t>(random.below(60));
-  if (random.chance(1, 8)) faults.capacity_bytes = random.below(8 * kMiB);
-  if (random.chance(1, 8)) faults.io_error_after = random.below(8 * kMiB);
-  if (random.chance(1, 8)) faults.sync_error_after = random.below(40);
-  if (random.chance(1, 6)) faults.refuse_direct_after = random.below(50);
-  if (random.chance(1, 10)) faults.refuse_size_percent = 50;
-}
 
 StoreRunResult::Counts& StoreRunResult::Counts::operator+=(const Counts& other) noexcept {
   offered += other.offered;

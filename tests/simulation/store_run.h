@@ -31,9 +31,6 @@ struct StoreRunResult {
   } counts;
 };
 
-// What a disk of a run may do wrong.
-void draw_faults(Prng& random, SimFaults& faults);
-
 // `directory` is there, for this run alone; what it holds is removed.
 StoreRunResult run_store(const StoreRunOptions& options, const std::string& directory);
 

@@ -17,7 +17,6 @@
 
 #include "base/assert.h"
 #include "simulation/store_run.h"
-#include "simulation/striped_run.h"
 
 namespace weir::test {
 namespace {
@@ -78,16 +77,12 @@ void run_seeds(const Arguments& asked, const std::string& directory, Progress& p
   while (progress.next < asked.count) {
     StoreRunOptions options = asked.run;
     options.seed = asked.first + progress.next++;
-    for (auto* const run_one : {run_store, run_striped}) {
-      const StoreRunResult result = run_one(options, directory);
-      progress.all += result.counts;
-      if (result.failure.empty()) continue;
-      ++progress.failures;
-      std::printf("seed %s: %s%s\n", std::to_string(options.seed).c_str(),
-                  run_one == run_store ? "" : "several directories: ", result.failure.c_str());
-      (void)std::fflush(stdout);
-      break;
-    }
+    const StoreRunResult result = run_store(options, directory);
+    progress.all += result.counts;
+    if (result.failure.empty()) continue;
+    ++progress.failures;
+    std::printf("seed %s: %s\n", std::to_string(options.seed).c_str(), result.failure.c_str());
+    (void)std::fflush(stdout);
   }
 }
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "simulation/store_run.h"
-#include "simulation/striped_run.h"
 
 namespace weir::test {
 namespace {
@@ -16,12 +15,11 @@ struct Failures {
   std::string first;
 };
 
-Failures run(const RunDirectory& directory, std::uint32_t seeds, StoreRunOptions options,
-             StoreRunResult (*run_one)(const StoreRunOptions&, const std::string&) = run_store) {
+Failures run(const RunDirectory& directory, std::uint32_t seeds, StoreRunOptions options) {
   Failures failures;
   for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
     options.seed = seed;
-    const StoreRunResult result = run_one(options, directory.path());
+    const StoreRunResult result = run_store(options, directory.path());
     if (result.failure.empty()) continue;
     if (failures.count++ == 0) {
       failures.first = "seed " + std::to_string(seed) + ": " + result.failure;
@@ -45,18 +43,6 @@ TEST(StoreSimulation, NoticesADiskThatIgnoresSyncs) {
 TEST(StoreSimulation, NoticesWritesThatAreAcknowledgedWhenTheyAreSubmitted) {
   const RunDirectory directory;
   const Failures failures = run(directory, 60, {.complete_on_submit = true});
-  EXPECT_GE(failures.count, 3U);
-}
-
-TEST(StoreSimulation, OfSeveralDirectoriesEachKeepsWhatItAcknowledged) {
-  const RunDirectory directory;
-  const Failures failures = run(directory, 60, {}, run_striped);
-  EXPECT_EQ(failures.count, 0U) << failures.first;
-}
-
-TEST(StoreSimulation, NoticesDisksOfSeveralDirectoriesThatIgnoreSyncs) {
-  const RunDirectory directory;
-  const Failures failures = run(directory, 60, {.ignore_syncs = true}, run_striped);
   EXPECT_GE(failures.count, 3U);
 }
 
