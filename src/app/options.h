@@ -21,12 +21,12 @@ namespace weir::app {
 
 // --store and what goes with it.
 struct StorePlan {
-  std::string path;  // empty: none
+  std::vector<std::string> paths;  // directories, each a store; empty: none
   std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
   std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;
   storage::segment::Codec compression = storage::segment::Codec::None;
-  storage::segment::RetentionBounds keep = {};
+  storage::segment::RetentionBounds keep = {};  // of each directory
 };
 
 // Shared by every command that runs packets through the pipeline.
@@ -66,7 +66,7 @@ struct ConfigOptions {
 // `weir store WHAT`: looks into a store of packets.
 struct StoreOptions {
   enum class What : std::uint8_t { List, Verify, Repair, Collect, Pin, Unpin, Pins } what{};
-  std::string directory;
+  std::vector<std::string> directories;  // one for Unpin
   bool json = false;
   // Collect:
   storage::segment::RetentionBounds bounds;

@@ -47,7 +47,7 @@ Report report_of(const Running& running) {
                 .filter = running.options.pipeline.filter,
                 .prefilter = running.orchestrator.prefilter(),
                 .ledger = running.orchestrator.ledger()};
-  for (const auto& sink : running.sinks) report.outputs.push_back(app::report_of(*sink));
+  for (const auto& sink : running.sinks) add_reports(*sink, report.outputs);
   for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
     report.workers.push_back(worker_report(running, i));
   }
@@ -59,9 +59,8 @@ Report report_of(const Running& running) {
 // When all workers have ended.
 Report final_report(const Running& running) {
   Report report = report_of(running);
-  for (std::size_t i = 0; i < running.sinks.size(); ++i) {
-    report.outputs[i].mode = running.sinks[i]->mode();
-  }
+  report.outputs.clear();
+  for (const auto& sink : running.sinks) add_final_reports(*sink, report.outputs);
   for (std::size_t i = 0; i < report.workers.size(); ++i) {
     report.workers[i].times = running.orchestrator.lane_times(i);
   }
@@ -99,7 +98,7 @@ Result<void> give_up_rights(const SessionOptions& options) {
       keep.insert(keep.end(), needed.begin(), needed.end());
     }
   }
-  if (const std::string& store = options.pipeline.store.path; !store.empty()) {
+  for (const std::string& store : options.pipeline.store.paths) {
     const auto needed = security::capabilities_to_write_beside(store + "/segment");
     keep.insert(keep.end(), needed.begin(), needed.end());
   }

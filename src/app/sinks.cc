@@ -31,10 +31,14 @@ void tell_recovered(const output::RecoveryReport& report) {
 }
 
 Result<void> open_store(const SinkPlan& plan, OpenSinks& into) {
-  WEIR_TRY(into.store,
-           output::SegmentStore::open(plan.store.path, *plan.clock, into.notices.get()));
-  tell_recovered(into.store->recovered());
-  WEIR_TRY(auto sink, output::StoreSink::open(*into.store,
+  std::vector<output::SegmentStore*> stores;
+  for (const std::string& path : plan.store.paths) {
+    WEIR_TRY(auto store, output::SegmentStore::open(path, *plan.clock, into.notices.get()));
+    tell_recovered(store->recovered());
+    stores.push_back(store.get());
+    into.stores.push_back(std::move(store));
+  }
+  WEIR_TRY(auto sink, output::StoreSink::open(stores,
                                               {.lanes = plan.workers,
                                                .segment_bytes = plan.store.segment_bytes,
                                                .chunk_bytes = plan.store.chunk_bytes,
@@ -68,8 +72,9 @@ void StoreNotices::store_in_trouble(const std::string&, std::string_view sentenc
 // What is over its bounds is told as trouble.
 void StoreNotices::store_room(const std::string& store, const output::StoreRoom& room) {
   const std::lock_guard lock(mutex_);
-  if (!pressure_.signal(output::wanted_of(room), {})) return;
-  if (pressure_.level() < state::PressureLevel::High || room.over_bytes != 0) return;
+  state::PressureGauge& gauge = pressures_.try_emplace(store, output::kStorePressure).first->second;
+  if (!gauge.signal(output::wanted_of(room), {})) return;
+  if (gauge.level() < state::PressureLevel::High || room.over_bytes != 0) return;
   notices_.push_back("store " + store + ": soon full (" + output::text_of(room) + ")");
 }
 
@@ -77,10 +82,10 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
   std::vector<std::string> paths = plan.paths;
   std::stable_partition(paths.begin(), paths.end(),
                         [](const std::string& path) { return !is_pipe(path); });
-  const bool several = paths.size() > 1 || !plan.store.path.empty();
+  const bool several = paths.size() > 1 || !plan.store.paths.empty();
   const bool drop = plan.live && several;
   OpenSinks open;
-  if (!plan.store.path.empty()) WEIR_CHECK(open_store(plan, open));
+  if (!plan.store.paths.empty()) WEIR_CHECK(open_store(plan, open));
   for (const std::string& path : paths) {
     if (path == "-" && ::isatty(STDOUT_FILENO) == 1) {
       return Error{

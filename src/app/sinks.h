@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,13 +43,13 @@ class StoreNotices final : public output::StoreWatcher {
   void store_room(const std::string& store, const output::StoreRoom& room) override;
 
   std::mutex mutex_;
-  state::PressureGauge pressure_{output::kStorePressure};
+  std::map<std::string, state::PressureGauge> pressures_;  // by store
   std::vector<std::string> notices_;
 };
 
 struct OpenSinks {
   std::unique_ptr<StoreNotices> notices = std::make_unique<StoreNotices>();  // lent to the store
-  std::unique_ptr<output::SegmentStore> store;  // null: none; lent to a sink
+  std::vector<std::unique_ptr<output::SegmentStore>> stores;                 // lent to a sink
   std::vector<std::unique_ptr<output::Sink>> sinks;
 };
 Result<OpenSinks> open_sinks(const SinkPlan& plan);

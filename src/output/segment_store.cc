@@ -139,6 +139,11 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   return fresh;
 }
 
+bool SegmentStore::ready(std::uint32_t lane) {
+  const Lock lock(mutex_);
+  return !lanes_[lane].preparing;
+}
+
 void SegmentStore::prepare(const std::string& lane) noexcept {
   const auto index = static_cast<std::uint32_t>(std::stoul(lane));
   SegmentFiles files;

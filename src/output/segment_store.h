@@ -34,6 +34,7 @@ class SegmentStore final : public SegmentSupply {
 
   Result<std::uint32_t> add_lane(const SegmentFiles& files) override;
   Result<FreshSegment> take(std::uint32_t lane) override;
+  [[nodiscard]] bool ready(std::uint32_t lane) override;
   void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
             const SealedSegment& segment) override;
   Result<void> give_up(std::unique_ptr<storage::segment::SegmentWriter> writer) override;

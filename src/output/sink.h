@@ -49,6 +49,13 @@ struct SinkCounts {
 };
 [[nodiscard]] SinkCounts counts_of(const SinkStatistics& statistics) noexcept;
 
+// What a sink has put in one of its places: a row of reports.
+struct SinkPlace {
+  std::string_view path;
+  std::uint64_t files = 1;
+  SinkCounts counts;
+};
+
 // A batch with what the stages before the output found. Borrowed for the length of a call.
 struct Offer {
   const PacketBatch& batch;
@@ -112,6 +119,17 @@ class Sink {
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   // Files begun, for outputs that rotate. Any thread.
   [[nodiscard]] virtual std::uint64_t files() const noexcept { return 1; }
+  // A sink may write to several places, each packet to one of them. Any thread.
+  [[nodiscard]] virtual std::size_t places() const noexcept { return 1; }
+  [[nodiscard]] virtual SinkPlace place(std::size_t index) const {
+    (void)index;
+    return {path(), files(), counts()};
+  }
+  // As mode().
+  [[nodiscard]] virtual std::string_view place_mode(std::size_t index) const noexcept {
+    (void)index;
+    return mode();
+  }
   // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The
   // owner.
   virtual std::optional<Error> take_warning() { return std::nullopt; }
