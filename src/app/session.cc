@@ -166,7 +166,7 @@ namespace {
 Result<std::unique_ptr<Analysis>> open_for_source(const PipelineOptions& wanted,
                                                   const Clock& clock) {
   AnalysisOptions analysis = wanted.analysis;
-  if (!wanted.store.path.empty() && analysis.workers > 1) {
+  if (!wanted.store.paths.empty() && analysis.workers > 1) {
     print(
         "weir: --workers " + std::to_string(analysis.workers) +
         ": with --store one thread reads, analyses and stores (its index has the uids of flows)\n");

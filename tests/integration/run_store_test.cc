@@ -210,7 +210,7 @@ TEST_F(RunStore, OneDirectoryOfSeveralThatIsFullIsAnEventAndTheSessionGoesOn) {
   std::istringstream lines(events());
   std::size_t told = 0;
   for (std::string line; std::getline(lines, line);) {
-    told += line.find("takes no more packets") != std::string::npos ? 1 : 0;
+    told += line.find("takes no more packets") != std::string::npos ? 1u : 0u;
   }
   EXPECT_EQ(told, 1u) << events();
   (void)stop_engine();
