@@ -48,6 +48,13 @@ struct SinkCounts {
 };
 [[nodiscard]] SinkCounts counts_of(const SinkStatistics& statistics) noexcept;
 
+// A pipe that has a queue on disk for what its reader does not take.
+struct SpillStatus {
+  std::string_view state;     // "writing", "spilling", "blocked": docs/states.md
+  std::uint64_t bytes = 0;    // that the queue takes now
+  std::uint64_t packets = 0;  // that have gone through it
+};
+
 // A batch with what the stages before the output found. Borrowed for the length of a call.
 struct Offer {
   const PacketBatch& batch;
@@ -107,6 +114,8 @@ class Sink {
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   // Files begun, for outputs that rotate. Any thread.
   [[nodiscard]] virtual std::uint64_t files() const noexcept { return 1; }
+  // Of outputs that have such a queue. Any thread.
+  [[nodiscard]] virtual std::optional<SpillStatus> spill() const noexcept { return std::nullopt; }
   // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The
   // owner.
   virtual std::optional<Error> take_warning() { return std::nullopt; }
