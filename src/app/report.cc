@@ -41,6 +41,7 @@ std::string summary_of(const AnalysisReport& analysis) {
 
 SinkReport report_of(const output::Sink& sink) {
   const output::SinkCounts counts = sink.counts();
+  const auto spill = sink.spill();
   return {.kind = std::string(sink.kind()),
           .path = std::string(sink.path()),
           .files = sink.files(),
@@ -48,7 +49,8 @@ SinkReport report_of(const output::Sink& sink) {
           .written = counts.written,
           .written_bytes = counts.written_bytes,
           .pending = counts.pending,
-          .lost = counts.lost};
+          .lost = counts.lost,
+          .spilled = spill ? std::optional(spill->packets) : std::nullopt};
 }
 
 std::string summary(const Report& report) {
@@ -78,6 +80,9 @@ std::string summary(const Report& report) {
     if (!sink.mode.empty()) text += " (" + sink.mode + ")";
     if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
       text += ", lost" + lost;
+    if (sink.spilled.value_or(0) != 0) {
+      text += ", " + count_text(*sink.spilled) + " waited in the spill queue";
+    }
     text += "\n";
   }
   return text + summary_of(report.analysis);

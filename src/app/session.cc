@@ -182,6 +182,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .store = options.pipeline.store,
+                       .spill = options.pipeline.spill,
                        .workers = static_cast<std::uint32_t>(lanes),
                        .live = live,
                        .rotation = options.rotation,

@@ -36,6 +36,7 @@ SpillingPipe::SpillingPipe(PipeWriter pipe, UniqueFd bell, std::unique_ptr<Recor
       encoder_(options.identity, options.counts),
       bell_(std::move(bell)) {
   WEIR_ASSERT(options.credits_max >= 1 && options.credits_max <= kCreditsMax);
+  collect_warning();
   thread_ = std::thread([this] { run(); });
 }
 

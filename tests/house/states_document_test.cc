@@ -13,6 +13,7 @@
 #include "state/lifecycle.h"
 #include "state/module_state.h"
 #include "state/session_state.h"
+#include "output/spill_state.h"
 #include "storage/segment/segment_life.h"
 
 namespace weir {
@@ -47,7 +48,9 @@ std::string document() {
          section("Segment",
                  "`src/storage/segment/segment_life.h`. Of each file of a packet store, as its "
                  "manifest tells it.",
-                 storage::segment::kLifeTable);
+                 storage::segment::kLifeTable) +
+         section("Pipe", "`src/output/spill_state.h`. Of a pipe with a spill queue.",
+                 output::kSpillTable);
 }
 
 TEST(StatesDocument, IsDrawnFromTheTables) {

@@ -81,6 +81,9 @@ Result<std::unique_ptr<SpillQueue>> SpillQueue::open(const SpillOptions& options
     queue->leftovers_.bytes += size_of(options.directory + "/" + one.file);
     queue->next_sequence_ = std::max(queue->next_sequence_, one.name.sequence + 1);
   }
+  if (auto text = text_of(queue->leftovers_, options)) {
+    queue->warn({.code = ErrorCode::Exists, .context = std::move(*text)});
+  }
   return queue;
 }
 

@@ -49,7 +49,7 @@ struct SpillLeftovers {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
 };
-// One line for the operator, or nothing.
+// One line for the operator, or nothing: take_warning() begins with it.
 [[nodiscard]] std::optional<std::string> text_of(const SpillLeftovers& leftovers,
                                                  const SpillOptions& options);
 
