@@ -42,7 +42,7 @@ struct PipelineOptions {
   filter::Scope scope = filter::Scope::Frame;
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   StorePlan store;
-  SpillPlan spill;  // of the pipe among the paths
+  SpillPlan spill;                 // of the pipe among the paths
   std::uint64_t accepted_max = 0;  // 0 = no limit
   std::string stats_path;          // "-" = standard output; empty = none
   AnalysisOptions analysis;

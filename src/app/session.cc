@@ -240,6 +240,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
       .attend();
   orchestrator.join();
   for (const std::string& notice : opened_sinks->notices->take()) print("weir: " + notice + "\n");
+  for (const auto& sink : sinks) {
+    if (const auto warning = sink->take_warning()) print("weir: " + warning->context + "\n");
+  }
   Result<void> logs_closed = analysis != nullptr ? analysis->close() : ok();
 
   Report report = final_report(running);

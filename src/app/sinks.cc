@@ -98,15 +98,15 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
     std::optional<storage::spill::SpillOptions> spill;
     if (spills) spill = {.directory = plan.spill.path, .bytes_max = plan.spill.bytes_max};
     WEIR_TRY(auto sink,
-             output::open_pcapng(
-                 {.path = path,
-                  .credits_max = plan.workers,
-                  .full_policy = drop || (spills && plan.live) ? output::FullPolicy::Drop
-                                                               : output::FullPolicy::Block,
-                  .spill = std::move(spill),
-                  .rotation = rotates ? plan.rotation : output::RotationOptions{},
-                  .counts = plan.counts,
-                  .clock = plan.clock}));
+             output::open_pcapng({.path = path,
+                                  .credits_max = plan.workers,
+                                  .full_policy = drop || (spills && plan.live)
+                                                     ? output::FullPolicy::Drop
+                                                     : output::FullPolicy::Block,
+                                  .spill = std::move(spill),
+                                  .rotation = rotates ? plan.rotation : output::RotationOptions{},
+                                  .counts = plan.counts,
+                                  .clock = plan.clock}));
     open.sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink), plan.workers));
   }
   return open;

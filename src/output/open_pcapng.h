@@ -36,8 +36,9 @@ struct PcapngOptions {
 
 // A PcapngFile for a regular file (created, or emptied, as tcpdump -w does), or for a rotated
 // series (new files only; `path` itself is not written); a PcapngPipe, or a SpillingPipe, for "-",
-// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or without a rule for
-// when), NotFound, Permission, Exists (a directory; a file of a series), NoSpace, Resource, Io.
+// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or
+// without a rule for when), NotFound, Permission, Exists (a directory; a file of a series),
+// NoSpace, Resource, Io.
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
 
 }  // namespace weir::output

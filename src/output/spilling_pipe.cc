@@ -1,13 +1,14 @@
 #include "output/spilling_pipe.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "base/assert.h"
-#include "base/thread_name.h"
 #include "output/output_error.h"
 
 // What the worker does; spilling_pipe_thread.cc has the rest.
@@ -37,15 +38,12 @@ SpillingPipe::SpillingPipe(PipeWriter pipe, UniqueFd bell, std::unique_ptr<Recor
       bell_(std::move(bell)) {
   WEIR_ASSERT(options.credits_max >= 1 && options.credits_max <= kCreditsMax);
   collect_warning();
-  thread_ = std::thread([this] { run(); });
 }
 
 SpillingPipe::~SpillingPipe() {
   if (closed_) return;
   cancel();
-  stopping_.store(true);
-  ring_bell();
-  thread_.join();
+  end_thread();
 }
 
 Result<void> SpillingPipe::reserve() {
@@ -111,9 +109,7 @@ Result<void> SpillingPipe::close() {
       progress_.wait(seen);
     }
   }
-  stopping_.store(true);
-  ring_bell();
-  thread_.join();
+  end_thread();
   closed_ = true;
   settle();
   if (error_) note(SpillEvent::Fail);
@@ -144,8 +140,34 @@ void SpillingPipe::send_directly() {
   sender_.store(Sender::Nobody);
 }
 
+// Not before it is needed: what a thread may do it has from the one that begins it, and a capture
+// gives up its rights once everything is open.
+bool SpillingPipe::begin_thread() {
+  if (thread_.joinable()) return true;
+  // The new thread inherits the mask of this one.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    fail(error.code().value());
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
+}
+
+void SpillingPipe::end_thread() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  ring_bell();
+  thread_.join();
+}
+
 // The worker sends, and then the thread.
 void SpillingPipe::hand_over() {
+  if (!begin_thread()) return;
   note(SpillEvent::Stall);
   sender_.store(Sender::Thread);
   ring_bell();

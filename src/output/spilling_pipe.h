@@ -85,6 +85,8 @@ class SpillingPipe final : public Sink {
   bool become_sender() noexcept;
   void send_directly();
   void hand_over();
+  bool begin_thread();
+  void end_thread();
   void ring_bell() noexcept;
   enum class Patience : std::uint8_t { ByPolicy, Endless };
   bool wait_for_room(std::uint64_t bytes, Patience patience);

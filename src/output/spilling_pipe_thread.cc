@@ -1,10 +1,12 @@
 // What the thread of a SpillingPipe does, and both who send.
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/thread_name.h"
@@ -72,6 +74,9 @@ void SpillingPipe::tell_progress() noexcept {
 
 void SpillingPipe::run() {
   name_this_thread("weir-spill");
+  cpu_set_t any;
+  std::memset(&any, 0xff, sizeof any);
+  sched_setaffinity(0, sizeof any, &any);  // a worker may be pinned; at worst we stay with it
   for (;;) {
     if (sender_.load() == Sender::Thread && failure_.load() == 0) serve();
     if (stopping_.load()) return;

@@ -8,12 +8,12 @@
 #include <gtest/gtest.h>
 
 #include "interface/link_monitor.h"
+#include "output/spill_state.h"
 #include "state/diagram.h"
 #include "state/engine_state.h"
 #include "state/lifecycle.h"
 #include "state/module_state.h"
 #include "state/session_state.h"
-#include "output/spill_state.h"
 #include "storage/segment/segment_life.h"
 
 namespace weir {

@@ -80,6 +80,10 @@ class Spill : public Capture {
   void wait_for_spill(Process& process, std::uint64_t bytes) const {
     while (spilled_bytes() < bytes) process.wait_for_stderr_for("never printed", 1);
   }
+  static bool ended(const Process& process) {
+    const std::string status = read_file("/proc/" + std::to_string(process.pid()) + "/stat");
+    return status.empty() || status.find(") Z ") != std::string::npos;
+  }
   static void wait_until_received(Process& process, std::size_t count) {
     do {
       process.signal(SIGUSR1);
@@ -173,10 +177,9 @@ TEST_F(Spill, ASecondSignalGivesUpAndCountsExactly) {
                  sent.begin() + static_cast<std::ptrdiff_t>(i + 500)});
     wait_until_received(*process, i + 500);
   }
-  process->signal(SIGINT);
-  while (!std::filesystem::exists(dir_.file("stats.json"))) {
-    process->wait_for_stderr_for("never printed", 20);
+  while (!ended(*process)) {
     process->signal(SIGINT);
+    process->wait_for_stderr_for("never printed", 20);
   }
   (void)process->wait();
   EXPECT_TRUE(law_holds(stats())) << stats();
