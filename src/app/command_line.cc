@@ -178,7 +178,7 @@ struct PipelineFlags {
   std::optional<std::string> finish(const std::string& expression) {
     if (auto problem = analysis.finish()) return problem;
     if (auto problem = store.finish()) return problem;
-    options.store = store.plan();
+    store.put_into(options);
     options.analysis = analysis.options;
     options.scope = inner ? filter::Scope::Innermost : filter::Scope::Frame;
     if (!expression.empty()) {

@@ -16,6 +16,7 @@
 #include "storage/segment/pins.h"
 #include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
+#include "storage/spill/spill_queue.h"
 
 namespace weir::app {
 
@@ -29,12 +30,19 @@ struct StorePlan {
   storage::segment::RetentionBounds keep = {};  // of each directory
 };
 
+// --spill and what goes with it.
+struct SpillPlan {
+  std::string path;  // empty: none
+  std::uint64_t bytes_max = storage::spill::kSpillBytesDefault;
+};
+
 // Shared by every command that runs packets through the pipeline.
 struct PipelineOptions {
   std::string filter;  // pcap-filter expression; empty accepts everything
   filter::Scope scope = filter::Scope::Frame;
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   StorePlan store;
+  SpillPlan spill;                 // of the pipe among the paths
   std::uint64_t accepted_max = 0;  // 0 = no limit
   std::string stats_path;          // "-" = standard output; empty = none
   AnalysisOptions analysis;

@@ -51,6 +51,7 @@ void add_reports(const output::Sink& sink, std::vector<SinkReport>& rows) {
                     .pending = place.counts.pending,
                     .lost = place.counts.lost});
   }
+  if (const auto spill = sink.spill()) rows.back().spilled = spill->packets;
 }
 
 void add_final_reports(const output::Sink& sink, std::vector<SinkReport>& rows) {
@@ -86,6 +87,9 @@ std::string summary(const Report& report) {
     if (!sink.mode.empty()) text += " (" + sink.mode + ")";
     if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
       text += ", lost" + lost;
+    if (sink.spilled.value_or(0) != 0) {
+      text += ", " + count_text(*sink.spilled) + " waited in the spill queue";
+    }
     text += "\n";
   }
   return text + summary_of(report.analysis);

@@ -24,6 +24,7 @@ struct SinkReport {
   std::uint64_t written_bytes = 0;
   std::uint64_t pending = 0;
   std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
+  std::optional<std::uint64_t> spilled = std::nullopt;  // packets that waited in a spill queue
 };
 // A row for each place of the sink. Any thread, while the sink is in use: without the mode.
 void add_reports(const output::Sink& sink, std::vector<SinkReport>& rows);

@@ -199,6 +199,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .store = options.pipeline.store,
+                       .spill = options.pipeline.spill,
                        .workers = static_cast<std::uint32_t>(lanes),
                        .live = live,
                        .rotation = options.rotation,
@@ -256,6 +257,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
       .attend();
   orchestrator.join();
   for (const std::string& notice : opened_sinks->notices->take()) print("weir: " + notice + "\n");
+  for (const auto& sink : sinks) {
+    if (const auto warning = sink->take_warning()) print("weir: " + warning->context + "\n");
+  }
   Result<void> logs_closed = analysis != nullptr ? analysis->close() : ok();
 
   Report report = final_report(running);

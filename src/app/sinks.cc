@@ -20,6 +20,17 @@ bool is_pipe(const std::string& path) {
   return path == "-" || (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode));
 }
 
+// A spill queue has one pipe.
+Result<void> check_spill(const SinkPlan& plan) {
+  if (plan.spill.path.empty()) return ok();
+  const auto pipes = std::count_if(plan.paths.begin(), plan.paths.end(), is_pipe);
+  if (pipes == 1) return ok();
+  return Error{.code = ErrorCode::Usage,
+               .context = "--spill " + plan.spill.path +
+                          (pipes == 0 ? ": no output is a pipe (write to one: -w -)"
+                                      : ": more than one output is a pipe (write to one of them)")};
+}
+
 // What the last writer of a store has left, and was put in order.
 void tell_recovered(const output::RecoveryReport& report) {
   for (const output::RecoveredSegment& one : report.segments) {
@@ -84,6 +95,7 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
                         [](const std::string& path) { return !is_pipe(path); });
   const bool several = paths.size() > 1 || !plan.store.paths.empty();
   const bool drop = plan.live && several;
+  WEIR_CHECK(check_spill(plan));
   OpenSinks open;
   if (!plan.store.paths.empty()) WEIR_CHECK(open_store(plan, open));
   for (const std::string& path : paths) {
@@ -95,14 +107,19 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
     }
     // Rotation is for the files among several outputs; alone, a pipe says that it cannot.
     const bool rotates = !is_pipe(path) || !several;
+    const bool spills = is_pipe(path) && !plan.spill.path.empty();
+    std::optional<storage::spill::SpillOptions> spill;
+    if (spills) spill = {.directory = plan.spill.path, .bytes_max = plan.spill.bytes_max};
     WEIR_TRY(auto sink,
-             output::open_pcapng(
-                 {.path = path,
-                  .credits_max = plan.workers,
-                  .full_policy = drop ? output::FullPolicy::Drop : output::FullPolicy::Block,
-                  .rotation = rotates ? plan.rotation : output::RotationOptions{},
-                  .counts = plan.counts,
-                  .clock = plan.clock}));
+             output::open_pcapng({.path = path,
+                                  .credits_max = plan.workers,
+                                  .full_policy = drop || (spills && plan.live)
+                                                     ? output::FullPolicy::Drop
+                                                     : output::FullPolicy::Block,
+                                  .spill = std::move(spill),
+                                  .rotation = rotates ? plan.rotation : output::RotationOptions{},
+                                  .counts = plan.counts,
+                                  .clock = plan.clock}));
     open.sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink), plan.workers));
   }
   return open;

@@ -22,6 +22,7 @@ namespace weir::app {
 struct SinkPlan {
   std::vector<std::string> paths;  // "-" = standard output
   StorePlan store = {};
+  SpillPlan spill = {};
   std::uint32_t workers = 1;  // that share each sink
   bool live = false;          // a reader that is slow must not stop the packets of others
   output::RotationOptions rotation = {};

@@ -243,10 +243,35 @@ void StoreOutputFlags::add_to(CLI::App& command) {
       ->type_name("none|zstd")
       ->check(CLI::IsMember({"none", "zstd"}));
   keep_.add_to(command, "--store-keep");
+  command
+      .add_option("--spill", spill_.path,
+                  "a pipe's reader that is slow holds nobody up: what it does not take waits in "
+                  "this directory, as pcapng files, and goes to it in order")
+      ->type_name("DIR");
+  command
+      .add_option("--spill-size", spill_size_,
+                  "the most that waits there (default 1GiB); then packets of a live capture are "
+                  "lost, and files are read more slowly")
+      ->type_name("B");
+}
+
+void StoreOutputFlags::put_into(PipelineOptions& options) const {
+  options.store = plan_;
+  options.spill = spill_;
+}
+
+std::optional<std::string> StoreOutputFlags::finish_spill() {
+  if (spill_.path.empty()) {
+    if (!spill_size_.empty()) return "--spill-size without a directory (say where: --spill DIR)";
+    return std::nullopt;
+  }
+  return parse_bounded("--spill-size", spill_size_, storage::spill::kSpillBytesMin,
+                       std::numeric_limits<std::int64_t>::max(), spill_.bytes_max);
 }
 
 std::optional<std::string> StoreOutputFlags::finish() {
   using storage::segment::Durability;
+  if (auto problem = finish_spill()) return problem;
   if (plan_.paths.empty()) {
     const bool meant = !segment_.empty() || !chunk_.empty() || durability_ != "segment" ||
                        compression_ != "none" || keep_.any();

@@ -56,6 +56,13 @@ struct SinkPlace {
   SinkCounts counts;
 };
 
+// A pipe that has a queue on disk for what its reader does not take.
+struct SpillStatus {
+  std::string_view state;     // "writing", "spilling", "blocked": docs/states.md
+  std::uint64_t bytes = 0;    // that the queue takes now
+  std::uint64_t packets = 0;  // that have gone through it
+};
+
 // A batch with what the stages before the output found. Borrowed for the length of a call.
 struct Offer {
   const PacketBatch& batch;
@@ -130,6 +137,8 @@ class Sink {
     (void)index;
     return mode();
   }
+  // Of outputs that have such a queue. Any thread.
+  [[nodiscard]] virtual std::optional<SpillStatus> spill() const noexcept { return std::nullopt; }
   // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The
   // owner.
   virtual std::optional<Error> take_warning() { return std::nullopt; }

@@ -40,8 +40,8 @@ inline constexpr std::array kPressureStates = {
                             .otherwise = Policy::Ignore},
 };
 
-inline constexpr std::array<std::string_view, kPressureLevels> kPressureEvents = {"enough", "short",
-                                                                                  "little", "none"};
+inline constexpr std::array<std::string_view, kPressureLevels> kPressureEvents = {
+    "enough", "short", "little", "nothing"};
 
 using PressureRow = Transition<PressureLevel, PressureSignal>;
 inline constexpr std::array kPressureRows = {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "interface/link_monitor.h"
+#include "output/spill_state.h"
 #include "state/diagram.h"
 #include "state/engine_state.h"
 #include "state/lifecycle.h"
@@ -51,7 +52,9 @@ std::string document() {
                  storage::segment::kLifeTable) +
          section("Pressure",
                  "`src/state/pressure.h`. Of each packet store, by the room that it has.",
-                 state::kPressureTable);
+                 state::kPressureTable) +
+         section("Pipe", "`src/output/spill_state.h`. Of a pipe with a spill queue.",
+                 output::kSpillTable);
 }
 
 TEST(StatesDocument, IsDrawnFromTheTables) {
