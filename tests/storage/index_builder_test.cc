@@ -316,6 +316,7 @@ TEST(IndexBuilder, WritesTheColumnOfUidsWhereAllPacketsOfThePageHadThem) {
   };
   const auto yes = UidColumn::Yes;
   const auto no = UidColumn::No;
+  std::uint64_t hash = 0x1'0000'0000'0000;
   for (const Case& one : std::vector<Case>{{{yes, yes}, true},
                                            {{yes, no}, false},
                                            {{no, yes}, false},
@@ -324,7 +325,6 @@ TEST(IndexBuilder, WritesTheColumnOfUidsWhereAllPacketsOfThePageHadThem) {
                                            {{no}, false},
                                            {{yes}, true}}) {
     builder.begin_chunk();
-    std::uint64_t hash = 0x1'0000'0000'0000;
     for (const UidColumn uids : one.packets) {
       builder.set_uids(uids);
       EXPECT_TRUE(builder.add(hash));
@@ -338,11 +338,13 @@ TEST(IndexBuilder, WritesTheColumnOfUidsWhereAllPacketsOfThePageHadThem) {
 
 TEST(IndexBuilder, APageThatBeginsWithoutWordOfUidsIsAsThePacketsBeforeIt) {
   IndexBuilder builder(UidColumn::Yes);
+  std::uint64_t hash = 0x1'0000'0000'0000;
   for (const UidColumn uids : {UidColumn::No, UidColumn::Yes}) {
     builder.set_uids(uids);
     for (int page = 0; page < 2; ++page) {
       builder.begin_chunk();
-      EXPECT_EQ(builder.add(0x1'0000'0000'0000), page == 0);
+      EXPECT_TRUE(builder.add(hash));
+      hash += 0x1'0000'0000'0000;
       builder.end_chunk({});
       EXPECT_EQ(encode(builder).page().entry(Column::Uid).has_value(), uids == UidColumn::Yes);
     }
@@ -377,6 +379,18 @@ TEST(IndexBuilder, LeavesOutColumnsThatFindNoRoom) {
                 .value()
                 .find({.low = protocol_key(ProtocolClass::TcpPort, 7)}),
             1u);
+  // The filter of the segment has the keys all the same.
+  builder.begin_chunk();
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    if (builder.add((i + 7000) * 0x9e3779b97f4a7c15)) builder.add_ipv4(i * 7919);
+  }
+  builder.end_chunk({});
+  KeyFilter filter(1u << 17);
+  ColumnFilters filters{};
+  filters[static_cast<std::size_t>(Column::Ipv4)] = &filter;
+  EXPECT_FALSE(encode(builder, kPageRoomMin, filters).page().entry(Column::Ipv4));
+  const auto view = KeyFilterView::parse(filter.bytes(), kFilterHashes).value();
+  for (std::uint32_t i = 0; i < 5000; ++i) ASSERT_TRUE(view.contains({.low = i * 7919})) << i;
 }
 
 TEST(IndexBuilder, ForgetsAPageThatIsCleared) {

@@ -136,9 +136,9 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const Se
   const auto table_bytes = [&](std::uint32_t entries) noexcept {
     return std::size_t{group_count(entries)} * group_bytes(key_bytes) + kColumnHeadBytes;
   };
-  if (table_bytes(entries_max) > to.size()) return std::nullopt;
+  bool has_room = table_bytes(entries_max) <= to.size();
   std::uint8_t* group = to.data() + kColumnHeadBytes;
-  std::uint8_t* const begin = to.data() + table_bytes(entries_max);
+  std::uint8_t* const begin = to.data() + (has_room ? table_bytes(entries_max) : 0);
   const std::uint8_t* const end = to.data() + to.size();
   std::uint8_t* at = begin;
 
@@ -155,8 +155,10 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const Se
       ++i;
     } while (i < facts.size() && key_of(facts[i]) == key);
     if (chunks == 0) continue;
+    // What is not in the filter is nowhere in the segment, also where a column is left out.
     if (filter != nullptr && told == 0) filter->add(key);
-    if (end - at < static_cast<std::ptrdiff_t>(kEntryBytesMax)) return std::nullopt;
+    has_room = has_room && end - at >= static_cast<std::ptrdiff_t>(kEntryBytesMax);
+    if (!has_room) continue;
     if (entries % kGroupEntries == 0) {
       put_key(group, key, key_bytes);
       store_le(group + key_bytes, static_cast<std::uint32_t>(at - begin));
@@ -171,6 +173,7 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const Se
     previous = key;
     ++entries;
   }
+  if (!has_room) return std::nullopt;
   const auto entry_bytes = static_cast<std::uint32_t>(at - begin);
   std::memmove(to.data() + table_bytes(entries), begin, entry_bytes);
   store_le(to.data(), entries);

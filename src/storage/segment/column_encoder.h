@@ -74,8 +74,8 @@ struct EncodedColumn {
   std::uint32_t entries = 0;
 };
 // Packs sorted facts into `to`: each key that is in a chunk once. The keys of sets that have not
-// told the filter go into it, unless it is null. Nothing: no room (the column must be left out
-// then, which is legitimate; the filter may have keys of it, which is harmless).
+// told the filter go into it, unless it is null. Nothing: no room; then the column must be left
+// out, which is legitimate, and the filter has its keys all the same.
 template <typename Fact>
 std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const SetsOfPage& sets,
                                            std::uint32_t key_bytes, std::span<std::uint8_t> to,
