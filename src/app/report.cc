@@ -51,6 +51,21 @@ SinkReport report_of(const output::Sink& sink) {
           .lost = counts.lost};
 }
 
+std::string written_lines(const std::vector<SinkReport>& outputs) {
+  std::string text;
+  for (const SinkReport& sink : outputs) {
+    text += "weir: wrote " + count_text(sink.written) + " packets, " +
+            bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
+            (sink.path == "-" ? "standard output" : sink.path);
+    if (sink.files > 1) text += " in " + count_text(sink.files) + " files";
+    if (!sink.mode.empty()) text += " (" + sink.mode + ")";
+    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
+      text += ", lost" + lost;
+    text += "\n";
+  }
+  return text;
+}
+
 std::string summary(const Report& report) {
   const capture::LedgerSnapshot& ledger = report.ledger;
   std::string text = "weir: received " + count_text(ledger.received) + ", accepted " +
@@ -70,17 +85,7 @@ std::string summary(const Report& report) {
   if (const std::string reasons = causes<MalformedReason>(malformed); !reasons.empty()) {
     text += "weir: headers that could not be followed" + reasons + "\n";
   }
-  for (const SinkReport& sink : report.outputs) {
-    text += "weir: wrote " + count_text(sink.written) + " packets, " +
-            bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
-            (sink.path == "-" ? "standard output" : sink.path);
-    if (sink.files > 1) text += " in " + count_text(sink.files) + " files";
-    if (!sink.mode.empty()) text += " (" + sink.mode + ")";
-    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
-      text += ", lost" + lost;
-    text += "\n";
-  }
-  return text + summary_of(report.analysis);
+  return text + written_lines(report.outputs) + summary_of(report.analysis);
 }
 
 }  // namespace weir::app
