@@ -109,7 +109,9 @@ void PcapProgram::Free::operator()(bpf_program* program) const noexcept {
 
 std::optional<PcapProgram> PcapProgram::compile(const std::string& expression,
                                                 LinkType link_type) {
-  pcap_t* const handle = pcap_open_dead(static_cast<int>(link_type), 262'144);
+  // libpcap has another number for it here than files have.
+  const int number = link_type == LinkType::Raw ? DLT_RAW : static_cast<int>(link_type);
+  pcap_t* const handle = pcap_open_dead(number, 262'144);
   PcapProgram compiled;
   auto program = std::make_unique<bpf_program>();
   const int outcome =

