@@ -47,8 +47,9 @@ QueryFlags::QueryFlags(CLI::App& app) : parts_(std::make_unique<Parts>()) {
   parts_->query = app.add_subcommand("query", "find packets in stores, by time and filter");
   CLI::App& query = *parts_->query;
   QueryOptions& options = parts_->options;
-  query.add_option("STORE", parts_->words,
-                   "the directories of stores, then optionally a filter expression")
+  query
+      .add_option("STORE", parts_->words,
+                  "the directories of stores, then optionally a filter expression")
       ->required()
       ->type_name("");
   query

@@ -139,14 +139,14 @@ std::string query_summary(const QueryReport& report) {
   const QueryCounts& counts = report.counts;
   std::string text = "weir: found " + counted(report.accepted, "packet") + ", " +
                      size_text(report.accepted_bytes) + ", among " +
-                     count_text(counts.packets_examined) + " in " +
-                     count_text(counts.chunks.read) + " of " +
-                     counted(counts.chunks.considered, "chunk") + " (" +
+                     count_text(counts.packets_examined) + " in " + count_text(counts.chunks.read) +
+                     " of " + counted(counts.chunks.considered, "chunk") + " (" +
                      seconds_text(report.elapsed) + ")\n";
   text += written_lines(report.outputs);
   if (!report.uses_index && !report.options->filter.empty()) {
-    text += "weir: the index tells nothing of this expression: every chunk of the asked time was "
-            "read\n";
+    text +=
+        "weir: the index tells nothing of this expression: every chunk of the asked time was "
+        "read\n";
   }
   if (counts.packets_out_of_order != 0) {
     text += "weir: " + counted(counts.packets_out_of_order, "packet") +

@@ -20,16 +20,14 @@ struct QueryReport {
   bool uses_index = false;     // the index tells something of what was asked
   std::uint64_t accepted = 0;  // packets in the answer
   std::uint64_t accepted_bytes = 0;
-  bool limited = false;      // -c, or a signal: there may be more
+  bool limited = false;  // -c, or a signal: there may be more
   std::vector<SinkReport> outputs = {};
   Duration surveyed{};  // until the first packet could be read
   Duration elapsed{};
   std::optional<Error> error = {};
 
   // All packets of the asked time that match are in the answer.
-  [[nodiscard]] bool complete() const noexcept {
-    return counts.complete() && !limited && !error;
-  }
+  [[nodiscard]] bool complete() const noexcept { return counts.complete() && !limited && !error; }
 };
 
 // The closing lines: what was found and written, and what is missing.

@@ -194,8 +194,7 @@ TEST_F(Query, DamageFailsItAfterAllThatIsGoodWasWritten) {
 TEST_F(Query, BesideACaptureItFindsWhatIsInTheFiles) {
   StoreWriter writer(store_, {.chunk_bytes = 4096});
   for (int i = 0; i < 100; ++i) {
-    writer.add(0, {.frame = udp_frame(static_cast<std::uint32_t>(i), 1000),
-                   .time_ns = kBegin + i});
+    writer.add(0, {.frame = udp_frame(static_cast<std::uint32_t>(i), 1000), .time_ns = kBegin + i});
   }
   writer.flush(0);
   EXPECT_EQ(ask({"udp"})["packets"], 100);
@@ -250,8 +249,8 @@ TEST(QueryOfTheDataSet, FindsAsManyPacketsAsTcpdumpForEveryExpression) {
   }
   std::uint64_t skipped = 0;
   for (std::size_t i = 0; i < expressions.size(); ++i) {
-    const auto result = run_weir(
-        {"query", stores[0], stores[1], "--json", "--explain", "-f", expressions[i]});
+    const auto result =
+        run_weir({"query", stores[0], stores[1], "--json", "--explain", "-f", expressions[i]});
     ASSERT_EQ(result.status, 0) << expressions[i] << ": " << result.err;
     const json found = json::parse(result.out);
     EXPECT_EQ(found["packets"], sums[i]) << expressions[i];

@@ -84,8 +84,8 @@ Result<void> run(const QueryOptions& options, StoreSource& source, Signals& sign
   const capture::Outcome outcome = orchestrator.outcome();
   report.accepted = ledger.accepted;
   report.accepted_bytes = ledger.accepted_bytes;
-  report.limited = outcome.reason == capture::ExitReason::Count ||
-                   outcome.reason == capture::ExitReason::Signal;
+  report.limited =
+      outcome.reason == capture::ExitReason::Count || outcome.reason == capture::ExitReason::Signal;
   report.error = outcome.error;
   for (const auto& sink : opened->sinks) {
     report.outputs.push_back(report_of(*sink));

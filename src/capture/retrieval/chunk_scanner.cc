@@ -83,11 +83,11 @@ void ChunkScanner::read_records(ChunkScan& chunk, Bytes records) {
   }
   judge(chunk);
   if (cursor.fault() != segment::RecordFault::None) {
-    chunk.error = Error{.code = ErrorCode::Damaged,
-                        .context = from.file->name() + ": at byte " +
-                                   std::to_string(chunk.task.offset) + ": record at " +
-                                   std::to_string(cursor.offset()) + " of the chunk: " +
-                                   std::string(segment::text_of(cursor.fault()))};
+    chunk.error =
+        Error{.code = ErrorCode::Damaged,
+              .context = from.file->name() + ": at byte " + std::to_string(chunk.task.offset) +
+                         ": record at " + std::to_string(cursor.offset()) +
+                         " of the chunk: " + std::string(segment::text_of(cursor.fault()))};
   }
 }
 

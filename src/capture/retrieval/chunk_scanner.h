@@ -27,9 +27,9 @@ struct FoundPacket {
 // A segment that is being read. Not changed while chunks of it are.
 struct OpenSegment {
   std::unique_ptr<storage::segment::SegmentFile> file;
-  std::uint32_t rank = 0;                // place among the segments of the query
-  std::vector<InterfaceId> interfaces;   // in the table of the answer, by number in the segment
-  std::vector<bool> refused;             // likewise: no packet of the interface matches
+  std::uint32_t rank = 0;               // place among the segments of the query
+  std::vector<InterfaceId> interfaces;  // in the table of the answer, by number in the segment
+  std::vector<bool> refused;            // likewise: no packet of the interface matches
   const PacketQuestion* question = nullptr;
   std::uint32_t unread = 0;  // chunks that are planned or being read
 };
@@ -41,13 +41,13 @@ struct ChunkScan {
   TimeWindow window;
 
   // Found:
-  std::vector<FoundPacket> packets;   // by key; of equal ones as they stand in the chunk
-  std::vector<std::uint8_t> memory;   // that they lie in
+  std::vector<FoundPacket> packets;  // by key; of equal ones as they stand in the chunk
+  std::vector<std::uint8_t> memory;  // that they lie in
   std::uint64_t examined = 0;
-  std::uint64_t outside = 0;          // of these, not of the asked time
-  std::optional<Error> error;         // what was before it is among the packets
-  std::size_t next = 0;               // of the packets, that is to be given
-  std::uint64_t charged_bytes = 0;    // as its owner counts its memory
+  std::uint64_t outside = 0;        // of these, not of the asked time
+  std::optional<Error> error;       // what was before it is among the packets
+  std::size_t next = 0;             // of the packets, that is to be given
+  std::uint64_t charged_bytes = 0;  // as its owner counts its memory
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     return memory.size() + packets.size() * sizeof(FoundPacket);

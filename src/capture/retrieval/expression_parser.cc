@@ -236,11 +236,10 @@ class IndexExpressionParser {
     }
     const std::uint64_t first = number.value_or(0);
     const std::uint64_t last = number.value_or(0xfff);
-    part = numbered && !number
-               ? unknown()
-               : ask({.column = Column::Tenants,
-                      .ranges = {{{.low = tenant_key(TenantClass::Vlan, first)},
-                                  {.low = tenant_key(TenantClass::Vlan, last)}}}});
+    part = numbered && !number ? unknown()
+                               : ask({.column = Column::Tenants,
+                                      .ranges = {{{.low = tenant_key(TenantClass::Vlan, first)},
+                                                  {.low = tenant_key(TenantClass::Vlan, last)}}}});
     if (part) part->vlans = std::uint64_t{1} << vlan_count_;
     ++vlan_count_;
     return true;
@@ -297,10 +296,10 @@ class IndexExpressionParser {
       std::string_view word;
       Type type;
     };
-    static constexpr Named kTypes[] = {
-        {"host", Type::Host},   {"net", Type::Net},          {"port", Type::Port},
-        {"proto", Type::Proto}, {"portrange", Type::PortRange}, {"protochain", Type::Other},
-        {"gateway", Type::Other}};
+    static constexpr Named kTypes[] = {{"host", Type::Host},           {"net", Type::Net},
+                                       {"port", Type::Port},           {"proto", Type::Proto},
+                                       {"portrange", Type::PortRange}, {"protochain", Type::Other},
+                                       {"gateway", Type::Other}};
     for (const Named& named : kTypes) {
       if (!take(named.word)) continue;
       out = named.type;
@@ -420,8 +419,8 @@ class IndexExpressionParser {
   Qualifiers qualifiers_;
   std::uint32_t heads_ = 0;  // that were read
   std::uint32_t depth_ = 0;
-  std::uint32_t vlan_count_ = 0;      // that were read
-  std::uint64_t holding_vlans_ = 0;   // those that hold where this part is looked at
+  std::uint32_t vlan_count_ = 0;     // that were read
+  std::uint64_t holding_vlans_ = 0;  // those that hold where this part is looked at
   bool offsets_unknown_ = false;
 
   static IndexExpression empty() {

@@ -26,8 +26,8 @@ bool is_word_character(char c) noexcept {
          c == '.' || c == ':';
 }
 
-constexpr std::array<std::string_view, 8> kTwoCharacters = {"&&", "||", "==", "!=",
-                                                            "<=", ">=", "<<", ">>"};
+constexpr std::array<std::string_view, 8> kTwoCharacters = {
+    "&&", "||", "==", "!=", "<=", ">=", "<<", ">>"};
 constexpr std::string_view kOneCharacter = "()[]!&|=<>+-*/%^~,";
 
 struct ProtocolWord {
@@ -56,14 +56,13 @@ constexpr std::array<ProtocolWord, 16> kProtocolWords = {{
 }};
 // Of these the index tells nothing.
 constexpr std::array<std::string_view, 14> kOtherProtocols = {
-    "ether", "link", "fddi", "tr",     "wlan", "ppp",  "slip",
+    "ether", "link", "fddi", "tr",     "wlan", "ppp",   "slip",
     "rarp",  "aarp", "ipx",  "decnet", "lat",  "mopdl", "moprc"};
 
 // 0 for none.
 std::uint16_t service_port(const std::string& name, const char* protocol) {
   const servent* const found = ::getservbyname(name.c_str(), protocol);
-  return found == nullptr ? std::uint16_t{0}
-                          : byte_swap(static_cast<std::uint16_t>(found->s_port));
+  return found == nullptr ? std::uint16_t{0} : byte_swap(static_cast<std::uint16_t>(found->s_port));
 }
 
 }  // namespace
@@ -81,9 +80,9 @@ std::optional<std::vector<ExpressionWord>> split_expression(std::string_view tex
     if (escaped) ++at;
     std::size_t end = at;
     // A hyphen joins what is on its two sides.
-    while (end < text.size() &&
-           (is_word_character(text[end]) || (text[end] == '-' && end > at && end + 1 < text.size() &&
-                                             is_word_character(text[end + 1])))) {
+    while (end < text.size() && (is_word_character(text[end]) ||
+                                 (text[end] == '-' && end > at && end + 1 < text.size() &&
+                                  is_word_character(text[end + 1])))) {
       ++end;
     }
     if (end > at) {
@@ -134,8 +133,7 @@ std::optional<std::uint32_t> number_of(std::string_view text, std::uint32_t max)
     return std::nullopt;
   }
   std::uint32_t number = 0;
-  const auto [end, status] =
-      std::from_chars(text.data(), text.data() + text.size(), number, base);
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number, base);
   if (status != std::errc{} || end != text.data() + text.size() || number > max) {
     return std::nullopt;
   }

@@ -69,13 +69,12 @@ void PacketQuestion::judge(Scratch& scratch) const noexcept {
     const PacketKeys& keys = scratch.keys[i];
     if (verdict == 0) continue;
     // As the index has it: of every packet with an IP header.
-    if (keys.ip_version == 0 || hasher
-                                        .text({.originator = keys.source,
-                                               .responder = keys.destination,
-                                               .originator_port = keys.source_port,
-                                               .responder_port = keys.destination_port,
-                                               .ip_protocol = keys.ip_protocol,
-                                               .ip_version = keys.ip_version})
+    if (keys.ip_version == 0 || hasher.text({.originator = keys.source,
+                                             .responder = keys.destination,
+                                             .originator_port = keys.source_port,
+                                             .responder_port = keys.destination_port,
+                                             .ip_protocol = keys.ip_protocol,
+                                             .ip_version = keys.ip_version})
                                         .view() != community_id_) {
       verdict = 0;
     }

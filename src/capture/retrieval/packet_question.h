@@ -24,8 +24,8 @@ namespace weir::capture::retrieval {
 // index. Nothing: it is none.
 std::optional<KeyQuestion> community_id_question(std::string_view text);
 
-// The expression, compiled for the link types that packets of the answer may have. Immutable but for
-// prepare(), which belongs to set-up; copies share nothing.
+// The expression, compiled for the link types that packets of the answer may have. Immutable but
+// for prepare(), which belongs to set-up; copies share nothing.
 class PacketQuestion {
  public:
   // `community_id`: empty, or one that community_id_question() takes.
@@ -46,8 +46,8 @@ class PacketQuestion {
     KeysArray keys;
     Verdicts verdicts;
   };
-  // Writes for each packet of scratch.batch whether it matches: 0 or 1 in verdicts. Their link types
-  // are prepared and not refused. Any number of threads.
+  // Writes for each packet of scratch.batch whether it matches: 0 or 1 in verdicts. Their link
+  // types are prepared and not refused. Any number of threads.
   void judge(Scratch& scratch) const noexcept;
   // All match: judge() need not be called.
   [[nodiscard]] bool takes_everything() const noexcept {

@@ -30,8 +30,7 @@ bool PageReader::open(const segment::SegmentFile& file, const segment::Directory
         segment::column_entry_at(Bytes(unit_).subspan(at, segment::kColumnEntryBytes)));
   }
   const segment::ColumnEntry* const rows = entry(Column::Chunks);
-  if (rows == nullptr ||
-      rows->bytes != std::size_t{facts_.chunk_count} * segment::kChunkRowBytes) {
+  if (rows == nullptr || rows->bytes != std::size_t{facts_.chunk_count} * segment::kChunkRowBytes) {
     return false;
   }
   const auto bytes = checked(*rows, rows_memory_);
@@ -53,8 +52,8 @@ bool PageReader::header_is_sound() noexcept {
          facts->chunk_count == page_->chunks && facts->chunk_count >= 1 &&
          facts->chunk_count <= segment::kPageChunksMax &&
          static_cast<std::uint32_t>(std::popcount(opaque_chunks())) == page_->opaque_chunks &&
-         facts->column_count <= (segment::kUnitAlignment - segment::kPageHeaderBytes) /
-                                    segment::kColumnEntryBytes;
+         facts->column_count <=
+             (segment::kUnitAlignment - segment::kPageHeaderBytes) / segment::kColumnEntryBytes;
 }
 
 const segment::ColumnEntry* PageReader::entry(Column which) const noexcept {

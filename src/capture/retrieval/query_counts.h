@@ -66,9 +66,9 @@ struct QueryCounts {
   std::uint64_t pages = 0;
   std::uint64_t pages_read = 0;
   std::uint64_t chunks_without_index = 0;  // read because no page tells of them
-  std::uint64_t open_segments = 0;  // not sealed: read up to the last whole unit
-  std::uint64_t index_bytes = 0;    // read of heads, directories, index pages and unit headers
-  std::uint64_t chunk_bytes = 0;    // read of chunks
+  std::uint64_t open_segments = 0;         // not sealed: read up to the last whole unit
+  std::uint64_t index_bytes = 0;  // read of heads, directories, index pages and unit headers
+  std::uint64_t chunk_bytes = 0;  // read of chunks
   std::uint64_t packets_examined = 0;
   std::uint64_t packets_outside = 0;  // of these, not of the asked time
   std::uint64_t packets_matched = 0;
@@ -78,9 +78,9 @@ struct QueryCounts {
   std::uint64_t packets_lost = 0;
   storage::segment::TimeSpan lost_times;  // of these chunks
 
-  Sentences damaged;  // what could not be read; its packets are not in the answer
-  Sentences gone;     // segments that were deleted while they were asked
-  Sentences notes;    // nothing is missing for these
+  Sentences damaged;                  // what could not be read; its packets are not in the answer
+  Sentences gone;                     // segments that were deleted while they were asked
+  Sentences notes;                    // nothing is missing for these
   std::uint64_t packets_damaged = 0;  // in chunks that could not be read, where that is known
 
   [[nodiscard]] bool complete() const noexcept {

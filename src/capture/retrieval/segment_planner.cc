@@ -14,8 +14,8 @@ namespace segment = storage::segment;
 
 namespace {
 
-// What a capture may have written to the end of its segment in any order: of an open one, so much is
-// checked before it counts.
+// What a capture may have written to the end of its segment in any order: of an open one, so much
+// is checked before it counts.
 constexpr std::uint64_t kInFlightBytes = std::uint64_t{64} * 1024 * 1024;
 // Of a range of keys, so many are looked up in a filter one by one.
 constexpr std::uint64_t kFilterKeysMax = 64;
@@ -205,8 +205,7 @@ bool SegmentPlanner::take_page(const segment::SegmentFile& file, std::uint64_t e
   for (std::uint32_t i = 0; i < page_.chunk_count(); ++i) {
     if (consider(page_.row(i))) in_time |= ChunkMask{1} << i;
   }
-  for (ChunkMask left = possible_chunks(file.name(), in_time, page_); left != 0;
-       left &= left - 1) {
+  for (ChunkMask left = possible_chunks(file.name(), in_time, page_); left != 0; left &= left - 1) {
     const auto i = static_cast<std::uint32_t>(std::countr_zero(left));
     add_task(page_.row(i), page_.first_chunk() + i, tasks);
   }
@@ -343,18 +342,16 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
 // every byte is checked.
 void SegmentPlanner::cut_at_acknowledged(const segment::SegmentFile& file,
                                          std::vector<ChunkTask>& tasks, std::uint64_t end) {
-  const auto unsure = std::ranges::find_if(tasks, [end](const ChunkTask& task) {
-    return task.offset + kInFlightBytes >= end;
-  });
+  const auto unsure = std::ranges::find_if(
+      tasks, [end](const ChunkTask& task) { return task.offset + kInFlightBytes >= end; });
   if (unsure == tasks.end()) return;
   segment::UnitWalk walk(file.file(), {.segment = file.head().segment, .offset = unsure->offset},
                          segment::Depth::Bytes);
   while (walk.next()) {
   }
   if (walk.end().fault == segment::UnitFault::None) return;
-  const auto torn = std::ranges::find_if(unsure, tasks.end(), [&](const ChunkTask& task) {
-    return task.offset >= walk.offset();
-  });
+  const auto torn = std::ranges::find_if(
+      unsure, tasks.end(), [&](const ChunkTask& task) { return task.offset >= walk.offset(); });
   tasks.erase(torn, tasks.end());
 }
 

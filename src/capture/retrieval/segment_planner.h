@@ -25,7 +25,7 @@ struct ChunkTask {
   std::uint32_t unit_bytes = 0;
   std::uint32_t packets = 0;
   std::uint32_t number = 0;  // in the segment
-  Timestamp first = {};      // none of its packets is earlier; of those without a time nothing is said
+  Timestamp first = {};  // none of its packets is earlier; of those without a time nothing is said
 };
 
 // What is known of a segment before its pages are looked at.
@@ -85,8 +85,8 @@ class SegmentPlanner {
   bool consider(const storage::segment::ChunkRow& row);
   void add_task(const storage::segment::ChunkRow& row, std::uint32_t number,
                 std::vector<ChunkTask>& tasks);
-  void cut_at_acknowledged(const storage::segment::SegmentFile& file,
-                           std::vector<ChunkTask>& tasks, std::uint64_t end);
+  void cut_at_acknowledged(const storage::segment::SegmentFile& file, std::vector<ChunkTask>& tasks,
+                           std::uint64_t end);
   void count_losses_of(const storage::segment::Directory& directory);
 
   const IndexExpression& expression_;

@@ -23,7 +23,8 @@ constexpr int kSegmentsPerCall = 16;
 constexpr std::uint32_t kReadsPerThread = 3;
 
 // Of two chunks, whose next packet comes later.
-bool comes_later(const std::unique_ptr<ChunkScan>& a, const std::unique_ptr<ChunkScan>& b) noexcept {
+bool comes_later(const std::unique_ptr<ChunkScan>& a,
+                 const std::unique_ptr<ChunkScan>& b) noexcept {
   const auto place = [](const ChunkScan& chunk) {
     return std::tuple(chunk.packets[chunk.next].key, chunk.segment->rank, chunk.task.number);
   };
@@ -64,9 +65,9 @@ Result<void> StoreSource::survey() {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
     const bool in_use = segment::StoreLock::holder(store).has_value();
     for (const segment::StoredSegment& one : listing.segments) {
-      auto found = planner_.survey(
-          store + (store.ends_with('/') ? "" : "/") + one.file,
-          {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
+      auto found =
+          planner_.survey(store + (store.ends_with('/') ? "" : "/") + one.file,
+                          {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
       if (!found.wanted) continue;
       bytes_total_ += found.file_bytes;
       surveyed_.push_back(std::move(found));
@@ -155,8 +156,9 @@ interface::Pull StoreSource::end() {
   if (damaged.count() == 0) return interface::Pull::End;
   std::string what = damaged.kept().front();
   if (damaged.count() > 1) what += ", and " + std::to_string(damaged.count() - 1) + " more";
-  error_ = Error{.code = ErrorCode::Damaged,
-                 .context = what + " (all that is good is in the answer; weir store verify says more)"};
+  error_ =
+      Error{.code = ErrorCode::Damaged,
+            .context = what + " (all that is good is in the answer; weir store verify says more)"};
   return interface::Pull::Failed;
 }
 
@@ -164,8 +166,7 @@ interface::Pull StoreSource::end() {
 
 bool StoreSource::next_segment_is_due() const noexcept {
   if (next_surveyed_ == surveyed_.size() || open_.size() >= kOpenSegmentsMax) return false;
-  return planned_.empty() ||
-         surveyed_[ranks_[next_surveyed_]].first <= planned_.front().first();
+  return planned_.empty() || surveyed_[ranks_[next_surveyed_]].first <= planned_.front().first();
 }
 
 Result<void> StoreSource::read_ahead() {

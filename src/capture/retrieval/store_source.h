@@ -79,7 +79,7 @@ class StoreSource final : public interface::Source {
   // Chunks of a segment that are still to be read.
   struct Planned {
     OpenSegment* segment = nullptr;  // of open_
-    std::vector<ChunkTask> tasks;  // by time
+    std::vector<ChunkTask> tasks;    // by time
     std::size_t next = 0;
     [[nodiscard]] Timestamp first() const noexcept { return tasks[next].first; }
   };
@@ -109,14 +109,14 @@ class StoreSource final : public interface::Source {
   std::deque<std::unique_ptr<PacketQuestion>> questions_;  // the last is the newest
   InterfaceTable interfaces_;
 
-  std::vector<SurveyedSegment> surveyed_;  // in the order of the stores
-  std::vector<std::uint32_t> ranks_;       // places of these, by their first time
-  std::size_t next_surveyed_ = 0;          // in ranks_
-  std::vector<Planned> planned_;                       // heap: the earliest first
-  std::vector<std::unique_ptr<OpenSegment>> open_;     // that are planned or being read
-  std::deque<std::unique_ptr<ChunkScan>> scanning_;    // in the order of the plan
-  std::vector<std::unique_ptr<ChunkScan>> scanned_;    // heap: that with the earliest packet first
-  std::vector<std::unique_ptr<ChunkScan>> given_;      // lent with the batch
+  std::vector<SurveyedSegment> surveyed_;            // in the order of the stores
+  std::vector<std::uint32_t> ranks_;                 // places of these, by their first time
+  std::size_t next_surveyed_ = 0;                    // in ranks_
+  std::vector<Planned> planned_;                     // heap: the earliest first
+  std::vector<std::unique_ptr<OpenSegment>> open_;   // that are planned or being read
+  std::deque<std::unique_ptr<ChunkScan>> scanning_;  // in the order of the plan
+  std::vector<std::unique_ptr<ChunkScan>> scanned_;  // heap: that with the earliest packet first
+  std::vector<std::unique_ptr<ChunkScan>> given_;    // lent with the batch
   std::vector<std::unique_ptr<ChunkScan>> spare_;
   std::uint64_t answer_bytes_ = 0;  // of scanning and scanned
   Timestamp last_given_ = {std::numeric_limits<std::int64_t>::min()};

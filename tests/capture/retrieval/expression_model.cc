@@ -13,8 +13,8 @@ std::string one_of(Prng& random, const std::array<const char*, N>& words) {
 // The addresses, ports and tags of typical_frame() and random_flow() among others.
 std::string host(Prng& random) {
   return one_of(random, std::array{"10.0.0.1", "10.9.8.7", "192.168.0.9", "192.0.2.1", "10.0.0.2",
-                                   "172.16.0.1", "1.2.3.4", "2001:db8::1", "2001:db8::2",
-                                   "fe80::1", "::ffff:10.0.0.1"});
+                                   "172.16.0.1", "1.2.3.4", "2001:db8::1", "2001:db8::2", "fe80::1",
+                                   "::ffff:10.0.0.1"});
 }
 std::string net(Prng& random) {
   return one_of(random, std::array{"10.0.0.0/8", "10", "10.0", "10.0.0", "192.168.0.0/16",
@@ -64,20 +64,20 @@ std::string tested(Prng& random) {
       return one_of(random, std::array{"tcp", "udp", "sctp", "icmp", "icmp6", "ip", "ip6", "arp",
                                        "igmp", "rarp", "esp", "ah", "pim", "vrrp"});
     case 7:
-      return one_of(random, std::array{"ip proto 17", "ip6 proto 6", "proto 17", "ip proto \\tcp",
-                                       "ip6 proto \\udp", "ip proto 47", "proto \\icmp",
-                                       "ether proto \\ip", "ether proto 0x86dd",
-                                       "ip protochain 17", "ip proto (6 or 17)"});
+      return one_of(random,
+                    std::array{"ip proto 17", "ip6 proto 6", "proto 17", "ip proto \\tcp",
+                               "ip6 proto \\udp", "ip proto 47", "proto \\icmp", "ether proto \\ip",
+                               "ether proto 0x86dd", "ip protochain 17", "ip proto (6 or 17)"});
     case 8:
-      return one_of(random, std::array{"vlan", "vlan 100", "vlan 10", "vlan 20", "vlan 4095",
-                                       "mpls", "mpls 16", "pppoes", "geneve", "geneve 5",
-                                       "pppoed"});
+      return one_of(random,
+                    std::array{"vlan", "vlan 100", "vlan 10", "vlan 20", "vlan 4095", "mpls",
+                               "mpls 16", "pppoes", "geneve", "geneve 5", "pppoed"});
     case 9:
-      return one_of(random, std::array{"tcp[tcpflags] & tcp-syn != 0", "ip[8] < 5", "len = 104",
-                                       "(tcp[12] & 0xf0) > 80", "udp[0:2] = 53",
-                                       "ether[12:2] = 0x800", "icmp[0] = 8", "ip6[6] = 17",
-                                       "len - 4 > 60", "(ip[0] & 0xf) * 4 = 20",
-                                       "4 + ip[8] < tcp[0]"});
+      return one_of(
+          random, std::array{"tcp[tcpflags] & tcp-syn != 0", "ip[8] < 5", "len = 104",
+                             "(tcp[12] & 0xf0) > 80", "udp[0:2] = 53", "ether[12:2] = 0x800",
+                             "icmp[0] = 8", "ip6[6] = 17", "len - 4 > 60", "(ip[0] & 0xf) * 4 = 20",
+                             "4 + ip[8] < tcp[0]"});
     case 10:
       return one_of(random, std::array{"greater 200", "less 64", "broadcast", "ip multicast",
                                        "ether broadcast", "ether host 02:00:00:00:00:01",
@@ -107,8 +107,7 @@ void PcapProgram::Free::operator()(bpf_program* program) const noexcept {
   delete program;
 }
 
-std::optional<PcapProgram> PcapProgram::compile(const std::string& expression,
-                                                LinkType link_type) {
+std::optional<PcapProgram> PcapProgram::compile(const std::string& expression, LinkType link_type) {
   // libpcap has another number for it here than files have.
   const int number = link_type == LinkType::Raw ? DLT_RAW : static_cast<int>(link_type);
   pcap_t* const handle = pcap_open_dead(number, 262'144);

@@ -192,7 +192,8 @@ TEST(IndexExpression, SaysWhichColumnRuledAChunkOut) {
   const auto skipped_by = [](const std::string& text) {
     SkippedBy skipped{};
     const IndexExpression expression = IndexExpression::parse(text);
-    (void)expression.possible(0xf, [](const KeyQuestion&) { return std::uint64_t{1}; }, skipped);
+    (void)expression.possible(
+        0xf, [](const KeyQuestion&) { return std::uint64_t{1}; }, skipped);
     return skipped;
   };
   EXPECT_EQ(skipped_by("host 10.0.0.1")[2], 3u);
@@ -208,7 +209,9 @@ TEST(IndexExpression, WhatIsRequiredBesideIsAsked) {
   EXPECT_TRUE(expression.narrows());
   EXPECT_TRUE(expression.asks(Column::CommunityId));
   SkippedBy skipped{};
-  EXPECT_EQ(expression.possible(3, [](const KeyQuestion&) { return std::uint64_t{2}; }, skipped), 2u);
+  EXPECT_EQ(expression.possible(
+                3, [](const KeyQuestion&) { return std::uint64_t{2}; }, skipped),
+            2u);
   EXPECT_EQ(skipped[6], 1u);
 }
 

@@ -1,5 +1,5 @@
-// No chunk is left out that has a packet which matches: the index of random frames, asked for random
-// expressions, against libpcap's verdict on each frame.
+// No chunk is left out that has a packet which matches: the index of random frames, asked for
+// random expressions, against libpcap's verdict on each frame.
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +47,8 @@ class IndexedFrames {
     for (std::vector<Frame>& chunk : chunks_) {
       for (std::uint64_t i = 1 + random.below(3); i > 0; --i) {
         Frame frame = random_frame(random);
-        if (link_type == LinkType::Raw && frame.size() > 14) frame.erase(frame.begin(), frame.begin() + 14);
+        if (link_type == LinkType::Raw && frame.size() > 14)
+          frame.erase(frame.begin(), frame.begin() + 14);
         chunk.push_back(std::move(frame));
       }
       std::vector<Packet> packets;
@@ -106,8 +107,7 @@ void ask(const IndexedFrames& frames, const std::string& text, const PcapProgram
       if (!program.matches(frame)) continue;
       ++tally.matched;
       ASSERT_FALSE(skipped) << "'" << text << "' matches a frame of chunk " << i << " of "
-                            << frame.size() << " bytes: "
-                            << testing::PrintToString(frame);
+                            << frame.size() << " bytes: " << testing::PrintToString(frame);
     }
   }
 }

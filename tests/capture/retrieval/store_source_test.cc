@@ -88,8 +88,8 @@ class StoreSourceTest : public testing::Test {
 TEST_F(StoreSourceTest, GivesThePacketsThatMatchAndReadsTheirChunksAlone) {
   write_forty();
   const Drained found = ask("host 10.0.0.3");
-  EXPECT_THAT(times_of(found), ElementsAre(2'000'000'000, 12'000'000'000, 22'000'000'000,
-                                           32'000'000'000));
+  EXPECT_THAT(times_of(found),
+              ElementsAre(2'000'000'000, 12'000'000'000, 22'000'000'000, 32'000'000'000));
   EXPECT_EQ(found.packets[0].frame, udp("10.0.0.3", 1002, 3000));
   EXPECT_EQ(counts().chunks.considered, 40u);
   EXPECT_EQ(counts().chunks.read, 4u);
@@ -110,7 +110,8 @@ TEST_F(StoreSourceTest, AHostThatIsNowhereCostsTheDirectoryAlone) {
 
 TEST_F(StoreSourceTest, BothEndsOfTheAskedTimeAreOfIt) {
   write_forty();
-  source_ = open({.window = {.since = {kBegin + 5'000'000'000}, .until = {kBegin + 7'000'000'000}}});
+  source_ =
+      open({.window = {.since = {kBegin + 5'000'000'000}, .until = {kBegin + 7'000'000'000}}});
   EXPECT_THAT(times_of(test::drain(*source_)),
               ElementsAre(5'000'000'000, 6'000'000'000, 7'000'000'000));
   EXPECT_EQ(counts().chunks.skipped_by_time, 37u);
@@ -124,8 +125,9 @@ TEST_F(StoreSourceTest, PacketsOfSeveralLanesComeByTime) {
   Prng random(7);
   for (int i = 0; i < 600; ++i) {
     // A little out of order within a lane.
-    writer.add(random.below(3), {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 400),
-                                 .time_ns = kBegin + i * 1000 + static_cast<std::int64_t>(random.below(5000))});
+    writer.add(random.below(3),
+               {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 400),
+                .time_ns = kBegin + i * 1000 + static_cast<std::int64_t>(random.below(5000))});
   }
   writer.close(3);
   const Drained found = ask("");
@@ -139,7 +141,8 @@ TEST_F(StoreSourceTest, PacketsOfSeveralLanesComeByTime) {
 TEST_F(StoreSourceTest, PacketsOfOneTimeComeAsTheyWereStored) {
   StoreWriter writer(store_, {.chunk_bytes = 4096});
   for (int i = 0; i < 50; ++i) {
-    writer.add(0, {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 500), .time_ns = kBegin});
+    writer.add(0,
+               {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 500), .time_ns = kBegin});
   }
   writer.close(1);
   const Drained found = ask("udp");
@@ -252,7 +255,9 @@ TEST_F(StoreSourceTest, LostPacketsOfTheAskedTimeAreTold) {
   for (int i = 0; i < 10; ++i) {
     writer.add(0, {.frame = udp("10.0.0.1", 1, 3000),
                    .time_ns = kBegin + i,
-                   .lost_before = i == 4 ? 7u : i == 8 ? 5u : 0u});
+                   .lost_before = i == 4   ? 7u
+                                  : i == 8 ? 5u
+                                           : 0u});
   }
   writer.close(1);
   (void)ask("host 192.0.2.9");
@@ -270,8 +275,8 @@ TEST_F(StoreSourceTest, LostPacketsOfTheAskedTimeAreTold) {
 TEST_F(StoreSourceTest, AnOpenSegmentIsReadUpToItsLastWholeChunk) {
   StoreWriter writer(store_, {.chunk_bytes = 4096});
   for (int i = 0; i < 130; ++i) {
-    writer.add(0, {.frame = udp("10.0.0." + std::to_string(1 + i % 2), 1, 3000),
-                   .time_ns = kBegin + i});
+    writer.add(
+        0, {.frame = udp("10.0.0." + std::to_string(1 + i % 2), 1, 3000), .time_ns = kBegin + i});
   }
   writer.flush(0);
   EXPECT_EQ(ask("host 10.0.0.2").packets.size(), 65u);
@@ -313,7 +318,8 @@ TEST_F(StoreSourceTest, ADamagedIndexPageIsToldAndItsChunksAreRead) {
   const auto page = tail->directory.pages.at(0);
   {
     std::fstream bytes(path, std::ios::binary | std::ios::in | std::ios::out);
-    bytes.seekp(static_cast<std::streamoff>(page.offset + page.column(storage::segment::Column::Chunks).offset));
+    bytes.seekp(static_cast<std::streamoff>(page.offset +
+                                            page.column(storage::segment::Column::Chunks).offset));
     bytes.put('\x5a');
   }
   EXPECT_EQ(ask("host 10.0.0.3").packets.size(), 4u);
@@ -378,12 +384,11 @@ struct Written {
 Written random_store(Prng& random, const std::string& directory) {
   Written written;
   const std::uint32_t lanes = 1 + static_cast<std::uint32_t>(random.below(3));
-  StoreWriter writer(directory,
-                     {.lanes = lanes,
-                      .segment_bytes = (64 + random.below(512)) * 1024,
-                      .chunk_bytes = 4096u << random.below(4),
-                      .codec = random.chance(1, 2) ? storage::segment::Codec::Zstd
-                                                   : storage::segment::Codec::None});
+  StoreWriter writer(directory, {.lanes = lanes,
+                                 .segment_bytes = (64 + random.below(512)) * 1024,
+                                 .chunk_bytes = 4096u << random.below(4),
+                                 .codec = random.chance(1, 2) ? storage::segment::Codec::Zstd
+                                                              : storage::segment::Codec::None});
   std::int64_t time = kBegin;
   for (std::uint64_t i = 200 + random.below(800); i > 0; --i) {
     time += static_cast<std::int64_t>(random.below(2000));
@@ -429,8 +434,8 @@ TEST_F(StoreSourceTest, RandomExpressionsOverRandomStoresGiveWhatAFullScanGives)
       for (const auto& packet : found.packets) got.emplace_back(packet.time_ns, packet.frame);
       std::ranges::sort(got);
       std::ranges::sort(expected);
-      ASSERT_TRUE(got == expected) << text << ": " << got.size() << " packets instead of "
-                                   << expected.size();
+      ASSERT_TRUE(got == expected)
+          << text << ": " << got.size() << " packets instead of " << expected.size();
       skipped += counts().chunks.considered - counts().chunks.read;
       matched += got.size();
     }
