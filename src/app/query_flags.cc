@@ -7,10 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "app/ctl/utc_time.h"
-#include "app/number_checks.h"
+#include "app/store_flags.h"
 #include "app/values.h"
 #include "base/clock.h"
 
@@ -32,70 +30,13 @@ std::optional<std::string> take_time(const char* option, const std::string& text
 
 }  // namespace
 
-struct QueryFlags::Parts {
-  CLI::App* query = nullptr;
-  QueryOptions options;
-  std::vector<std::string> words;
-  std::string since;
-  std::string until;
-  bool inner = false;
-
-  std::optional<std::string> split_words();
-};
-
-QueryFlags::QueryFlags(CLI::App& app) : parts_(std::make_unique<Parts>()) {
-  parts_->query = app.add_subcommand("query", "find packets in stores, by time and filter");
-  CLI::App& query = *parts_->query;
-  QueryOptions& options = parts_->options;
-  query
-      .add_option("STORE", parts_->words,
-                  "the directories of stores, then optionally a filter expression")
-      ->required()
-      ->type_name("");
-  query
-      .add_option("--since", parts_->since,
-                  "from here on: 2026-11-21T20:00:00Z, seconds since 1970, or 15m for a quarter of "
-                  "an hour ago")
-      ->type_name("T");
-  query.add_option("--until", parts_->until, "up to here, which is still of it")->type_name("T");
-  query
-      .add_option("-f,--filter", options.filter,
-                  "only packets that match this pcap-filter expression")
-      ->type_name("BPF");
-  query.add_flag("--inner", parts_->inner,
-                 "apply the filter to the innermost frame of a tunnel, not to the outer one");
-  query
-      .add_option("--community-id", options.community_id,
-                  "only packets of flows with this Community ID (seed 0)")
-      ->type_name("ID");
-  query
-      .add_option("-w,--write", options.write_paths,
-                  "write the packets as pcapng ('-': standard output); may be given several times")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  query.add_option("-c,--count", options.packets_max, "stop after this many packets")
-      ->type_name("N")
-      ->check(at_least(1));
-  query.add_flag("--explain", options.explain,
-                 "say what was looked at and what was left out, and by which column of the index");
-  query.add_flag("--json", options.json, "print the outcome as one JSON object");
-  query.footer(
-      "Example: weir query /var/lib/weir/packets --since 1h -w flow.pcapng host 10.1.2.3 and port "
-      "443\n"
-      "Works beside a running engine. Without -w it counts. docs/query.md says what the index "
-      "answers.\n"
-      "Exit status: 0 done, also when nothing is found or the capture lost packets of the asked "
-      "time; 1 damage, or a failed write; 2 wrong usage or filter.");
-}
-
-QueryFlags::~QueryFlags() = default;
-
-bool QueryFlags::chosen() const { return parts_->query->parsed(); }
+QueryFlags::QueryFlags(CLI::App& app) { add_query_command(app, words_); }
 
 // The first word is a store, and those behind it that are directories; the rest is an expression.
-std::optional<std::string> QueryFlags::Parts::split_words() {
+std::optional<std::string> QueryFlags::split_words() {
+  QueryOptions& options = words_.options;
   std::string expression;
-  for (const std::string& word : words) {
+  for (const std::string& word : words_.words) {
     std::error_code ignored;
     if (options.stores.empty() ||
         (expression.empty() && std::filesystem::is_directory(word, ignored))) {
@@ -117,12 +58,12 @@ std::optional<std::string> QueryFlags::Parts::split_words() {
 }
 
 std::optional<std::string> QueryFlags::finish() {
-  QueryOptions& options = parts_->options;
-  if (auto problem = parts_->split_words()) return problem;
-  options.scope = parts_->inner ? filter::Scope::Innermost : filter::Scope::Frame;
+  QueryOptions& options = words_.options;
+  if (auto problem = split_words()) return problem;
+  options.scope = words_.inner ? filter::Scope::Innermost : filter::Scope::Frame;
   const Timestamp now = SystemClock().wall();
-  if (auto problem = take_time("--since", parts_->since, now, options.window.since)) return problem;
-  if (auto problem = take_time("--until", parts_->until, now, options.window.until)) return problem;
+  if (auto problem = take_time("--since", words_.since, now, options.window.since)) return problem;
+  if (auto problem = take_time("--until", words_.until, now, options.window.until)) return problem;
   if (options.window.since > options.window.until) return "--since is after --until";
   for (auto path = options.write_paths.begin(); path != options.write_paths.end(); ++path) {
     if (std::find(options.write_paths.begin(), path, *path) != path) {
@@ -134,8 +75,6 @@ std::optional<std::string> QueryFlags::finish() {
   }
   return std::nullopt;
 }
-
-const QueryOptions& QueryFlags::options() const { return parts_->options; }
 
 std::optional<Timestamp> parse_moment(const std::string& text, Timestamp now) {
   if (const auto point = parse_time(text)) return point;
