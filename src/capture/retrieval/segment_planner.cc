@@ -102,9 +102,12 @@ SurveyedSegment SegmentPlanner::survey(const std::string& path, const Look& look
 }
 
 bool SegmentPlanner::ruled_out_by_filters(const segment::Directory& directory,
+                                          const segment::DirectoryPage& page,
                                           SkippedBy& skipped) const {
   const auto has = [&](const KeyQuestion& question) -> ChunkMask {
-    return filter_may_have(directory, question) ? 1 : 0;
+    // Of a column that a page had no room for, the filter need not have its keys.
+    const bool in_filter = page.column(question.column).bytes != 0;
+    return !in_filter || filter_may_have(directory, question) ? 1 : 0;
   };
   return expression_.possible(1, has, skipped) == 0;
 }
@@ -118,20 +121,29 @@ void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
     counts_.chunks.skipped_by_time += directory.chunks;
     return;
   }
-  SkippedBy skipped{};
-  const bool opaque = std::ranges::any_of(
-      directory.pages, [](const segment::DirectoryPage& page) { return page.opaque_chunks != 0; });
   // Where some of its losses may be outside the asked time, the rows of its chunks tell which.
   const bool losses_known = directory.lost == 0 || window_.covers(directory.times);
-  found.wanted = opaque || !losses_known || !ruled_out_by_filters(directory, skipped);
+  SkippedBy skipped{};
+  found.wanted = !losses_known || !std::ranges::all_of(directory.pages, [&](const auto& page) {
+    return page.opaque_chunks == 0 && ruled_out_by_filters(directory, page, skipped);
+  });
   if (found.wanted) return;
-  counts_.chunks.considered += directory.chunks;
+  for (const segment::DirectoryPage& page : directory.pages) {
+    SkippedBy by_column{};
+    (void)ruled_out_by_filters(directory, page, by_column);
+    count_skipped(page, by_column);
+  }
   for (std::size_t i = 0; i < skipped.size(); ++i) {
-    if (skipped[i] == 0) continue;
-    ++counts_.segments.skipped_by_column[i];
-    counts_.chunks.skipped_by_column[i] += directory.chunks;
+    if (skipped[i] != 0) ++counts_.segments.skipped_by_column[i];
   }
   count_losses_of(directory);
+}
+
+void SegmentPlanner::count_skipped(const segment::DirectoryPage& page, const SkippedBy& skipped) {
+  counts_.chunks.considered += page.chunks;
+  for (std::size_t i = 0; i < skipped.size(); ++i) {
+    if (skipped[i] != 0) counts_.chunks.skipped_by_column[i] += page.chunks;
+  }
 }
 
 void SegmentPlanner::count_losses_of(const segment::Directory& directory) {
@@ -180,12 +192,9 @@ void SegmentPlanner::plan_page(const segment::SegmentFile& file,
                                std::vector<ChunkTask>& tasks) {
   const segment::DirectoryPage& page = directory.pages[index];
   SkippedBy skipped{};
-  if (page.opaque_chunks == 0 && !rows_tell_losses_ && ruled_out_by_filters(directory, skipped)) {
-    // Only other pages have opaque chunks.
-    counts_.chunks.considered += page.chunks;
-    for (std::size_t i = 0; i < skipped.size(); ++i) {
-      if (skipped[i] != 0) counts_.chunks.skipped_by_column[i] += page.chunks;
-    }
+  if (page.opaque_chunks == 0 && !rows_tell_losses_ &&
+      ruled_out_by_filters(directory, page, skipped)) {
+    count_skipped(page, skipped);
     return;
   }
   ++counts_.pages_read;

@@ -70,8 +70,10 @@ class SegmentPlanner {
   void survey_open(SurveyedSegment& segment, bool in_use, bool tail_damaged);
   Result<storage::segment::SegmentFile> open(const std::string& path);
   void tell_error(const std::string& path, const Error& error);
-  // Nothing in the segment matches, but for its opaque chunks. Says by which column.
-  bool ruled_out_by_filters(const storage::segment::Directory& directory, SkippedBy& skipped) const;
+  // Nothing in the page matches, but for its opaque chunks, as the filters of the segment say. Says
+  // by which column.
+  bool ruled_out_by_filters(const storage::segment::Directory& directory,
+                            const storage::segment::DirectoryPage& page, SkippedBy& skipped) const;
   void plan_page(const storage::segment::SegmentFile& file,
                  const storage::segment::Directory& directory, std::size_t index,
                  std::vector<ChunkTask>& tasks);
@@ -87,6 +89,7 @@ class SegmentPlanner {
                 std::vector<ChunkTask>& tasks);
   void cut_at_acknowledged(const storage::segment::SegmentFile& file, std::vector<ChunkTask>& tasks,
                            std::uint64_t end);
+  void count_skipped(const storage::segment::DirectoryPage& page, const SkippedBy& skipped);
   void count_losses_of(const storage::segment::Directory& directory);
 
   const IndexExpression& expression_;
