@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,17 +116,25 @@ double cpu_seconds() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) die("usage: store-write DIR BYTES FRAME_BYTES FLOWS [none|chunk|segment [zstd]]");
+  if (argc < 5)
+    die("usage: store-write DIR[,DIR] BYTES FRAME_BYTES FLOWS [none|chunk|segment [zstd]]");
   const std::uint64_t bytes = std::strtoull(argv[2], nullptr, 10);
   const auto frame_bytes = static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10));
   Input input(frame_bytes, static_cast<std::uint32_t>(std::strtoul(argv[4], nullptr, 10)));
   using storage::segment::Durability;
   const std::string_view durability = argc > 5 ? argv[5] : "segment";
   const SystemClock clock;
-  auto store = output::SegmentStore::open(argv[1], clock);
-  if (!store) die(store.error().context);
+  std::vector<std::unique_ptr<output::SegmentStore>> stores;
+  std::vector<output::SegmentStore*> borrowed;
+  std::istringstream paths(argv[1]);
+  for (std::string path; std::getline(paths, path, ',');) {
+    auto store = output::SegmentStore::open(path, clock);
+    if (!store) die(store.error().context);
+    borrowed.push_back(store->get());
+    stores.push_back(std::move(*store));
+  }
   auto sink = output::StoreSink::open(
-      **store,
+      borrowed,
       {.durability = durability == "none"    ? Durability::None
                      : durability == "chunk" ? Durability::Chunk
                                              : Durability::Segment,

@@ -149,7 +149,7 @@ struct PipelineFlags {
   std::optional<std::string> finish(const std::string& expression) {
     if (auto problem = analysis.finish()) return problem;
     if (auto problem = store.finish()) return problem;
-    options.store = store.plan();
+    store.put_into(options);
     options.analysis = analysis.options;
     options.scope = inner ? filter::Scope::Innermost : filter::Scope::Frame;
     if (!expression.empty()) {
@@ -452,7 +452,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   std::vector<std::string> read_words;
   read_flags.add_to(*read);
   read->add_option("--workers", read_flags.analysis.options.workers,
-                   "threads that share the analysis; the logs are the same for any number")
+                   "threads that share the analysis, one with --store; the logs are the same")
       ->type_name("N")
       ->check(between(1, kWorkersMax));
   read->add_option("FILE", read_words,

@@ -16,17 +16,24 @@
 #include "storage/segment/pins.h"
 #include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
+#include "storage/spill/spill_queue.h"
 
 namespace weir::app {
 
 // --store and what goes with it.
 struct StorePlan {
-  std::string path;  // empty: none
+  std::vector<std::string> paths;  // directories, each a store; empty: none
   std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
   std::uint32_t chunk_bytes = storage::segment::kChunkBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;
   storage::segment::Codec compression = storage::segment::Codec::None;
-  storage::segment::RetentionBounds keep = {};
+  storage::segment::RetentionBounds keep = {};  // of each directory
+};
+
+// --spill and what goes with it.
+struct SpillPlan {
+  std::string path;  // empty: none
+  std::uint64_t bytes_max = storage::spill::kSpillBytesDefault;
 };
 
 // Shared by every command that runs packets through the pipeline.
@@ -35,6 +42,7 @@ struct PipelineOptions {
   filter::Scope scope = filter::Scope::Frame;
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   StorePlan store;
+  SpillPlan spill;                 // of the pipe among the paths
   std::uint64_t accepted_max = 0;  // 0 = no limit
   std::string stats_path;          // "-" = standard output; empty = none
   AnalysisOptions analysis;
@@ -66,7 +74,7 @@ struct ConfigOptions {
 // `weir store WHAT`: looks into a store of packets.
 struct StoreOptions {
   enum class What : std::uint8_t { List, Verify, Repair, Collect, Pin, Unpin, Pins } what{};
-  std::string directory;
+  std::vector<std::string> directories;  // one for Unpin
   bool json = false;
   // Collect:
   storage::segment::RetentionBounds bounds;

@@ -39,16 +39,25 @@ std::string summary_of(const AnalysisReport& analysis) {
 
 }  // namespace
 
-SinkReport report_of(const output::Sink& sink) {
-  const output::SinkCounts counts = sink.counts();
-  return {.kind = std::string(sink.kind()),
-          .path = std::string(sink.path()),
-          .files = sink.files(),
-          .offered = counts.offered,
-          .written = counts.written,
-          .written_bytes = counts.written_bytes,
-          .pending = counts.pending,
-          .lost = counts.lost};
+void add_reports(const output::Sink& sink, std::vector<SinkReport>& rows) {
+  for (std::size_t i = 0; i < sink.places(); ++i) {
+    const output::SinkPlace place = sink.place(i);
+    rows.push_back({.kind = std::string(sink.kind()),
+                    .path = std::string(place.path),
+                    .files = place.files,
+                    .offered = place.counts.offered,
+                    .written = place.counts.written,
+                    .written_bytes = place.counts.written_bytes,
+                    .pending = place.counts.pending,
+                    .lost = place.counts.lost});
+  }
+  if (const auto spill = sink.spill()) rows.back().spilled = spill->packets;
+}
+
+void add_final_reports(const output::Sink& sink, std::vector<SinkReport>& rows) {
+  const std::size_t first = rows.size();
+  add_reports(sink, rows);
+  for (std::size_t i = 0; i < sink.places(); ++i) rows[first + i].mode = sink.place_mode(i);
 }
 
 std::string written_lines(const std::vector<SinkReport>& outputs) {
@@ -61,6 +70,9 @@ std::string written_lines(const std::vector<SinkReport>& outputs) {
     if (!sink.mode.empty()) text += " (" + sink.mode + ")";
     if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
       text += ", lost" + lost;
+    if (sink.spilled.value_or(0) != 0) {
+      text += ", " + count_text(*sink.spilled) + " waited in the spill queue";
+    }
     text += "\n";
   }
   return text;

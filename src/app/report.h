@@ -24,9 +24,12 @@ struct SinkReport {
   std::uint64_t written_bytes = 0;
   std::uint64_t pending = 0;
   std::array<std::uint64_t, kReasonCount<LostReason>> lost{};
+  std::optional<std::uint64_t> spilled = std::nullopt;  // packets that waited in a spill queue
 };
-// Any thread, while the sink is in use: without the mode.
-SinkReport report_of(const output::Sink& sink);
+// A row for each place of the sink. Any thread, while the sink is in use: without the mode.
+void add_reports(const output::Sink& sink, std::vector<SinkReport>& rows);
+// Once it is closed.
+void add_final_reports(const output::Sink& sink, std::vector<SinkReport>& rows);
 
 struct WorkerReport {
   std::string interface;  // empty: files

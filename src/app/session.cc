@@ -47,7 +47,7 @@ Report report_of(const Running& running) {
                 .filter = running.options.pipeline.filter,
                 .prefilter = running.orchestrator.prefilter(),
                 .ledger = running.orchestrator.ledger()};
-  for (const auto& sink : running.sinks) report.outputs.push_back(app::report_of(*sink));
+  for (const auto& sink : running.sinks) add_reports(*sink, report.outputs);
   for (std::size_t i = 0; i < running.orchestrator.lane_count(); ++i) {
     report.workers.push_back(worker_report(running, i));
   }
@@ -59,9 +59,8 @@ Report report_of(const Running& running) {
 // When all workers have ended.
 Report final_report(const Running& running) {
   Report report = report_of(running);
-  for (std::size_t i = 0; i < running.sinks.size(); ++i) {
-    report.outputs[i].mode = running.sinks[i]->mode();
-  }
+  report.outputs.clear();
+  for (const auto& sink : running.sinks) add_final_reports(*sink, report.outputs);
   for (std::size_t i = 0; i < report.workers.size(); ++i) {
     report.workers[i].times = running.orchestrator.lane_times(i);
   }
@@ -99,7 +98,7 @@ Result<void> give_up_rights(const SessionOptions& options) {
       keep.insert(keep.end(), needed.begin(), needed.end());
     }
   }
-  if (const std::string& store = options.pipeline.store.path; !store.empty()) {
+  for (const std::string& store : options.pipeline.store.paths) {
     const auto needed = security::capabilities_to_write_beside(store + "/segment");
     keep.insert(keep.end(), needed.begin(), needed.end());
   }
@@ -160,6 +159,24 @@ Result<void> StatsFile::write(const Report& report) {
   return ok();
 }
 
+namespace {
+
+// Packets in a store are found by the uids of their flows, which only the thread that stores them
+// can know in time. The logs are the same.
+Result<std::unique_ptr<Analysis>> open_for_source(const PipelineOptions& wanted,
+                                                  const Clock& clock) {
+  AnalysisOptions analysis = wanted.analysis;
+  if (!wanted.store.paths.empty() && analysis.workers > 1) {
+    print(
+        "weir: --workers " + std::to_string(analysis.workers) +
+        ": with --store one thread reads, analyses and stores (its index has the uids of flows)\n");
+    analysis.workers = 1;
+  }
+  return Analysis::open_for_source(analysis, clock);
+}
+
+}  // namespace
+
 int run_session(const SessionOptions& options, const SessionSources& sources, Signals& signals,
                 StatsFile& stats, const Clock& clock) {
   const bool live = is_live(sources);
@@ -182,6 +199,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
     const SignalsEndTheProcess while_it_waits;
     return open_sinks({.paths = options.pipeline.write_paths,
                        .store = options.pipeline.store,
+                       .spill = options.pipeline.spill,
                        .workers = static_cast<std::uint32_t>(lanes),
                        .live = live,
                        .rotation = options.rotation,
@@ -194,7 +212,7 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
   if (!options.pipeline.analysis.logs_path.empty()) {
     auto opened =
         live ? Analysis::open_for_lanes(wanted.analysis, static_cast<std::uint32_t>(lanes), clock)
-             : Analysis::open_for_source(wanted.analysis, clock);
+             : open_for_source(wanted, clock);
     if (!opened) return fail(std::move(opened).error());
     analysis = std::move(*opened);
   }
@@ -239,6 +257,9 @@ int run_session(const SessionOptions& options, const SessionSources& sources, Si
       .attend();
   orchestrator.join();
   for (const std::string& notice : opened_sinks->notices->take()) print("weir: " + notice + "\n");
+  for (const auto& sink : sinks) {
+    if (const auto warning = sink->take_warning()) print("weir: " + warning->context + "\n");
+  }
   Result<void> logs_closed = analysis != nullptr ? analysis->close() : ok();
 
   Report report = final_report(running);

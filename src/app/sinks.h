@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,6 +22,7 @@ namespace weir::app {
 struct SinkPlan {
   std::vector<std::string> paths;  // "-" = standard output
   StorePlan store = {};
+  SpillPlan spill = {};
   std::uint32_t workers = 1;  // that share each sink
   bool live = false;          // a reader that is slow must not stop the packets of others
   output::RotationOptions rotation = {};
@@ -39,14 +41,16 @@ class StoreNotices final : public output::StoreWatcher {
  private:
   void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
   void store_in_trouble(const std::string& store, std::string_view sentence) override;
+  void store_room(const std::string& store, const output::StoreRoom& room) override;
 
   std::mutex mutex_;
+  std::map<std::string, state::PressureGauge> pressures_;  // by store
   std::vector<std::string> notices_;
 };
 
 struct OpenSinks {
   std::unique_ptr<StoreNotices> notices = std::make_unique<StoreNotices>();  // lent to the store
-  std::unique_ptr<output::SegmentStore> store;  // null: none; lent to a sink
+  std::vector<std::unique_ptr<output::SegmentStore>> stores;                 // lent to a sink
   std::vector<std::unique_ptr<output::Sink>> sinks;
 };
 Result<OpenSinks> open_sinks(const SinkPlan& plan);

@@ -100,6 +100,7 @@ Json outputs_of(const Report& report) {
                        {"written_bytes", sink.written_bytes},
                        {"lost", by_reason<LostReason>(sink.lost, {})},
                        {"pending", sink.pending}});
+    if (sink.spilled) outputs.back()["spilled"] = *sink.spilled;
   }
   add_logs(outputs, report.analysis);
   return outputs;

@@ -1,12 +1,18 @@
 #include "app/store_flags.h"
 
+#include <filesystem>
 #include <limits>
+#include <map>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "app/ctl/utc_time.h"
 #include "app/number_checks.h"
 #include "app/values.h"
+#include "output/striped_lane.h"
 
 namespace weir::app {
 
@@ -27,20 +33,49 @@ std::optional<std::string> parse_bounded(const std::string& option, const std::s
   return std::nullopt;
 }
 
+// One directory in two words would be striped over itself.
+std::optional<std::string> check_directories(const std::vector<std::string>& paths) {
+  if (paths.size() > output::kStripesMax) {
+    return "--store: more than " + std::to_string(output::kStripesMax) + " directories";
+  }
+  std::map<std::string, std::string> seen;
+  for (const std::string& path : paths) {
+    if (path.empty()) return "--store: an empty path (name a directory)";
+    std::error_code none;
+    // What is not there yet stays as it is written.
+    std::string real =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(path), none).string();
+    if (none) real = std::filesystem::path(path).lexically_normal().string();
+    while (real.size() > 1 && real.ends_with('/')) real.pop_back();
+    const auto [first, is_new] = seen.emplace(std::move(real), path);
+    if (!is_new) {
+      return "--store " + path + ": given twice" +
+             (first->second == path ? "" : ", as " + first->second + " too") +
+             " (name each directory once)";
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct StoreFlags::Parts {
   CLI::App* store = nullptr;
   StoreOptions options;
   BoundsFlags bounds;
+  std::string unpinned;  // by unpin
   std::string since;
   std::string until;
 
   CLI::App& add(StoreOptions::What what, const char* name, const char* help) {
     CLI::App* const command = store->add_subcommand(name, help);
-    command->add_option("STORE", options.directory, "the directory of the store")
-        ->required()
-        ->type_name("");
+    // Pins of several stores have numbers of their own.
+    CLI::Option* const where =
+        what == StoreOptions::What::Unpin
+            ? command->add_option("STORE", unpinned, "the directory of the store")
+            : command->add_option("STORE", options.directories,
+                                  "the directory of the store; of several, one after the other");
+    where->required()->type_name("");
     command->add_flag("--json", options.json, "print JSON");
     command->callback([this, what] { options.what = what; });
     return *command;
@@ -121,6 +156,7 @@ bool StoreFlags::chosen() const { return parts_->store->parsed(); }
 
 std::optional<std::string> StoreFlags::finish() {
   StoreOptions& options = parts_->options;
+  if (options.what == StoreOptions::What::Unpin) options.directories = {parts_->unpinned};
   if (options.what == StoreOptions::What::Collect) {
     if (!parts_->bounds.any()) return "gc: no bound (say what to keep: --keep-size 500GiB)";
     return parts_->bounds.parse(options.bounds);
@@ -224,10 +260,14 @@ std::optional<std::string> BoundsFlags::parse(storage::segment::RetentionBounds&
 
 void StoreOutputFlags::add_to(CLI::App& command) {
   command
-      .add_option("--store", plan_.path,
-                  "add accepted packets to the packet store in this directory: pcapng segments "
-                  "with an index; it is made when it is not there")
-      ->type_name("DIR");
+      .add_option(
+          "--store", plan_.paths,
+          "add accepted packets to the packet store in this directory: pcapng segments "
+          "with an index; it is made when it is not there; may be given several times: each "
+          "is a store with bounds of its own, and takes packets as fast as its device "
+          "writes")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
   command
       .add_option("--store-segment", segment_,
                   "size of a segment, the file by which a store grows and shrinks (default 1GiB)")
@@ -249,16 +289,42 @@ void StoreOutputFlags::add_to(CLI::App& command) {
       ->type_name("none|zstd")
       ->check(CLI::IsMember({"none", "zstd"}));
   keep_.add_to(command, "--store-keep");
+  command
+      .add_option("--spill", spill_.path,
+                  "a pipe's reader that is slow holds nobody up: what it does not take waits in "
+                  "this directory, as pcapng files, and goes to it in order")
+      ->type_name("DIR");
+  command
+      .add_option("--spill-size", spill_size_,
+                  "the most that waits there (default 1GiB); then packets of a live capture are "
+                  "lost, and files are read more slowly")
+      ->type_name("B");
+}
+
+void StoreOutputFlags::put_into(PipelineOptions& options) const {
+  options.store = plan_;
+  options.spill = spill_;
+}
+
+std::optional<std::string> StoreOutputFlags::finish_spill() {
+  if (spill_.path.empty()) {
+    if (!spill_size_.empty()) return "--spill-size without a directory (say where: --spill DIR)";
+    return std::nullopt;
+  }
+  return parse_bounded("--spill-size", spill_size_, storage::spill::kSpillBytesMin,
+                       std::numeric_limits<std::int64_t>::max(), spill_.bytes_max);
 }
 
 std::optional<std::string> StoreOutputFlags::finish() {
   using storage::segment::Durability;
-  if (plan_.path.empty()) {
+  if (auto problem = finish_spill()) return problem;
+  if (plan_.paths.empty()) {
     const bool meant = !segment_.empty() || !chunk_.empty() || durability_ != "segment" ||
                        compression_ != "none" || keep_.any();
     if (meant) return "an option of the store without a store (say where: --store DIR)";
     return std::nullopt;
   }
+  if (auto problem = check_directories(plan_.paths)) return problem;
   plan_.durability = durability_ == "none"    ? Durability::None
                      : durability_ == "chunk" ? Durability::Chunk
                                               : Durability::Segment;

@@ -53,16 +53,20 @@ class StoreFlags {
 // Adds the command `query`. `words` outlives the parsing.
 void add_query_command(CLI::App& app, QueryWords& words);
 
-// --store DIR and what goes with it. Likewise.
+// --store DIR and what goes with it, and --spill DIR. Likewise.
 class StoreOutputFlags {
  public:
   void add_to(CLI::App& command);
   // The text of an error, or nothing.
   std::optional<std::string> finish();
-  [[nodiscard]] const StorePlan& plan() const noexcept { return plan_; }
+  void put_into(PipelineOptions& options) const;
 
  private:
+  std::optional<std::string> finish_spill();
+
   StorePlan plan_;
+  SpillPlan spill_;
+  std::string spill_size_;
   std::string segment_;
   std::string chunk_;
   std::string durability_ = "segment";

@@ -5,6 +5,7 @@
 #include "base/packet_batch.h"
 #include "base/time.h"
 #include "base/verdicts.h"
+#include "protocol/deep/flow_uids.h"
 
 namespace weir::capture {
 
@@ -16,9 +17,10 @@ class DeepStage {
   DeepStage(const DeepStage&) = delete;
   DeepStage& operator=(const DeepStage&) = delete;
 
-  // The packets of the batch that the session wants. Borrows for the time of the call.
+  // The packets of the batch that the session wants. Borrows for the time of the call. `uids`, for
+  // outputs that index them, is filled with the uids of all of them; null: nobody asks.
   virtual void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-                    const Verdicts& verdicts, SessionMask session) = 0;
+                    const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) = 0;
   // A live capture had no packets for a while: what is due by this time is due.
   virtual void idle(Timestamp now) = 0;
   // There will be no more packets.

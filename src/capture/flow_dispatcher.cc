@@ -43,7 +43,9 @@ Result<std::unique_ptr<FlowDispatcher>> FlowDispatcher::make(
 FlowDispatcher::~FlowDispatcher() { finish(); }
 
 void FlowDispatcher::take(const PacketBatch& batch, const HeadersArray& headers,
-                          const KeysArray& keys, const Verdicts& verdicts, SessionMask session) {
+                          const KeysArray& keys, const Verdicts& verdicts, SessionMask session,
+                          [[maybe_unused]] protocol::FlowUids* uids) {
+  WEIR_ASSERT(uids == nullptr);
   const std::span<protocol::FlowPacket> packets =
       reader_.read(batch, headers, keys, verdicts, session);
   carriers_->begin(reader_.first());

@@ -4,6 +4,9 @@
 //
 // Every worker gets a part of every batch, if only its time, and tells how far it is: records can
 // be put in order.
+//
+// No uids come back to the thread that takes packets: outputs that index by them need another form
+// of the analysis.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +46,7 @@ class FlowDispatcher final : public FlowStage {
   ~FlowDispatcher() override;
 
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-            const Verdicts& verdicts, SessionMask session) override;
+            const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) override;
   void idle(Timestamp now) override;
   // Returns when all workers have told their last record.
   void finish() override;

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "capture/deep_stage.h"
 #include "protocol/deep/defragmenter.h"
 #include "protocol/deep/flow_counters.h"
 #include "protocol/deep/flow_options.h"
+#include "protocol/deep/flow_packet.h"
 
 namespace weir::capture {
 
@@ -30,6 +32,12 @@ struct FlowTotals {
 };
 [[nodiscard]] FlowTotals totals_of(const protocol::FlowCounters& counters) noexcept;
 [[nodiscard]] FlowTotals totals_of(const protocol::DefragmenterStatistics& fragments) noexcept;
+
+// Where their uids go; nowhere when nobody asks.
+[[nodiscard]] inline std::span<protocol::Uid> room_for(
+    std::span<const protocol::FlowPacket> packets, protocol::FlowUids* uids) {
+  return uids != nullptr ? uids->make_room(packets.size()) : std::span<protocol::Uid>();
+}
 
 class FlowStage : public DeepStage {
  public:

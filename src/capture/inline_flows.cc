@@ -9,11 +9,11 @@ Result<std::unique_ptr<InlineFlows>> InlineFlows::make(const FlowAnalysisOptions
 }
 
 void InlineFlows::take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-                       const Verdicts& verdicts, SessionMask session) {
+                       const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) {
   const std::span<protocol::FlowPacket> packets =
-      reader_.read(batch, headers, keys, verdicts, session);
+      reader_.read(batch, headers, keys, verdicts, session, uids);
   engine_->begin(reader_.first());
-  engine_->take(packets);
+  engine_->take(packets, room_for(packets, uids));
   engine_->advance(reader_.clock());
 }
 

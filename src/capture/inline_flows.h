@@ -16,7 +16,7 @@ class InlineFlows final : public FlowStage {
                                                    protocol::RecordSink& records);
 
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-            const Verdicts& verdicts, SessionMask session) override;
+            const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) override;
   void idle(Timestamp now) override { engine_->advance(now); }
   void finish() override { engine_->finish(reader_.clock()); }
   [[nodiscard]] FlowTotals totals() const noexcept override;

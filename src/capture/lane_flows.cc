@@ -29,7 +29,8 @@ Result<std::unique_ptr<SharedCarriers>> SharedCarriers::make(const FlowAnalysisO
   return carriers;
 }
 
-void SharedCarriers::take(std::span<protocol::FlowPacket> packets, Timestamp begun) {
+void SharedCarriers::take(std::span<protocol::FlowPacket> packets, std::span<protocol::Uid> uids,
+                          Timestamp begun) {
   const Turn turn(turn_);
   engine_->begin(begun);
   // Each lane counts its own packets, and records must not go back behind those of earlier turns.
@@ -39,7 +40,7 @@ void SharedCarriers::take(std::span<protocol::FlowPacket> packets, Timestamp beg
     packet.ordinal = std::max(first, packet.ordinal);
     next_ordinal_ = packet.ordinal + 1;
   }
-  engine_->take(packets);
+  engine_->take(packets, uids);
 }
 
 void SharedCarriers::advance(Timestamp now) {
@@ -67,12 +68,13 @@ Result<std::unique_ptr<LaneFlows>> LaneFlows::make(const FlowAnalysisOptions& op
 }
 
 void LaneFlows::take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-                     const Verdicts& verdicts, SessionMask session) {
+                     const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) {
   const std::span<protocol::FlowPacket> packets =
-      reader_.read(batch, headers, keys, verdicts, session);
+      reader_.read(batch, headers, keys, verdicts, session, uids);
+  const std::span<protocol::Uid> of_each = room_for(packets, uids);
   engine_->begin(reader_.first());
-  if (has_carrier(packets)) carriers_.take(packets, reader_.first());
-  engine_->take(packets);
+  if (has_carrier(packets)) carriers_.take(packets, of_each, reader_.first());
+  engine_->take(packets, of_each);
   pass_time(reader_.clock());
 }
 

@@ -22,8 +22,9 @@ class SharedCarriers {
                                                       std::uint32_t lanes,
                                                       protocol::RecordSink& records);
 
-  // `begun`: when the lane's capture did.
-  void take(std::span<protocol::FlowPacket> packets, Timestamp begun);
+  // `begun`: when the lane's capture did. `uids`: FlowEngine::take().
+  void take(std::span<protocol::FlowPacket> packets, std::span<protocol::Uid> uids,
+            Timestamp begun);
   void advance(Timestamp now);
   // The last one to call it ends all carriers.
   void finish(Timestamp now);
@@ -46,7 +47,7 @@ class LaneFlows final : public FlowStage {
                                                  protocol::RecordSink& records);
 
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
-            const Verdicts& verdicts, SessionMask session) override;
+            const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) override;
   void idle(Timestamp now) override;
   void finish() override;
   [[nodiscard]] FlowTotals totals() const noexcept override;

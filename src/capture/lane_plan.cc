@@ -12,6 +12,11 @@ LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask
                       .analysis = session.analysis};
   if (session.outputs != nullptr) view.outlets = &session.outputs->lane(lane);
   if (session.analysis != nullptr) view.stage = session.analysis->lane(lane);
+  if (view.stage != nullptr && view.outlets != nullptr && view.outlets->want_uids()) {
+    // No worker looks at them before it has this view.
+    if (view.lane->uids == nullptr) view.lane->uids = std::make_unique<protocol::FlowUids>();
+    view.uids = view.lane->uids.get();
+  }
   if (session.rules != nullptr) {
     view.rules = session.rules->rules().clone();
     view.rule_counters = &session.rules->counters(lane);

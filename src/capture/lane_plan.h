@@ -48,7 +48,8 @@ struct LanePlan {
     SessionOutputs* outputs = nullptr;
     Outlets* outlets = nullptr;  // of `outputs`
     SessionAnalysis* analysis = nullptr;
-    DeepStage* stage = nullptr;  // of `analysis`
+    DeepStage* stage = nullptr;          // of `analysis`
+    protocol::FlowUids* uids = nullptr;  // from `stage` to `outlets`; null: they don't ask
     std::optional<filter::RuleSet> rules = std::nullopt;
     filter::RuleCounters* rule_counters = nullptr;
   };

@@ -6,7 +6,10 @@
 namespace weir::capture {
 
 Outlets::Outlets(std::span<output::Sink* const> sinks) {
-  for (output::Sink* sink : sinks) outlets_.push_back({.sink = sink});
+  for (output::Sink* sink : sinks) {
+    outlets_.push_back({.sink = sink});
+    want_uids_ = want_uids_ || sink->wants_uids();
+  }
 }
 
 Result<void> Outlets::reserve() {

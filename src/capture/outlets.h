@@ -18,6 +18,9 @@ class Outlets {
   // Those of one lane (Sink::lane()). Borrowed. None at all: packets are counted only.
   explicit Outlets(std::span<output::Sink* const> sinks);
 
+  // Of the flows of packets, when there is an analysis.
+  [[nodiscard]] bool want_uids() const noexcept { return want_uids_; }
+
   // One credit of every sink that still works; credits that were not used are kept. The error of
   // the last one when none works any more.
   Result<void> reserve();
@@ -35,6 +38,7 @@ class Outlets {
     bool failed = false;
   };
   std::vector<Outlet> outlets_;
+  bool want_uids_ = false;
 };
 
 }  // namespace weir::capture

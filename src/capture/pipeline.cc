@@ -189,9 +189,9 @@ std::uint32_t Pipeline::judge(const LanePlan::View& session) {
 
 void Pipeline::analyse() {
   for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
-    DeepStage* const stage = plan_->sessions[i].stage;
-    if (stage == nullptr || accepted_[i] == 0) continue;
-    stage->take(batch_, *headers_, *keys_, *verdicts_, plan_->sessions[i].bit);
+    const LanePlan::View& session = plan_->sessions[i];
+    if (session.stage == nullptr || accepted_[i] == 0) continue;
+    session.stage->take(batch_, *headers_, *keys_, *verdicts_, session.bit, session.uids);
   }
 }
 
@@ -207,7 +207,8 @@ void Pipeline::write() {
                               .verdicts = *verdicts_,
                               .session = session.bit,
                               .headers = headers_.get(),
-                              .keys = keys_.get()});
+                              .keys = keys_.get(),
+                              .uids = session.uids});
     }
     if (cuts) session.lane->restore(batch_);
   }

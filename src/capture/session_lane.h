@@ -11,6 +11,7 @@
 #include "capture/accept_budget.h"
 #include "capture/ledger.h"
 #include "filter/rule_set.h"
+#include "protocol/deep/flow_uids.h"
 
 namespace weir::capture {
 
@@ -57,6 +58,8 @@ class SessionLane {
   SessionCounters counters;
   TimeRange times;                                 // of accepted packets
   std::unique_ptr<filter::RuleOutcomes> outcomes;  // of the last batch; null without rules
+  // Of the last batch that was analysed; null while no output has asked for them.
+  std::unique_ptr<protocol::FlowUids> uids;
 
  private:
   SessionBudget& budget_;

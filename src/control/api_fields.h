@@ -23,8 +23,8 @@ template <>
 struct Schema<OutputStatus> {
   static constexpr std::string_view kName = "Output";
   static void fields(auto& v, auto& x) {
-    v.field("kind", x.kind, "pcapng or log");
-    v.field("path", x.path, "where it writes");
+    v.field("kind", x.kind, "pcapng, store or log");
+    v.field("path", x.path, "where it writes; a store has an output for each of its directories");
     v.field("offered", x.offered, "packets, or records of a log: written + lost + pending");
     v.field("written", x.written, "of these, stored");
     v.field("written_bytes", x.written_bytes, "bytes in its files");

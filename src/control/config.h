@@ -57,12 +57,12 @@ struct PcapngConfig {
 
 // [session.store]
 struct StoreConfig {
-  std::string path;  // a directory; empty: none
+  std::vector<std::string> paths;  // directories, each a store; empty: none
   std::uint64_t segment_bytes = storage::segment::kSegmentBytesMax;
   std::uint64_t chunk_bytes = storage::segment::kChunkBytesMax;
   storage::segment::Durability durability = storage::segment::Durability::Segment;
   storage::segment::Codec compression = storage::segment::Codec::None;
-  storage::segment::RetentionBounds keep;  // 0: no bound
+  storage::segment::RetentionBounds keep;  // of each directory; 0: no bound
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 

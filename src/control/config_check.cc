@@ -253,7 +253,7 @@ void Checker::check_outputs(const SessionConfig& session, ConfigPlace place) {
   place.key = "pcapng.path";
   claim_path(session.pcapng.path, place);
   place.key = "store.path";
-  claim_path(session.store.path, place);
+  for (const std::string& path : session.store.paths) claim_path(path, place);
   place.key = "logs.path";
   claim_path(session.logs.path, place);
   const PcapngConfig& pcapng = session.pcapng;

@@ -237,11 +237,12 @@ constexpr std::array kSessionKeys = {
          .type = Integer,
          .max = 1'000'000'000,
          .help = "keep only this many files, those of earlier runs too; 0: all"}),
-    key<SessionConfig, &SessionConfig::store, &StoreConfig::path>(
+    key<SessionConfig, &SessionConfig::store, &StoreConfig::paths>(
         {.name = "store.path",
-         .type = String,
+         .type = Paths,
          .max = kPathMax,
-         .help = "directory of a packet store: indexed segments; empty: none"}),
+         .help = "directory of a packet store: indexed segments; of several, each takes packets as "
+                 "fast as its device writes; empty: none"}),
     key<SessionConfig, &SessionConfig::store, &StoreConfig::segment_bytes>(
         {.name = "store.segment",
          .type = Size,
@@ -281,7 +282,8 @@ constexpr std::array kSessionKeys = {
          .min = kMiB,
          .max = kPiB,
          .zero = true,
-         .help = "the oldest segments are deleted when the store takes more; 0: none"}),
+         .help = "the oldest segments are deleted when the store (each directory) takes more; 0: "
+                 "none"}),
     key<SessionConfig, &SessionConfig::store, &StoreConfig::keep,
         &storage::segment::RetentionBounds::free_bytes_min>(
         {.name = "store.keep_free",

@@ -24,6 +24,7 @@ enum class KeyType : std::uint8_t {
   Time,       // "1h"; in milliseconds, `min` to `max`; 0 is "0s"
   Choice,     // one of `choices`
   Names,      // a list
+  Paths,      // each at most `max` bytes, none empty; "" (none), one, or a list
   Nets,       // "10.0.0.0/8"; one, or a list
   Numbers,    // 80, "1024-65535", each 0 to `max`; one, or a list
   Protocols,  // Numbers of which some have names: "tcp"
@@ -38,7 +39,7 @@ std::string_view name_of(Reload reload) noexcept;  // "live", "restart"
 using ModuleLevels = std::vector<std::pair<std::string, telemetry::LogLevel>>;
 
 // A value of a key, whatever its field: by type Bool; Integer, Size (bytes) and Time
-// (milliseconds); String, Name and Choice; Names and Nets; Numbers and Protocols; Endpoints;
+// (milliseconds); String, Name and Choice; Names, Paths and Nets; Numbers and Protocols; Endpoints;
 // Levels.
 using KeyValue =
     std::variant<bool, std::uint64_t, std::string, std::vector<std::string>,
@@ -89,11 +90,15 @@ inline constexpr std::size_t kInterfacesMax = 64;
 inline constexpr std::size_t kSessionsMax = 64;
 inline constexpr std::size_t kRulesMax = 16'384;       // of a session
 inline constexpr std::size_t kRulesOfAllMax = 65'536;  // of all sessions
-inline constexpr std::size_t kListMax = 4'096;         // entries of one list of a rule
-inline constexpr std::uint32_t kWorkersMax = 64;       // of all interfaces
+inline constexpr std::size_t kPathsMax = 16;
+inline constexpr std::size_t kListMax = 4'096;    // entries of one list of a rule
+inline constexpr std::uint32_t kWorkersMax = 64;  // of all interfaces
 
 // [A-Za-z0-9_.-], 1 to 64, the first a letter, a digit or '_'.
 bool is_name(std::string_view text) noexcept;
+
+// How many a value of a list type may have.
+std::size_t entries_max(KeyType type) noexcept;
 
 // What is wrong with a value, or nothing.
 std::string check_value(const KeyInfo& info, const KeyValue& value);

@@ -29,6 +29,9 @@ void write_entry_keywords(JsonWriter& json, const KeyInfo& info) {
     case KeyType::Names:
       json.field("type", "string").field("pattern", kNamePattern);
       return;
+    case KeyType::Paths:
+      json.field("type", "string").field("maxLength", info.max);
+      return;
     case KeyType::Endpoints:
       json.field("type", "string").field("pattern", "^0x[0-9A-Fa-f]{1,16}$");
       return;
@@ -45,8 +48,10 @@ void write_entry_keywords(JsonWriter& json, const KeyInfo& info) {
 
 void write_list_keywords(JsonWriter& json, const KeyInfo& info) {
   const auto write_list = [&] {
-    const std::uint64_t entries_max = info.type == KeyType::Names ? kInterfacesMax : kListMax;
-    json.field("type", "array").field("maxItems", entries_max).key("items").begin_object();
+    json.field("type", "array")
+        .field("maxItems", std::uint64_t{entries_max(info.type)})
+        .key("items")
+        .begin_object();
     write_entry_keywords(json, info);
     json.end_object();
   };
@@ -183,6 +188,8 @@ std::string type_text(const KeyInfo& info) {
       return "time";
     case KeyType::Names:
       return "list of names";
+    case KeyType::Paths:
+      return "path, or list of paths";
     case KeyType::Nets:
       return "networks";
     case KeyType::Numbers:
@@ -213,6 +220,7 @@ std::string range_text(const KeyInfo& info) {
     case KeyType::Protocols:
       return "0 to " + std::to_string(info.max);
     case KeyType::String:
+    case KeyType::Paths:
       return "at most " + std::to_string(info.max) + " bytes";
     default:
       return "";

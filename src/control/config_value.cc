@@ -133,9 +133,15 @@ std::string check_levels(const ModuleLevels& levels) {
   return "";
 }
 
+std::string check_path(const KeyInfo& info, std::string_view text) {
+  return text.empty() ? "an empty path in a list" : check_string(info, text);
+}
+
 std::string check_list(const KeyInfo& info, const std::vector<std::string>& list) {
   for (const std::string& text : list) {
-    std::string problem = info.type == KeyType::Nets ? check_net(text) : check_name(text);
+    std::string problem = info.type == KeyType::Nets    ? check_net(text)
+                          : info.type == KeyType::Paths ? check_path(info, text)
+                                                        : check_name(text);
     if (!problem.empty()) return problem;
   }
   return "";
@@ -163,6 +169,14 @@ std::string list_text(const List& list, bool scalar_allowed, Text&& text_of_one)
     out += text_of_one(one);
   }
   return out + "]";
+}
+
+template <typename Text>
+std::string strings_text(const KeyInfo& info, const std::vector<std::string>& list,
+                         Text&& text_of_one) {
+  // Of paths, none is written as an empty one.
+  if (info.type == KeyType::Paths && list.empty()) return text_of_one(std::string());
+  return list_text(list, info.type != KeyType::Names, text_of_one);
 }
 
 // A range as TOML and JSON both write it: a number, or a string.
@@ -207,6 +221,11 @@ std::string number_text(KeyType type, filter::NumberRange range) {
   return std::to_string(range.first);
 }
 
+std::size_t entries_max(KeyType type) noexcept {
+  if (type == KeyType::Names) return kInterfacesMax;
+  return type == KeyType::Paths ? kPathsMax : kListMax;
+}
+
 std::string check_value(const KeyInfo& info, const KeyValue& value) {
   switch (info.type) {
     case KeyType::Bool:
@@ -235,10 +254,11 @@ std::string check_value(const KeyInfo& info, const KeyValue& value) {
         return 0;
       },
       value);
-  const std::size_t count_max = info.type == KeyType::Names ? kInterfacesMax : kListMax;
+  const std::size_t count_max = entries_max(info.type);
   if (count > count_max) return "more than " + std::to_string(count_max) + " entries";
   switch (info.type) {
     case KeyType::Names:
+    case KeyType::Paths:
     case KeyType::Nets:
       return check_list(info, std::get<std::vector<std::string>>(value));
     case KeyType::Numbers:
@@ -265,9 +285,10 @@ std::string toml_text(const KeyInfo& info, const KeyValue& value) {
     case KeyType::Time:
       return "\"" + number_or_unit(info.type, std::get<std::uint64_t>(value)) + "\"";
     case KeyType::Names:
+    case KeyType::Paths:
     case KeyType::Nets:
-      return list_text(std::get<std::vector<std::string>>(value), info.type == KeyType::Nets,
-                       [](const std::string& text) { return toml_string(text); });
+      return strings_text(info, std::get<std::vector<std::string>>(value),
+                          [](const std::string& text) { return toml_string(text); });
     case KeyType::Numbers:
     case KeyType::Protocols:
       return list_text(std::get<std::vector<filter::NumberRange>>(value), true,
@@ -295,9 +316,9 @@ void write_json(JsonWriter& json, const KeyInfo& info, const KeyValue& value) {
       json.value(std::get<std::string>(value));
       return;
     case KeyType::Names:
+    case KeyType::Paths:
     case KeyType::Nets:
-      json.raw(list_text(std::get<std::vector<std::string>>(value), info.type == KeyType::Nets,
-                         json_string));
+      json.raw(strings_text(info, std::get<std::vector<std::string>>(value), json_string));
       return;
     case KeyType::Levels:
       json.begin_object();

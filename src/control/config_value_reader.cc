@@ -74,6 +74,15 @@ std::string read_text(const TomlNode& node, std::vector<std::string>& list) {
   return "";
 }
 
+// The empty one says that there is none.
+std::string read_paths(const TomlNode& node, KeyValue& out) {
+  if (node.kind == TomlKind::String && node.text.empty()) {
+    out = std::vector<std::string>();
+    return "";
+  }
+  return read_list<std::vector<std::string>>(node, true, out, read_text);
+}
+
 std::optional<std::uint32_t> number_in(std::string_view text) {
   std::uint32_t number = 0;
   const char* const end = text.data() + text.size();
@@ -175,6 +184,8 @@ std::string read_unchecked(const KeyInfo& info, const TomlNode& node, KeyValue& 
       return read_size(node, out);
     case KeyType::Time:
       return read_time(node, out);
+    case KeyType::Paths:
+      return read_paths(node, out);
     case KeyType::Names:
     case KeyType::Nets:
       return read_list<std::vector<std::string>>(node, info.type == KeyType::Nets, out, read_text);

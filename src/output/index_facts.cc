@@ -35,9 +35,12 @@ std::uint64_t uid_start(const protocol::Uid& uid) noexcept {
   return std::uint64_t{uid.words[0]} << 8 | uid.words[1] >> 24;
 }
 
-void add_flow(const PacketKeys& keys, IndexBuilder& builder, const protocol::Uid* uid) noexcept {
+void add_flow(const PacketKeys& keys, IndexBuilder& builder,
+              std::span<const protocol::Uid> uids) noexcept {
   if (keys.ip_version != 0) builder.add_community_id(community_id_start(keys));
-  if (uid != nullptr) builder.add_uid(uid_start(*uid));
+  for (const protocol::Uid& uid : uids) {
+    if (!uid.empty()) builder.add_uid(uid_start(uid));
+  }
 }
 
 // Nothing for protocols whose ports have no class.
@@ -291,8 +294,14 @@ IndexFacts::IndexFacts(std::uint64_t seed) noexcept {
   for (std::uint64_t& secret : secrets_) secret = random.next();
 }
 
-void IndexFacts::add_usual(const PacketKeys& keys, Builder& builder,
-                           const protocol::Uid* uid) noexcept {
+void IndexFacts::add_new(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+                         Builder& builder, std::span<const protocol::Uid> uids) noexcept {
+  add_flow(keys, builder, uids);
+  if (headers.tunnel_depth != 0) {
+    Keys found(builder);
+    (void)find_all(packet, headers, keys, found);
+    return;
+  }
   if (keys.ip_version == 4) {
     builder.add_ipv4(load_be32(keys.source.bytes.data() + 12));
     builder.add_ipv4(load_be32(keys.destination.bytes.data() + 12));
@@ -308,11 +317,11 @@ void IndexFacts::add_usual(const PacketKeys& keys, Builder& builder,
     if (vlan == TenantIdentity::kNoVlan) break;
     builder.add_tenant(tenant_key(TenantClass::Vlan, vlan));
   }
-  add_flow(keys, builder, uid);
 }
 
 void IndexFacts::note_unusual(const Packet& packet, const Headers& headers, const PacketKeys& keys,
-                              Builder& builder, const protocol::Uid* uid) const noexcept {
+                              Builder& builder,
+                              std::span<const protocol::Uid> uids) const noexcept {
   Hash hash(secrets_[0], secrets_[1]);
   if (!find_all(packet, headers, keys, hash)) builder.mark_opaque();
   if (keys.ip_version != 0) {
@@ -321,11 +330,16 @@ void IndexFacts::note_unusual(const Packet& packet, const Headers& headers, cons
              std::uint64_t{keys.ip_protocol} << 8 | keys.ip_version);
   }
   std::uint64_t value = hash.value();
-  if (uid != nullptr) value = with_uid(value, *uid);
+  // Tunnels in fragments in tunnels, and so on.
+  if (uids.size() > storage::segment::kKeysOfFactSetMax) {
+    builder.mark_opaque();
+    uids = uids.first(storage::segment::kKeysOfFactSetMax);
+  }
+  value = with_uids(value, uids);
   if (!builder.add(value)) return;
   Keys found(builder);
   (void)find_all(packet, headers, keys, found);
-  add_flow(keys, builder, uid);
+  add_flow(keys, builder, uids);
 }
 
 }  // namespace weir::output

@@ -13,6 +13,7 @@
 #include "output/pcapng_file.h"
 #include "output/pcapng_pipe.h"
 #include "output/rotation.h"
+#include "output/spilling_pipe.h"
 
 namespace weir::output {
 namespace {
@@ -22,7 +23,19 @@ std::optional<SectionCounts> counts_of(const PcapngOptions& options) {
   return SectionCounts(*options.counts, *options.clock);
 }
 
+Result<std::unique_ptr<Sink>> open_spilling(UniqueFd fd, const PcapngOptions& options) {
+  WEIR_TRY(auto queue, storage::spill::SpillQueue::open(*options.spill, *options.clock));
+  WEIR_TRY(auto pipe, SpillingPipe::open(std::move(fd), std::move(queue),
+                                         {.path = options.path,
+                                          .identity = options.identity,
+                                          .credits_max = options.credits_max,
+                                          .full_policy = options.full_policy,
+                                          .counts = counts_of(options)}));
+  return std::unique_ptr<Sink>(std::move(pipe));
+}
+
 Result<std::unique_ptr<Sink>> open_pipe(UniqueFd fd, const PcapngOptions& options) {
+  if (options.spill) return open_spilling(std::move(fd), options);
   WEIR_TRY(auto pipe, PcapngPipe::open(std::move(fd), {.path = options.path,
                                                        .identity = options.identity,
                                                        .credits_max = options.credits_max,
@@ -98,7 +111,8 @@ Error no_rotation(const std::string& path) {
 
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
   const bool rotated = options.rotation.any();
-  WEIR_ASSERT(options.clock != nullptr || (options.counts == nullptr && !rotated));
+  WEIR_ASSERT(options.clock != nullptr ||
+              (options.counts == nullptr && !rotated && !options.spill));
   if (options.path == "-") {
     if (rotated) return no_rotation(options.path);
     // A copy, so that closing the sink leaves the process its descriptor 1.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "output/rotation_options.h"
 #include "output/sink.h"
 #include "storage/pcapng/writer.h"
+#include "storage/spill/spill_queue.h"
 
 namespace weir::output {
 
@@ -23,17 +25,20 @@ struct PcapngOptions {
   // Credits that may be out at a time: one for each worker that shares the sink (SharedSink).
   std::uint32_t credits_max = 1;
   FullPolicy full_policy = FullPolicy::Block;  // of pipes; files wait for their disk
-  RotationOptions rotation = {};               // of regular files
+  // Of pipes: a queue on disk for what the reader does not take (spilling_pipe.h). Needs `clock`.
+  std::optional<storage::spill::SpillOptions> spill = std::nullopt;
+  RotationOptions rotation = {};  // of regular files
   // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
   const InterfaceCountsReader* counts = nullptr;
-  // Needed with `counts` and with `rotation`. Borrowed, outlives the sink.
+  // Needed with `counts`, `spill` and `rotation`. Borrowed, outlives the sink.
   const Clock* clock = nullptr;
 };
 
 // A PcapngFile for a regular file (created, or emptied, as tcpdump -w does), or for a rotated
-// series (new files only; `path` itself is not written); a PcapngPipe for "-", FIFOs, terminals and
-// devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or without a rule for
-// when), NotFound, Permission, Exists (a directory; a file of a series), NoSpace, Resource, Io.
+// series (new files only; `path` itself is not written); a PcapngPipe, or a SpillingPipe, for "-",
+// FIFOs, terminals and devices. A FIFO waits for its reader. Errors: Usage (rotation of a pipe, or
+// without a rule for when), NotFound, Permission, Exists (a directory; a file of a series),
+// NoSpace, Resource, Io.
 Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options);
 
 }  // namespace weir::output

@@ -4,7 +4,7 @@
 // write() only encodes, into a ring; reserve(), flush() and close() hand on everything that is
 // encoded. So a pipeline that reserves before every batch and flushes when the line is quiet keeps
 // a reader (wireshark -k -i -) up to date with one system call a batch. Expects SIGPIPE to be
-// ignored. The descriptor may be blocking or not, and stays so: others may share it.
+// ignored.
 //
 // FullPolicy::Block: reserve() and flush() wait for the reader, so that the ring has room for all
 // credits. FullPolicy::Drop: they hand on what the reader takes at once; what then finds no room in
@@ -22,9 +22,11 @@
 #include <string>
 
 #include "base/unique_fd.h"
-#include "buffer/block_pool.h"
 #include "output/full_policy.h"
 #include "output/pcapng_encoder.h"
+#include "output/pipe_writer.h"
+#include "output/record_meter.h"
+#include "output/record_ring.h"
 #include "output/sink.h"
 
 namespace weir::output {
@@ -58,48 +60,19 @@ class PcapngPipe final : public Sink {
   [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
 
  private:
-  // How not to be caught in a write that cancel() could not end.
-  enum class Style : std::uint8_t {
-    Whole,   // files and devices: a write has an end
-    NoWait,  // pipes: the kernel writes what fits (Linux 6.4)
-    Pages,  // terminals, sockets, older kernels: so little at a time that it fits where poll() sees
-            // room
-  };
-
-  PcapngPipe(UniqueFd fd, UniqueFd cancel, std::unique_ptr<buffer::BlockPool> pool,
-             const Options& options);
+  PcapngPipe(PipeWriter pipe, std::unique_ptr<RecordRing> ring, const Options& options);
 
   void encode(FullPolicy policy);
-  [[nodiscard]] Window window() const noexcept;
-  void take(const Window& window) noexcept;
-  [[nodiscard]] bool has_room() const noexcept;
-
   Result<void> push(FullPolicy policy);
   int send(FullPolicy policy) noexcept;
-  int send_some(Bytes bytes, FullPolicy policy, std::size_t& sent) noexcept;
-  int wait_writable(FullPolicy policy) noexcept;
-  void count_sent() noexcept;
-  Result<void> state() const;
+  [[nodiscard]] Result<void> state() const;
 
-  UniqueFd fd_;
-  UniqueFd cancel_;  // eventfd
-  Style style_;
+  PipeWriter pipe_;
   FullPolicy policy_;
   std::string path_;
   PcapngEncoder encoder_;
-
-  // The ring: bytes [sent_, end_) of the stream, byte x at (x - base_) % capacity_.
-  std::unique_ptr<buffer::BlockPool> pool_;  // of one block: the ring and room behind it
-  buffer::Block ring_;
-  std::uint64_t capacity_;
-  std::uint64_t base_ = 0;
-  std::uint64_t sent_ = 0;
-  std::uint64_t end_ = 0;
-
-  // The first record that is not sent as a whole; its length is 0 until it is known.
-  std::uint64_t record_ = 0;
-  std::uint32_t record_bytes_ = 0;
-  bool record_is_packet_ = false;
+  std::unique_ptr<RecordRing> ring_;
+  RecordMeter meter_;  // of what the kernel has taken
 
   std::optional<Error> error_;
   bool closed_ = false;

@@ -73,6 +73,15 @@ void SegmentStore::tend() {
   keep_work_.add("bounds");
 }
 
+void SegmentStore::keep() noexcept {
+  std::uint64_t next_bytes = 0;
+  {
+    const Lock lock(mutex_);
+    for (const Lane& lane : lanes_) next_bytes += lane.closed ? 0 : lane.files.segment_bytes;
+  }
+  catalogue_->keep(next_bytes);
+}
+
 std::string SegmentStore::spare_path(std::uint32_t lane) const {
   return path_ + "/" + segment::spare_file_name(lane);
 }
@@ -128,6 +137,11 @@ Result<FreshSegment> SegmentStore::take(std::uint32_t lane) {
   }
   fresh.device = std::move(device);
   return fresh;
+}
+
+bool SegmentStore::ready(std::uint32_t lane) {
+  const Lock lock(mutex_);
+  return !lanes_[lane].preparing;
 }
 
 void SegmentStore::prepare(const std::string& lane) noexcept {
@@ -192,7 +206,7 @@ void SegmentStore::seal_one(const std::string& path) noexcept {
                       .packets = ended.segment.packets,
                       .bytes = bytes,
                       .lost = ended.segment.lost});
-    catalogue_->keep();
+    keep();
   }
   const Lock lock(mutex_);
   Lane& lane = lanes_[ended.lane];
@@ -216,6 +230,7 @@ Result<void> SegmentStore::close_lane(std::uint32_t lane) {
   // Lanes move when another one is added meanwhile.
   changed_.wait(lock, [&] { return !lanes_[lane].preparing && lanes_[lane].sealing == 0; });
   Lane& closed = lanes_[lane];
+  closed.closed = true;
   if (closed.spare != nullptr) {
     closed.spare.reset();
     (void)::unlink(spare_path(lane).c_str());

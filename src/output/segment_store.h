@@ -34,6 +34,7 @@ class SegmentStore final : public SegmentSupply {
 
   Result<std::uint32_t> add_lane(const SegmentFiles& files) override;
   Result<FreshSegment> take(std::uint32_t lane) override;
+  [[nodiscard]] bool ready(std::uint32_t lane) override;
   void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
             const SealedSegment& segment) override;
   Result<void> give_up(std::unique_ptr<storage::segment::SegmentWriter> writer) override;
@@ -61,6 +62,7 @@ class SegmentStore final : public SegmentSupply {
     std::unique_ptr<storage::BlockDevice> spare;
     std::optional<Error> error;  // why there is none
     bool preparing = false;
+    bool closed = false;
     std::uint32_t sealing = 0;  // segments that are on their way
     std::optional<Error> seal_error;
   };
@@ -81,7 +83,7 @@ class SegmentStore final : public SegmentSupply {
   class Keeping final : public BackgroundWork::Worker {
    public:
     explicit Keeping(SegmentStore& store) noexcept : store_(store) {}
-    void work_on(const std::string&) noexcept override { store_.catalogue_->keep(); }
+    void work_on(const std::string&) noexcept override { store_.keep(); }
 
    private:
     SegmentStore& store_;
@@ -100,6 +102,7 @@ class SegmentStore final : public SegmentSupply {
   Result<std::unique_ptr<storage::BlockDevice>> make_spare(std::uint32_t lane,
                                                            const SegmentFiles& files) const;
   [[nodiscard]] std::string spare_path(std::uint32_t lane) const;
+  void keep() noexcept;
   void prepare(const std::string& lane) noexcept;
   void seal_one(const std::string& path) noexcept;
 

@@ -48,6 +48,11 @@ class SegmentSupply {
   // For the lane that asks; called by its worker. Waits when the next one is not ready yet. Errors:
   // those of storage::open_block_device(); the first of seal().
   virtual Result<FreshSegment> take(std::uint32_t lane) = 0;
+  // take() would not wait.
+  [[nodiscard]] virtual bool ready(std::uint32_t lane) {
+    (void)lane;
+    return true;
+  }
   // A segment that is complete, with nothing under way: it is finished in the background.
   virtual void seal(std::uint32_t lane, std::unique_ptr<storage::segment::SegmentWriter> writer,
                     const SealedSegment& segment) = 0;

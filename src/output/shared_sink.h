@@ -29,6 +29,7 @@ class SharedSink final : public Sink {
   Result<void> close() override;
   void cancel() noexcept override { sink_->cancel(); }
 
+  [[nodiscard]] SinkCounts counts() const noexcept override { return sink_->counts(); }
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override {
     return sink_->statistics();
   }
@@ -37,6 +38,9 @@ class SharedSink final : public Sink {
   [[nodiscard]] std::string file() const override;
   [[nodiscard]] std::string_view mode() const noexcept override;
   [[nodiscard]] std::uint64_t files() const noexcept override { return sink_->files(); }
+  [[nodiscard]] std::optional<SpillStatus> spill() const noexcept override {
+    return sink_->spill();
+  }
   std::optional<Error> take_warning() override;
 
  private:

@@ -14,6 +14,7 @@
 #include "base/reasons.h"
 #include "base/result.h"
 #include "base/verdicts.h"
+#include "protocol/deep/flow_uids.h"
 #include "telemetry/counter.h"
 
 namespace weir::output {
@@ -48,6 +49,20 @@ struct SinkCounts {
 };
 [[nodiscard]] SinkCounts counts_of(const SinkStatistics& statistics) noexcept;
 
+// What a sink has put in one of its places: a row of reports.
+struct SinkPlace {
+  std::string_view path;
+  std::uint64_t files = 1;
+  SinkCounts counts;
+};
+
+// A pipe that has a queue on disk for what its reader does not take.
+struct SpillStatus {
+  std::string_view state;     // "writing", "spilling", "blocked": docs/states.md
+  std::uint64_t bytes = 0;    // that the queue takes now
+  std::uint64_t packets = 0;  // that have gone through it
+};
+
 // A batch with what the stages before the output found. Borrowed for the length of a call.
 struct Offer {
   const PacketBatch& batch;
@@ -57,6 +72,8 @@ struct Offer {
   // Needed by sinks that index what they store.
   const HeadersArray* headers = nullptr;
   const KeysArray* keys = nullptr;
+  // Of the offered packets, from the analysis of the session; null: there is none.
+  const protocol::FlowUids* uids = nullptr;
 };
 
 class Sink {
@@ -88,6 +105,8 @@ class Sink {
   // counts as lost. Any thread; needed only where waiting has no bound (pipes).
   virtual void cancel() noexcept = 0;
 
+  // Whether it makes something of Offer::uids.
+  [[nodiscard]] virtual bool wants_uids() const noexcept { return false; }
   // The part of this sink that the worker of a lane calls: workers share one sink (shared_sink.h),
   // or each has its own.
   virtual Sink& lane(std::size_t index) {
@@ -107,6 +126,19 @@ class Sink {
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   // Files begun, for outputs that rotate. Any thread.
   [[nodiscard]] virtual std::uint64_t files() const noexcept { return 1; }
+  // A sink may write to several places, each packet to one of them. Any thread.
+  [[nodiscard]] virtual std::size_t places() const noexcept { return 1; }
+  [[nodiscard]] virtual SinkPlace place(std::size_t index) const {
+    (void)index;
+    return {path(), files(), counts()};
+  }
+  // As mode().
+  [[nodiscard]] virtual std::string_view place_mode(std::size_t index) const noexcept {
+    (void)index;
+    return mode();
+  }
+  // Of outputs that have such a queue. Any thread.
+  [[nodiscard]] virtual std::optional<SpillStatus> spill() const noexcept { return std::nullopt; }
   // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The
   // owner.
   virtual std::optional<Error> take_warning() { return std::nullopt; }

@@ -203,11 +203,14 @@ Result<StoreCatalogue::Plan> StoreCatalogue::plan() const {
                         .sealed = row.ended,
                         .deletable = row.state != LifeState::Open && !pinned});
   }
+  if (bounds.free_bytes_min != 0) {
+    for (const auto& one : retained) made.yielding_bytes += one.deletable ? one.disk_bytes : 0;
+  }
   made.plan = segment::plan_retention(retained, bounds, clock_.wall(), free_bytes());
   return made;
 }
 
-void StoreCatalogue::keep() {
+void StoreCatalogue::keep(std::uint64_t next_bytes) {
   const std::lock_guard turn(keeping_);
   auto made = plan();
   tell_trouble("pins", made ? "" : made.error().context + "; nothing is deleted meanwhile");
@@ -215,7 +218,9 @@ void StoreCatalogue::keep() {
   std::vector<Row> past;
   for (const segment::Expiry& expiry : made->plan.expired) {
     Row& row = made->rows[expiry.segment];
+    const std::uint64_t bytes = disk_bytes(row);
     if (!expire(row, expiry.reason)) break;
+    made->yielding_bytes -= std::min(made->yielding_bytes, bytes);
     past.push_back(row);
   }
   put(past);
@@ -229,6 +234,11 @@ void StoreCatalogue::keep() {
                              : "store " + path_ + ": " + std::to_string(missing) +
                                    " bytes more than its bounds allow, and nothing that may be "
                                    "deleted (unpin something, or make room)");
+  if (watcher_ == nullptr) return;
+  watcher_->store_room(path_, {.next_bytes = next_bytes,
+                               .free_bytes = free_bytes(),
+                               .yielding_bytes = made->yielding_bytes,
+                               .over_bytes = missing});
 }
 
 Result<std::vector<ExpiredSegment>> StoreCatalogue::would_expire() const {

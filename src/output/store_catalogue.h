@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "output/store_room.h"
 #include "storage/segment/manifest.h"
 #include "storage/segment/retention.h"
 #include "storage/store_observer.h"
@@ -36,6 +37,8 @@ class StoreWatcher {
   // Trouble that ends nothing: nothing may be deleted although it should, the manifest cannot be
   // written. Told when it begins.
   virtual void store_in_trouble(const std::string& store, std::string_view sentence) = 0;
+  // After each look at what is to be deleted.
+  virtual void store_room(const std::string& store, const StoreRoom& room) = 0;
 };
 
 // Plain numbers of one moment.
@@ -62,7 +65,8 @@ class StoreCatalogue final : storage::StoreObserver {
   // An open one is complete.
   void seal(const storage::segment::ManifestRow& row);
   // Deletes what the bounds ask for: whole segments, the oldest first, no more than that.
-  void keep();
+  // `next_bytes`: what lanes will ask the disk for next.
+  void keep(std::uint64_t next_bytes = 0);
   // What keep() would delete now. Error: the pins cannot be read.
   [[nodiscard]] Result<std::vector<ExpiredSegment>> would_expire() const;
   [[nodiscard]] StoreStatus status() const;
@@ -79,6 +83,7 @@ class StoreCatalogue final : storage::StoreObserver {
   struct Plan {
     std::vector<Row> rows;  // of the store
     storage::segment::RetentionPlan plan;
+    std::uint64_t yielding_bytes = 0;  // StoreRoom
   };
   Result<void> agree();
   [[nodiscard]] Result<Plan> plan() const;

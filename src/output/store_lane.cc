@@ -26,14 +26,9 @@ static_assert(kBlocksForBatch < StoreLane::kBlocks);
 // Fast enough for one core beside everything else (zstd's own numbers: 500 MB/s).
 constexpr int kCompressionLevel = 1;
 
-bool travels_along(const SideBlock& block) noexcept {
-  switch (static_cast<pcapng::BlockType>(block.type)) {
-    case pcapng::BlockType::SectionHeader:        // a segment is a section of its own,
-    case pcapng::BlockType::InterfaceStatistics:  // with its own statistics
-      return false;
-    default:
-      return true;
-  }
+// Of the flows of a packet, as far as anybody knows them.
+std::span<const protocol::Uid> uids_of(const Offer& offer, std::uint32_t index) noexcept {
+  return offer.uids != nullptr ? offer.uids->of(index) : std::span<const protocol::Uid>();
 }
 
 }  // namespace
@@ -56,9 +51,8 @@ StoreLane::StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply
       clock_(clock),
       supply_(supply),
       pool_(std::move(pool)),
-      index_(std::make_unique<segment::LaneIndex>(segment::UidColumn::No)),
+      index_(std::make_unique<segment::LaneIndex>(segment::UidColumn::Yes)),
       facts_(random_seed()),
-      counts_(options_.counts),
       chunk_(options_.chunk_bytes) {
   if (options_.codec == segment::Codec::Zstd) {
     compressor_ = std::make_unique<segment::ChunkCompressor>(kCompressionLevel);
@@ -73,12 +67,50 @@ StoreLane::~StoreLane() {
   (void)supply_.close_lane(lane_);
 }
 
+bool StoreLane::travels_along(const SideBlock& block) noexcept {
+  switch (static_cast<pcapng::BlockType>(block.type)) {
+    case pcapng::BlockType::SectionHeader:        // a segment is a section of its own,
+    case pcapng::BlockType::InterfaceStatistics:  // with its own statistics
+      return false;
+    default:
+      return true;
+  }
+}
+
 Result<void> StoreLane::reserve() {
   if (error_ || closed_) return state();
   poll();
   if (chunk_is_due() && !close_chunk()) return state();
   (void)wait_for_blocks(kBlocksForBatch);
   return state();
+}
+
+bool StoreLane::try_reserve() {
+  if (error_ || closed_) return false;
+  poll();
+  if (error_ || !has_room()) return false;
+  if (!chunk_is_due()) return true;
+  return close_chunk() && has_room();
+}
+
+// For a whole batch. The first chunk of a segment waits for its head. Where the batch may end the
+// segment, the one before it has to be written and the next one to be there.
+bool StoreLane::has_room() const {
+  if (pool_->free_count() < kBlocksForBatch) return false;
+  if (segment_ != nullptr && segment_->directory().chunks == 0 && !segment_->writer().idle()) {
+    return false;
+  }
+  const bool may_end =
+      segment_ != nullptr &&
+      segment_->writer().bytes() + std::uint64_t{kBlocksForBatch} * options_.chunk_bytes >
+          options_.segment_bytes;
+  if (may_end && ending_ != nullptr) return false;
+  return (segment_ != nullptr && !may_end) || supply_.ready(lane_);
+}
+
+void StoreLane::see(const InterfaceTable& interfaces) {
+  while (losses_.size() < interfaces.count()) losses_.emplace_back();
+  interfaces_.see(interfaces);
 }
 
 void StoreLane::write(const Offer& offer) {
@@ -90,8 +122,9 @@ void StoreLane::write(const Offer& offer) {
     return;
   }
   WEIR_ASSERT(offer.headers != nullptr && offer.keys != nullptr);
-  while (losses_.size() < offer.interfaces.count()) losses_.emplace_back();
-  interfaces_.see(offer.interfaces);
+  see(offer.interfaces);
+  index_->builder.set_uids(offer.uids != nullptr ? segment::UidColumn::Yes
+                                                 : segment::UidColumn::No);
   look_up(offer);
   const std::uint64_t chunks = chunks_begun_;
 
@@ -100,7 +133,7 @@ void StoreLane::write(const Offer& offer) {
     const std::uint32_t end = std::min(block.before, offer.batch.count);
     if (!add_packets(offer, next, end)) break;
     next = end;
-    if (travels_along(block) && !add_side_block(offer, block)) break;
+    if (travels_along(block) && !add_side_block(offer.interfaces, block)) break;
   }
   if (!error_) (void)add_packets(offer, next, offer.batch.count);
   if (chunks != chunks_begun_) chunk_begun_ = clock_.monotonic();
@@ -112,7 +145,8 @@ void StoreLane::write(const Offer& offer) {
 void StoreLane::look_up(const Offer& offer) noexcept {
   for (std::uint32_t i = 0; i < offer.batch.count; ++i) {
     if ((offer.verdicts.wanted[i] & offer.session) == 0) continue;
-    hashes_[i] = facts_.hash(offer.batch.packets[i], (*offer.headers)[i], (*offer.keys)[i]);
+    hashes_[i] = facts_.hash(offer.batch.packets[i], (*offer.headers)[i], (*offer.keys)[i],
+                             uids_of(offer, i));
     index_->builder.prefetch(hashes_[i]);
   }
 }
@@ -158,16 +192,27 @@ bool StoreLane::add_packet(const Offer& offer, std::uint32_t index) {
     chunk_.add(packet, interfaces_.number(packet.interface), interfaces_.snaplen());
   }
   facts_.note(hashes_[index], packet, (*offer.headers)[index], (*offer.keys)[index],
-              index_->builder);
+              index_->builder, uids_of(offer, index));
   return true;
 }
 
-bool StoreLane::add_side_block(const Offer& offer, const SideBlock& block) {
-  if (segment_ == nullptr && !begin_segment(offer.interfaces)) return false;
+void StoreLane::write_side_blocks(std::span<const SideBlock> blocks,
+                                  const InterfaceTable& interfaces) {
+  if (error_ || closed_) return;
+  see(interfaces);
+  const std::uint64_t chunks = chunks_begun_;
+  for (const SideBlock& block : blocks) {
+    if (travels_along(block) && !add_side_block(interfaces, block)) break;
+  }
+  if (chunks != chunks_begun_) chunk_begun_ = clock_.monotonic();
+}
+
+bool StoreLane::add_side_block(const InterfaceTable& interfaces, const SideBlock& block) {
+  if (segment_ == nullptr && !begin_segment(interfaces)) return false;
   scratch_.clear();
   pcapng::append_side_block(scratch_, block, 0);
   if (scratch_.size() > segment::kRecordsEnd - segment::kChunkHeaderBytes) return true;
-  if (!make_room(offer.interfaces, static_cast<std::uint32_t>(scratch_.size()))) return false;
+  if (!make_room(interfaces, static_cast<std::uint32_t>(scratch_.size()))) return false;
   chunk_.add_record(scratch_);
   return true;
 }
@@ -176,6 +221,20 @@ void StoreLane::note_gap(const Gap& gap) {
   Loss& loss = losses_[gap.interface.index];
   if (loss.packets() == 0) ++losses_open_;
   loss.kernel += gap.packets;
+}
+
+void StoreLane::take_losses(StoreLane& other) {
+  if (other.losses_open_ == 0) return;
+  if (losses_.size() < other.losses_.size()) losses_.resize(other.losses_.size());
+  for (std::size_t i = 0; i < other.losses_.size(); ++i) {
+    Loss& from = other.losses_[i];
+    if (from.packets() == 0) continue;
+    if (losses_[i].packets() == 0) ++losses_open_;
+    losses_[i].kernel += from.kernel;
+    losses_[i].slow_reader += from.slow_reader;
+    from = Loss{};
+  }
+  other.losses_open_ = 0;
 }
 
 // A chunk that takes a record of so many bytes.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,9 @@ struct StoreLaneOptions {
   storage::segment::Codec codec = storage::segment::Codec::None;
   // A chunk that has waited so long for more packets is closed short.
   Duration chunk_age_max = std::chrono::seconds(1);
-  std::optional<SectionCounts> counts = std::nullopt;  // none: no Interface Statistics Blocks
+  // Null: no Interface Statistics Blocks. Borrowed; shared by the lanes of one thread
+  // (striped_lane.h), each segment says what was counted since any of them ended one.
+  SectionCounts* counts = nullptr;
 };
 
 class StoreLane final : public Sink {
@@ -63,6 +66,28 @@ class StoreLane final : public Sink {
   Result<void> close() override;
   void cancel() noexcept override {}  // a disk answers
 
+  [[nodiscard]] bool wants_uids() const noexcept override { return true; }
+
+  // For one that has several lanes and chooses (striped_lane.h).
+  //
+  // reserve(), when it does not have to wait. False: it would, or the lane has failed.
+  bool try_reserve();
+  // Chunks that have gone on their way.
+  [[nodiscard]] std::uint64_t chunks_closed() const noexcept { return chunks_closed_; }
+  // Of the devices that have something to do (storage/wait_fd.h); -1: none.
+  [[nodiscard]] std::array<int, 2> wait_fds() const noexcept {
+    return {segment_ != nullptr ? segment_fd_ : -1, ending_ != nullptr ? ending_fd_ : -1};
+  }
+  // Side blocks of batches that went to another lane, ahead of the next one that comes here. Uses
+  // up no credit: waits where there is no room.
+  void write_side_blocks(std::span<const SideBlock> blocks, const InterfaceTable& interfaces);
+  // False: a segment has its own blocks of that kind.
+  [[nodiscard]] static bool travels_along(const SideBlock& block) noexcept;
+  // What the other lane has still to tell of lost packets is told by this one.
+  void take_losses(StoreLane& other);
+  // The first error; final.
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return error_; }
+
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
   [[nodiscard]] std::string_view path() const noexcept override { return options_.path; }
@@ -79,7 +104,7 @@ class StoreLane final : public Sink {
   // Packets of a batch up to `end`; false after a failure.
   bool add_packets(const Offer& offer, std::uint32_t begin, std::uint32_t end);
   bool add_packet(const Offer& offer, std::uint32_t index);
-  bool add_side_block(const Offer& offer, const SideBlock& block);
+  bool add_side_block(const InterfaceTable& interfaces, const SideBlock& block);
   bool make_room(const InterfaceTable& interfaces, std::uint32_t bytes);
   bool next_segment(const InterfaceTable& interfaces);
   bool begin_segment(const InterfaceTable& interfaces);
@@ -88,6 +113,8 @@ class StoreLane final : public Sink {
   bool wait_for_blocks(std::uint32_t count);
   void note_gap(const Gap& gap);
   [[nodiscard]] bool chunk_is_due() const noexcept;
+  [[nodiscard]] bool has_room() const;
+  void see(const InterfaceTable& interfaces);
 
   void poll();
   void seal_ended();
@@ -107,13 +134,15 @@ class StoreLane final : public Sink {
   std::unique_ptr<storage::segment::LaneIndex> index_;
   IndexFacts facts_;
   std::array<std::uint64_t, kBatchPacketsMax> hashes_;  // of the packets of a batch
-  std::optional<SectionCounts> counts_;
 
   std::unique_ptr<storage::segment::SegmentAssembler> segment_;  // that grows
   std::unique_ptr<storage::segment::SegmentAssembler> ending_;   // complete, but for its writes
+  int segment_fd_ = -1;
+  int ending_fd_ = -1;
   StoreInterfaces interfaces_;
   storage::segment::ChunkBuilder chunk_;
   std::uint64_t chunks_begun_ = 0;
+  std::uint64_t chunks_closed_ = 0;
   MonotonicTime chunk_begun_;
 
   std::vector<Loss> losses_;  // by table index

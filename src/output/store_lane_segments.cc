@@ -6,6 +6,7 @@
 #include "output/output_error.h"
 #include "output/store_lane.h"
 #include "storage/pcapng/writer.h"
+#include "storage/wait_fd.h"
 
 namespace weir::output {
 
@@ -27,6 +28,7 @@ bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   auto fresh = supply_.take(lane_);
   if (!fresh) return fail(std::move(fresh).error());
   interfaces_.begin(interfaces);
+  segment_fd_ = storage::wait_fd(*fresh->device);
   segment_ = std::make_unique<segment::SegmentAssembler>(
       std::make_unique<Writer>(std::move(fresh->device), *pool_, fresh->uuid, options_.durability),
       segment::HeadFacts{
@@ -53,17 +55,18 @@ bool StoreLane::end_segment() {
   if (error_) return false;
   segment_->end(take_statistics(), clock_.wall());
   ending_ = std::move(segment_);
+  ending_fd_ = segment_fd_;
   poll();
   return !error_;
 }
 
 std::vector<std::uint8_t> StoreLane::take_statistics() {
   std::vector<std::uint8_t> blocks;
-  if (!counts_) return blocks;
-  counts_->end();
+  if (options_.counts == nullptr) return blocks;
+  options_.counts->end();
   for (std::uint32_t i = 0; i < interfaces_.described().size(); ++i) {
     storage::pcapng::append_interface_statistics(blocks, i,
-                                                 counts_->take(interfaces_.source_of(i)));
+                                                 options_.counts->take(interfaces_.source_of(i)));
   }
   return blocks;
 }
@@ -75,6 +78,7 @@ bool StoreLane::close_chunk() {
     if (!wait_for_blocks(1)) return false;
     finished = compressor_->compress(std::move(finished), pool_->try_acquire());
   }
+  ++chunks_closed_;
   segment_->add(std::move(finished));
   poll();
   if (error_) return false;

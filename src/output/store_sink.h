@@ -1,14 +1,19 @@
-// A session's part of a store: a lane for each of its workers.
+// A session's part of packet stores: a lane for each of its workers, with a part in each directory.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "output/section_counts.h"
 #include "output/segment_store.h"
 #include "output/sink.h"
 #include "output/store_lane.h"
+#include "output/striped_lane.h"
 
 namespace weir::output {
 
@@ -20,36 +25,43 @@ struct StoreOptions {
   storage::segment::Codec codec = storage::segment::Codec::None;
   // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
   const InterfaceCountsReader* counts = nullptr;
-  storage::segment::RetentionBounds bounds = {};  // of the whole store
+  storage::segment::RetentionBounds bounds = {};  // of each store
 };
 
 // Its own calls are those of its first lane; workers call lane().
-class StoreSink final : public Sink {
+class StoreSink final : public Sink, public StripeWatcher {
  public:
-  // Store and clock are borrowed. Errors: Resource, and those of files that cannot be made.
-  static Result<std::unique_ptr<StoreSink>> open(SegmentStore& store, const StoreOptions& options,
-                                                 const Clock& clock);
+  // 1 to kStripesMax stores, each once. They and the clock are borrowed. Errors: Resource, and
+  // those of files that cannot be made.
+  static Result<std::unique_ptr<StoreSink>> open(std::span<SegmentStore* const> stores,
+                                                 const StoreOptions& options, const Clock& clock);
 
-  Sink& lane(std::size_t index) override { return *lanes_[index]; }
+  Sink& lane(std::size_t index) override { return *lanes_[index].striped; }
 
-  Result<void> reserve() override { return lanes_.front()->reserve(); }
-  void write(const Offer& offer) override { lanes_.front()->write(offer); }
-  Result<void> flush() override { return lanes_.front()->flush(); }
-  Result<void> close() override { return lanes_.front()->close(); }
+  Result<void> reserve() override { return first().reserve(); }
+  void write(const Offer& offer) override { first().write(offer); }
+  Result<void> flush() override { return first().flush(); }
+  Result<void> close() override { return first().close(); }
   void cancel() noexcept override {}
-  std::optional<Error> take_warning() override {
-    store_.tend();
-    return std::nullopt;
-  }
+  [[nodiscard]] bool wants_uids() const noexcept override { return true; }
+  // Also: a directory that takes no more, while others do.
+  std::optional<Error> take_warning() override;
 
   [[nodiscard]] SinkCounts counts() const noexcept override;
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override {
-    return lanes_.front()->statistics();
+    return first().statistics();
   }
   [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
-  [[nodiscard]] std::string_view path() const noexcept override { return store_.path(); }
-  [[nodiscard]] std::string_view mode() const noexcept override { return lanes_.front()->mode(); }
+  // All of them, joined by ','.
+  [[nodiscard]] std::string_view path() const noexcept override { return path_; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return first().mode(); }
   [[nodiscard]] std::uint64_t files() const noexcept override;
+  // The directories.
+  [[nodiscard]] std::size_t places() const noexcept override { return stores_.size(); }
+  [[nodiscard]] SinkPlace place(std::size_t index) const override;
+  [[nodiscard]] std::string_view place_mode(std::size_t index) const noexcept override {
+    return first().stripe(index).mode();
+  }
 
  private:
   // The counts of one lane, as those of the whole capture.
@@ -68,12 +80,26 @@ class StoreSink final : public Sink {
     const InterfaceCountsReader& reader_;
     std::size_t lane_;
   };
+  // Destroyed last to first.
+  struct Lane {
+    std::unique_ptr<LaneCounts> counts;  // null: none are written
+    std::unique_ptr<SectionCounts> section;
+    std::unique_ptr<StripedLane> striped;
+  };
 
-  explicit StoreSink(SegmentStore& store) noexcept : store_(store) {}
+  explicit StoreSink(std::span<SegmentStore* const> stores);
+  static Result<Lane> make_lane(StoreSink& sink, std::uint32_t number, const StoreOptions& options,
+                                const Clock& clock);
+  void stripe_failed(std::size_t stripe, const Error& why) override;
+  [[nodiscard]] StripedLane& first() const noexcept { return *lanes_.front().striped; }
 
-  SegmentStore& store_;
-  std::vector<std::unique_ptr<LaneCounts>> counts_;
-  std::vector<std::unique_ptr<StoreLane>> lanes_;
+  const std::vector<SegmentStore*> stores_;
+  std::string path_;
+  std::vector<Lane> lanes_;
+
+  std::mutex mutex_;          // guards what follows
+  std::vector<bool> failed_;  // stores that are told of
+  std::deque<Error> warnings_;
 };
 
 }  // namespace weir::output

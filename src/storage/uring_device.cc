@@ -7,6 +7,7 @@
 #include <liburing.h>
 
 #include "base/assert.h"
+#include "storage/wait_fd.h"
 
 namespace weir::storage {
 namespace {
@@ -17,6 +18,7 @@ class UringDevice final : public BlockDevice {
                                                    const BlockDeviceOptions& options);
   ~UringDevice() override;
 
+  [[nodiscard]] int wait_fd() const noexcept { return ring_.ring_fd; }
   void submit(const WriteOperation& operation) noexcept override;
   void submit_sync(std::uint64_t tag) noexcept override;
   std::uint32_t reap(std::span<WriteCompletion> completions, Reap mode) noexcept override;
@@ -116,7 +118,7 @@ void UringDevice::submit(const WriteOperation& operation) noexcept {
   }
   if (fixed_file_) sqe->flags |= IOSQE_FIXED_FILE;
   sqe->user_data = operation.tag;
-  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every wait
+  // A refusal (EAGAIN, EBUSY, EINTR) leaves it in the queue: every later submit and every reap
   // tries again.
   (void)io_uring_submit(&ring_);
 }
@@ -133,6 +135,8 @@ void UringDevice::submit_sync(std::uint64_t tag) noexcept {
 std::uint32_t UringDevice::reap(std::span<WriteCompletion> completions, Reap mode) noexcept {
   WEIR_ASSERT(!completions.empty());
   std::uint32_t count = 0;
+  // Whoever only polls submits nothing either.
+  if (mode == Reap::Poll && io_uring_sq_ready(&ring_) > 0) (void)io_uring_submit(&ring_);
   while (refused_count_ > 0 && count < completions.size())
     completions[count++] = refused_[--refused_count_];
   for (;;) {
@@ -160,6 +164,11 @@ Result<void> UringDevice::close() {
 }
 
 }  // namespace
+
+int wait_fd(const BlockDevice& device) noexcept {
+  const auto* const uring = dynamic_cast<const UringDevice*>(&device);
+  return uring != nullptr ? uring->wait_fd() : -1;
+}
 
 Result<std::unique_ptr<BlockDevice>> make_uring_device(DirectFile& file,
                                                        const BlockDeviceOptions& options) {

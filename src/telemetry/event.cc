@@ -55,6 +55,10 @@ constexpr EventKindInfo kTable[] = {
     {EventKind::StoreTrouble, "store_trouble", kWarning, "store, error",
      "a packet store goes on, but something is wrong with it: nothing is left that may be deleted, "
      "a segment cannot be deleted, its manifest or its pins cannot be used; told when it begins"},
+    {EventKind::StorePressure, "store_pressure", kWarning, "store, from, to, why",
+     "a packet store becomes short of room, or has enough again: normal, elevated (room for fewer "
+     "than four further segments of each lane), high (fewer than two, or its bounds cannot be "
+     "kept), critical (none)"},
     {EventKind::ReportReceiverAway, "report_receiver_away", kWarning, "url, error",
      "the receiver of reports does not answer; reports wait for it"},
     {EventKind::ReportReceiverBack, "report_receiver_back", kInfo, "url, reports",

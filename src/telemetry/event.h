@@ -43,6 +43,7 @@ enum class EventKind : std::uint8_t {
   SegmentDamaged,
   SegmentExpired,
   StoreTrouble,
+  StorePressure,
   ReportReceiverAway,
   ReportReceiverBack,
   kCount,

@@ -155,6 +155,8 @@ constexpr MetricInfo kTable[] = {
           "Bytes that are free on its file system"),
     gauge(Metric::StoreMissingBytes, "weir_store_over_bounds_bytes", "bytes", {"store"},
           "Bytes more than its bounds allow, when nothing is left that may be deleted"),
+    gauge(Metric::StorePressure, "weir_store_pressure", "level", {"store"},
+          "How short of room it is: 0 normal, 1 elevated, 2 high, 3 critical"),
     counter(Metric::StoreExpiredSegments, "weir_store_expired_segments_total", "segments",
             {"store", "reason"}, "Segments deleted by retention: age, size, free_space"),
     counter(Metric::StoreExpiredBytes, "weir_store_expired_bytes_total", "bytes",

@@ -78,6 +78,7 @@ enum class Metric : std::uint8_t {
   StoreBytes,
   StoreFreeBytes,
   StoreMissingBytes,
+  StorePressure,
   StoreExpiredSegments,
   StoreExpiredBytes,
   // analysis

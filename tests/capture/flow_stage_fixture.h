@@ -98,8 +98,25 @@ class Feeder {
             std::size_t batch_max = kBatchPacketsMax) {
     for (std::size_t at = 0; at < frames.size(); at += batch_max) {
       fill(frames.subspan(at, std::min(batch_max, frames.size() - at)));
-      stage.take(*batch_, *headers_, *keys_, *verdicts_, kSession);
+      stage.take(*batch_, *headers_, *keys_, *verdicts_, kSession, nullptr);
     }
+  }
+  // The same, and the uids of each packet, the outermost first.
+  std::vector<std::vector<std::string>> uids_of(capture::DeepStage& stage,
+                                                std::span<const TimedFrame> frames,
+                                                std::size_t batch_max = kBatchPacketsMax) {
+    std::vector<std::vector<std::string>> all;
+    for (std::size_t at = 0; at < frames.size(); at += batch_max) {
+      fill(frames.subspan(at, std::min(batch_max, frames.size() - at)));
+      stage.take(*batch_, *headers_, *keys_, *verdicts_, kSession, &uids_);
+      for (std::uint32_t i = 0; i < batch_->count; ++i) {
+        std::vector<std::string>& of_packet = all.emplace_back();
+        for (const protocol::Uid& uid : uids_.of(i)) {
+          if (!uid.empty()) of_packet.emplace_back(protocol::text_of(uid).view());
+        }
+      }
+    }
+    return all;
   }
   // Of the innermost flow, the same both ways.
   std::uint64_t flow_hash(const TimedFrame& frame) {
@@ -127,6 +144,7 @@ class Feeder {
   std::unique_ptr<HeadersArray> headers_ = std::make_unique<HeadersArray>();
   std::unique_ptr<KeysArray> keys_ = std::make_unique<KeysArray>();
   std::unique_ptr<Verdicts> verdicts_ = std::make_unique<Verdicts>();
+  protocol::FlowUids uids_;
 };
 
 // Keeps records as the lines that they are written as, and looks at their order.

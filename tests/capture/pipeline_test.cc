@@ -128,8 +128,8 @@ TEST(Pipeline, AFilterThatANewLinkTypeRefusesEndsTheRun) {
 
 // How far the analysis was told that time has come.
 struct TimeKeeper final : DeepStage {
-  void take(const PacketBatch&, const HeadersArray&, const KeysArray&, const Verdicts&,
-            SessionMask) override {
+  void take(const PacketBatch&, const HeadersArray&, const KeysArray&, const Verdicts&, SessionMask,
+            protocol::FlowUids*) override {
     ++batches;
   }
   void idle(Timestamp now) override { told = now; }

@@ -100,6 +100,10 @@ TEST(ConfigCheck, NoPathIsWrittenTwice) {
   EXPECT_EQ(paths("/a/./b//c", "/a/x/../b/c/"),
             "session[two].logs.path: '/a/x/../b/c/': is written by session[web].pcapng.path too");
   EXPECT_EQ(paths("/a/b", "/a/c"), "0 problems");
+  EXPECT_EQ(problem_after([](Config&, auto& s) {
+              s.store.paths = {"/a", "/b", "/c/../a/"};
+            }),
+            "session[web].store.path: '/c/../a/': is written by session[web].store.path too");
   EXPECT_EQ(problem_after([](Config&, auto& s) { s.pcapng.path = "-"; }),
             "session[web].pcapng.path: '-': a service has no standard output (name a file or "
             "pipe)");

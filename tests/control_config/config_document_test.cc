@@ -69,6 +69,7 @@ constexpr std::string_view kTypes = R"(
 | size | a string: bytes, or with KiB, MiB, GiB, TiB (powers of 1024), kB, MB, GB, TB (of 1000) |
 | time | a string: with ms, s, m, h or d; no finer than a millisecond |
 | name | a string of 1 to 64 of `A-Z a-z 0-9 _ . -`, the first neither `.` nor `-` |
+| path, or list of paths | one string, or a list of up to 16; `""` is none |
 | networks | one string or a list: an address, or a network without bits beyond its prefix |
 | numbers | one or a list of: a number, or a string with a range, both ends included |
 | protocols | numbers, or strings with names |
@@ -80,6 +81,18 @@ A change of a *live* key takes effect at a reload, between two batches of packet
 Interfaces and sessions are recognised by their names, rules by their place.
 
 A text has at most 16 MiB, and all sessions together at most 65,536 rules.
+
+A packet store may lie in several directories, best on a device each: `path = ["/disk1/packets",
+"/disk2/packets"]`, or `--store` several times. Each is a whole store that can be taken away and
+read alone; `weir store` takes one or several. Each worker fills one directory after the other, a
+chunk (or a little more: batches stay together) at a time, and passes by those whose device is
+busy, so that all of them are used as fast as they write. Packets of one moment lie in any of
+them. `keep`, `keep_size` and `keep_free` hold for each directory, and so do `segment` and
+`durability`. Each directory costs every worker up to 30 MiB of memory. Outputs have a row for
+each directory (`--stats-json`, the API, `weir_output_*`), of which each balances; together they
+were offered what was accepted. A directory that fails (full, taken away) is told once and takes
+no more until the session is opened again; what it had not acknowledged is lost, and only when all
+have failed does the output fail. `read` and `capture` end with exit status 1 then too.
 )";
 
 std::string cell(std::string text) {

@@ -106,6 +106,29 @@ listen = "[::1]:9478"
                           std::pair("state", telemetry::LogLevel::Error)));
 }
 
+TEST(ConfigReader, APathOfAStoreIsOneStringOrAList) {
+  const auto paths_of = [](const std::string& value) {
+    const Config config =
+        good(with_lo("[[session]]\nname = \"a\"\n[session.store]\npath = " + value + "\n"));
+    return config.sessions.at(0).store.paths;
+  };
+  EXPECT_THAT(paths_of("\"/a\""), ElementsAre("/a"));
+  EXPECT_THAT(paths_of("[\"/a\"]"), ElementsAre("/a"));
+  EXPECT_THAT(paths_of("[\"/a\", \"/b\"]"), ElementsAre("/a", "/b"));
+  EXPECT_THAT(paths_of("\"\""), ElementsAre());
+  EXPECT_THAT(paths_of("[]"), ElementsAre());
+  const auto problem_of = [](const std::string& value) {
+    return problems_of(
+               with_lo("[[session]]\nname = \"a\"\n[session.store]\npath = " + value + "\n"))
+        .at(0);
+  };
+  EXPECT_THAT(problem_of("[\"/a\", \"\"]"), HasSubstr("an empty path in a list"));
+  EXPECT_THAT(problem_of("7"), HasSubstr("not a string"));
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += "\"/" + std::to_string(i) + "\", ";
+  EXPECT_THAT(problem_of("[" + many + "]"), HasSubstr("more than 16 entries"));
+}
+
 TEST(ConfigReader, AnUnknownKeyNamesTheNearestOneAndItsPlace) {
   EXPECT_THAT(problems_of(with_lo("[[session]]\nname = \"a\"\n  filtre = \"tcp\"\n")),
               ElementsAre("5:3: session.filtre: unknown key (did you mean 'filter'?)"));

@@ -72,6 +72,9 @@ KeyValue random_value(const KeyInfo& info, Prng& prng) {
       return std::string(info.choices[prng.below(info.choices.size())]);
     case KeyType::Names:
       return random_list<std::vector<std::string>>(prng, [&] { return random_name(prng); });
+    case KeyType::Paths:
+      return random_list<std::vector<std::string>>(
+          prng, [&] { return "p" + random_text(prng, info.max - 1); });
     case KeyType::Nets:
       return random_list<std::vector<std::string>>(prng, [&] { return random_net(prng); });
     case KeyType::Numbers:
@@ -127,7 +130,9 @@ void mend(Config& config, Prng& prng) {
     session.snaplen %= 1000;
     const std::string unique = std::to_string(++number);
     if (!session.pcapng.path.empty()) session.pcapng.path = unique + "/p" + session.pcapng.path;
-    if (!session.store.path.empty()) session.store.path = unique + "/s" + session.store.path;
+    for (std::size_t k = 0; k < session.store.paths.size(); ++k) {
+      session.store.paths[k] = unique + "/" + std::to_string(k) + "s" + session.store.paths[k];
+    }
     if (!session.logs.path.empty()) session.logs.path = unique + "/l" + session.logs.path;
     if (session.pcapng.rotate_bytes == 0) session.pcapng.files_max = 0;
     if (session.logs.rotate_interval == Duration(0)) session.logs.files_max = 0;

@@ -8,10 +8,12 @@
 #include <gtest/gtest.h>
 
 #include "interface/link_monitor.h"
+#include "output/spill_state.h"
 #include "state/diagram.h"
 #include "state/engine_state.h"
 #include "state/lifecycle.h"
 #include "state/module_state.h"
+#include "state/pressure.h"
 #include "state/session_state.h"
 #include "storage/segment/segment_life.h"
 
@@ -47,7 +49,12 @@ std::string document() {
          section("Segment",
                  "`src/storage/segment/segment_life.h`. Of each file of a packet store, as its "
                  "manifest tells it.",
-                 storage::segment::kLifeTable);
+                 storage::segment::kLifeTable) +
+         section("Pressure",
+                 "`src/state/pressure.h`. Of each packet store, by the room that it has.",
+                 state::kPressureTable) +
+         section("Pipe", "`src/output/spill_state.h`. Of a pipe with a spill queue.",
+                 output::kSpillTable);
 }
 
 TEST(StatesDocument, IsDrawnFromTheTables) {

@@ -1,6 +1,7 @@
 // `weir capture --store`, and what other tools see of a segment that still grows.
 #include <csignal>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -9,6 +10,8 @@
 #include "app/human.h"
 #include "integration/capture_fixture.h"
 #include "integration/stored_packets.h"
+#include "integration/stored_uids.h"
+#include "support/packet_builder.h"
 
 namespace weir::test {
 namespace {
@@ -106,6 +109,33 @@ TEST_F(CaptureStore, EachWorkerHasALaneAndTogetherTheyHaveEverything) {
   EXPECT_TRUE(stored == expected) << stored.size();
   EXPECT_EQ(stats()["outputs"][0]["written"], 5000);
   EXPECT_EQ(verify().status, 0) << verify().out;
+}
+
+// Flows beside each other and in one tunnel, which all workers see.
+TEST_F(CaptureStore, WithLogsPacketsAreFoundByTheUidsOfTheirFlowsWhicheverWorkerSawThem) {
+  auto process =
+      start_into_store({"--workers", "2", "--store-chunk", "64KiB", "--logs", dir_.file("flows")});
+  std::vector<FrameBytes> sent;
+  for (std::uint32_t i = 0; i < 3000; ++i) {
+    PacketBuilder builder;
+    builder.ethernet();
+    if (i % 3 == 0) builder.ipv4("192.0.2.1", "192.0.2.2").udp(4000, 4789).vxlan(7).ethernet();
+    builder.ipv4("10.1.0.1", "10.1.0.2").udp(static_cast<std::uint16_t>(1024 + i % 600), 9);
+    sent.push_back(builder.payload(200).build());
+  }
+  TrafficSocket("tap").send(sent);
+  process->signal(SIGINT);
+  const auto result = process->wait();
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  std::set<std::uint32_t> lanes;
+  for (const StoredFile& file : read_store(store_)) lanes.insert(file.lane);
+  EXPECT_EQ(lanes.size(), 2u);
+  const Rows connections = log_rows(dir_.file("flows"), "conn");
+  EXPECT_EQ(connections.size(), 601u) << "600 flows and the tunnel";
+  EXPECT_EQ(expect_uids_found(indexed_chunks(store_), connections,
+                              log_rows(dir_.file("flows"), "tunnel")),
+            3000u);
 }
 
 TEST_F(CaptureStore, AWorkerThatSeesNothingLeavesNothing) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/run_fixture.h"
+#include "integration/small_disk.h"
 #include "storage/segment/store_directory.h"
 
 namespace weir::test {
@@ -51,6 +52,23 @@ TEST_F(RunRetention, ItsMetricsTellOfTheStore) {
   EXPECT_THAT(metrics(), HasSubstr("weir_store_free_bytes" + label));
   EXPECT_THAT(metrics(), HasSubstr("weir_store_expired_segments_total{store=\"" + store_ +
                                    "\",reason=\"age\"} 0\n"));
+  stop_engine();
+}
+
+// From the disk to the journal of states.
+TEST_F(RunRetention, ADiskThatIsSoonFullIsPressure) {
+  std::filesystem::create_directory(dir_.file("disk"));
+  const SmallDisk disk(dir_.file("disk"), "16m");
+  const std::string store = dir_.file("disk/packets");
+  configure(head() + session("all", "[session.store]\npath = \"" + store +
+                                        "\"\nsegment = \"1MiB\"\nchunk = \"64KiB\"\n"));
+  start_engine();
+  const auto events = [&] { return ctl({"events", "--after", "0"}).out; };
+  while (events().find("pressure") == std::string::npos) send(700, 1400);
+  EXPECT_THAT(events(), HasSubstr("store " + store + " is under "));
+  EXPECT_THAT(metrics(),
+              testing::ContainsRegex("weir_store_pressure\\{store=\"" + store + "\"\\} [123]\n"));
+  EXPECT_THAT(ctl({"journal"}).out, HasSubstr("store " + store));
   stop_engine();
 }
 

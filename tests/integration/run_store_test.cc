@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@
 #include "integration/run_fixture.h"
 #include "integration/small_disk.h"
 #include "integration/stored_packets.h"
+#include "integration/stored_uids.h"
 
 namespace weir::test {
 namespace {
@@ -113,6 +115,107 @@ TEST_F(RunStore, ItsKeysAreChangedWhilePacketsFlowAndNoneIsMissing) {
     EXPECT_TRUE(i == 0 || files[i - 1].sequence < files[i].sequence);
   }
   expect_verified();
+}
+
+// About 42 packets a chunk, 64 chunks a page.
+TEST_F(RunStore, LogsThatComeWithAChangeAreInThePagesThatBeginAfterIt) {
+  const std::string small = "chunk = \"64KiB\"\n";
+  const std::string logs = "[session.logs]\npath = \"" + dir_.file("flows") + "\"\n";
+  const auto send_chunks = [&](std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) send(32, 1500);
+  };
+  configure(head() + stored("all", small));
+  start_engine();
+  send_chunks(10);
+  wait_until_received(sent_);
+  configure(head() + stored("all", small + logs));
+  EXPECT_EQ(post("/v1/config/reload").status, 200);
+  send_chunks(100);
+  wait_until_received(sent_);
+  const CommandResult ended = stop_engine();
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  ASSERT_EQ(stats().at("dropped").at("kernel"), 0) << stats();
+  auto chunks = indexed_chunks(store_);
+  ASSERT_GT(chunks.size(), 64u);
+  EXPECT_FALSE(chunks.front().has_uids);
+  EXPECT_TRUE(chunks.back().has_uids);
+  std::erase_if(chunks, [](const IndexedChunk& chunk) { return !chunk.has_uids; });
+  EXPECT_GT(expect_uids_found(chunks, log_rows(dir_.file("flows"), "conn"), {}), 500u);
+}
+
+TEST_F(RunStore, ASecondDirectoryComesAndGoesWhilePacketsFlowAndNoneIsMissing) {
+  const std::string second = dir_.file("second");
+  const auto with = [&](const std::string& path) {
+    return head() + session("all", "[session.store]\nchunk = \"16KiB\"\npath = " + path + "\n");
+  };
+  const std::string one = "\"" + store_ + "\"";
+  const std::string both = "[\"" + store_ + "\", \"" + second + "\"]";
+  configure(with(one));
+  start_engine();
+  std::atomic<bool> done = false;
+  std::thread traffic([&] {
+    const InNamespace same(*network_);
+    while (!done) send(50, 700);
+  });
+  for (int i = 0; i < 9; ++i) {
+    configure(with(i % 2 == 0 ? both : one));
+    const HttpAnswer answer = post("/v1/config/reload");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    const std::uint64_t received = get("/v1/status").json().at("received").get<std::uint64_t>();
+    wait_until_received(received + 100);
+  }
+  done = true;
+  traffic.join();
+  wait_until_received(sent_);
+  const nlohmann::json rows = session_now("all").at("outputs");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].at("path"), store_);
+  EXPECT_EQ(rows[1].at("path"), second);
+  const std::string metrics = get("/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("weir_store_segments{store=\"" + store_ + "\"}"));
+  EXPECT_THAT(metrics, HasSubstr("weir_store_segments{store=\"" + second + "\"}"));
+  EXPECT_THAT(metrics, HasSubstr("kind=\"store\",path=\"" + second + "\"}"));
+  const CommandResult ended = stop_engine();
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  ASSERT_EQ(stats().at("dropped").at("kernel"), 0) << stats();
+  auto frames = frames_in_store(store_);
+  const auto rest = frames_in_store(second);
+  EXPECT_FALSE(rest.empty());
+  frames.insert(frames.end(), rest.begin(), rest.end());
+  std::vector<FrameBytes> sent;
+  for (std::uint32_t i = 0; i < sent_; ++i) sent.push_back(udp_frame(i, 700));
+  std::sort(frames.begin(), frames.end());
+  std::sort(sent.begin(), sent.end());
+  EXPECT_TRUE(frames == sent) << frames.size() << " of " << sent.size();
+  EXPECT_EQ(run_weir({"store", "verify", store_, second}).status, 0);
+}
+
+TEST_F(RunStore, OneDirectoryOfSeveralThatIsFullIsAnEventAndTheSessionGoesOn) {
+  const std::string disk = dir_.file("disk");
+  fs::create_directory(disk);
+  const SmallDisk small(disk, "8m");
+  const std::string full = disk + "/packets";
+  configure(head() +
+            session("all", "[session.store]\npath = [\"" + full + "\", \"" + store_ + "\"]\n"));
+  start_engine();
+  while (events().find("takes no more packets") == std::string::npos) send(500, 1514);
+  send(100, 1514);
+  wait_until_received(sent_);
+  const nlohmann::json now = session_now("all");
+  EXPECT_EQ(now.at("state"), "running");
+  EXPECT_EQ(now.at("outputs").at(0).at("path"), full);
+  EXPECT_GT(now.at("outputs").at(0).at("lost").at("no_space"), 0);
+  std::istringstream lines(events());
+  std::size_t told = 0;
+  for (std::string line; std::getline(lines, line);) {
+    told += line.find("takes no more packets") != std::string::npos ? 1u : 0u;
+  }
+  EXPECT_EQ(told, 1u) << events();
+  (void)stop_engine();
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  EXPECT_EQ(run_weir({"store", "verify", full, store_}).status, 0);
 }
 
 TEST_F(RunStore, ASessionThatIsRemovedSealsItAndOneThatComesGoesOn) {

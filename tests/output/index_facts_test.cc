@@ -431,6 +431,41 @@ TEST(IndexFacts, PacketsThatTheFlowHashDoesNotTellApartHaveTheirOwnKeys) {
             0b10000u);
 }
 
+// Mirrors of one flow: what is outside of it is theirs alone.
+TEST(IndexFacts, TheSameFlowInOtherTunnelsHasTheirKeysToo) {
+  struct Outer {
+    const char* source;
+    std::uint16_t port;
+    std::uint32_t vni;
+  };
+  std::vector<CapturedFrame> frames;
+  for (const Outer& outer : {Outer{"192.0.2.1", 50'000, 7}, Outer{"192.0.2.1", 50'000, 8},
+                             Outer{"192.0.2.1", 50'001, 7}, Outer{"192.0.2.2", 50'000, 7}}) {
+    frames.push_back(frame_of(PacketBuilder()
+                                  .ethernet()
+                                  .ipv4(outer.source, "198.51.100.1")
+                                  .udp(outer.port, 4789)
+                                  .vxlan(outer.vni)
+                                  .ethernet()
+                                  .ipv4("10.0.0.1", "10.0.0.2")
+                                  .tcp(1234, 443)
+                                  .build()));
+  }
+  const FramePage page(frames);
+  const auto vni = [&](std::uint32_t id) {
+    const IndexKey key{.low = tenant_key(TenantClass::Vni, id)};
+    return page.range(Column::Tenants, key, key);
+  };
+  EXPECT_EQ(vni(7), 0b1101u);
+  EXPECT_EQ(vni(8), 0b0010u);
+  EXPECT_EQ(page.protocol(ProtocolClass::UdpPort, 50'000), 0b1011u);
+  EXPECT_EQ(page.protocol(ProtocolClass::UdpPort, 50'001), 0b0100u);
+  EXPECT_EQ(page.ipv4(0xc0000201), 0b0111u);
+  EXPECT_EQ(page.ipv4(0xc0000202), 0b1000u);
+  EXPECT_EQ(page.ipv4(0x0a000001), 0b1111u);
+  EXPECT_EQ(page.protocol(ProtocolClass::TcpPort, 443), 0b1111u);
+}
+
 // Reports that two hosts send each other: one flow hash, two Community IDs.
 TEST(IndexFacts, MessagesThatNothingAnswersAreApartByDirection) {
   const std::vector<CapturedFrame> frames = {
@@ -480,8 +515,8 @@ TEST(IndexFacts, AFlowIsFoundByTheStartOfItsUid) {
   const std::array<std::uint64_t, 2> starts = {0x102, 0xff'ffff'ff05};
   for (const protocol::Uid& uid : uids) {
     builder.begin_chunk();
-    const std::uint64_t hash = facts.hash(frame.packet(), parsed.headers, parsed.keys, &uid);
-    facts.note(hash, frame.packet(), parsed.headers, parsed.keys, builder, &uid);
+    const std::uint64_t hash = facts.hash(frame.packet(), parsed.headers, parsed.keys, {&uid, 1});
+    facts.note(hash, frame.packet(), parsed.headers, parsed.keys, builder, {&uid, 1});
     builder.end_chunk({});
   }
   std::vector<std::uint8_t> unit(kUnitBytesMax);

@@ -33,8 +33,10 @@ struct Watched final : StoreWatcher {
   void store_in_trouble(const std::string&, std::string_view sentence) override {
     troubles.emplace_back(sentence);
   }
+  void store_room(const std::string&, const StoreRoom& room) override { rooms.push_back(room); }
   std::vector<std::string> expired;
   std::vector<std::string> troubles;
+  std::vector<StoreRoom> rooms;
 };
 
 // A store of sealed segments of 64 KiB, all with packets around 2023-11-14 22:13:20.
@@ -203,6 +205,29 @@ TEST_F(Catalogue, ADryRunSaysWhatWouldGo) {
   EXPECT_EQ(would[0].file, name(1));
   EXPECT_TRUE(there(1));
   EXPECT_THAT(watched_.expired, IsEmpty());
+}
+
+// What may be deleted before the disk is full counts as room only where somebody deletes it then.
+TEST_F(Catalogue, TellsHowMuchRoomThereIsForTheNextSegments) {
+  for (std::uint64_t sequence = 1; sequence <= 4; ++sequence) add(sequence);
+  const auto catalogue = open();
+  catalogue->keep(3 * kBytes);
+  catalogue->set_bounds({.bytes_max = 2 * kBytes, .free_bytes_min = 1});
+  catalogue->keep(3 * kBytes);
+  ASSERT_EQ(watched_.rooms.size(), 2u);
+  EXPECT_EQ(watched_.rooms[0].next_bytes, 3 * kBytes);
+  EXPECT_GT(watched_.rooms[0].free_bytes, 0u);
+  EXPECT_EQ(watched_.rooms[0].yielding_bytes, 0u);
+  EXPECT_EQ(watched_.rooms[1].yielding_bytes, 2 * kBytes);
+  EXPECT_EQ(watched_.rooms[1].over_bytes, 0u);
+}
+
+TEST(StoreRoom, IsShortInTheMeasureOfTheNextSegments) {
+  EXPECT_DOUBLE_EQ(wanted_of({.next_bytes = 100, .free_bytes = 400}), 0.25);
+  EXPECT_DOUBLE_EQ(wanted_of({.next_bytes = 100, .free_bytes = 100, .yielding_bytes = 100}), 0.5);
+  EXPECT_GT(wanted_of({.next_bytes = 100}), 1.0);
+  EXPECT_DOUBLE_EQ(wanted_of({.free_bytes = 1}), 0);
+  EXPECT_DOUBLE_EQ(wanted_of({.next_bytes = 1, .free_bytes = 1'000'000, .over_bytes = 1}), 0.5);
 }
 
 }  // namespace

@@ -338,7 +338,8 @@ TEST(StoreLane, EachSegmentEndsWithTheCountsOfItsTime) {
   Counts counts;
   const test::FakeClock clock;
   StoreLaneOptions options = small();
-  options.counts.emplace(counts, clock);
+  SectionCounts section(counts, clock);
+  options.counts = &section;
   LaneBench bench(options);
   for (std::uint32_t i = 0; i < 4; ++i) {
     counts.received = 10 * (i + 1);

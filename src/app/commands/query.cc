@@ -87,10 +87,7 @@ Result<void> run(const QueryOptions& options, StoreSource& source, Signals& sign
   report.limited =
       outcome.reason == capture::ExitReason::Count || outcome.reason == capture::ExitReason::Signal;
   report.error = outcome.error;
-  for (const auto& sink : opened->sinks) {
-    report.outputs.push_back(report_of(*sink));
-    report.outputs.back().mode = sink->mode();
-  }
+  for (const auto& sink : opened->sinks) add_final_reports(*sink, report.outputs);
   return ok();
 }
 

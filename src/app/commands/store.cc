@@ -1,5 +1,6 @@
 #include "app/commands/store.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -274,14 +275,26 @@ int verify(const Store& store, bool json) {
   return findings == 0 ? 0 : 1;
 }
 
+int look_into(const StoreOptions& options, const std::string& directory) {
+  using What = StoreOptions::What;
+  if (options.what != What::List && options.what != What::Verify) {
+    return look_after(options, directory);
+  }
+  const auto found = look_at(directory);
+  if (!found) return report_error(found.error());
+  return options.what == What::List ? list(*found, options.json) : verify(*found, options.json);
+}
+
 }  // namespace
 
 int store(const StoreOptions& options) {
-  using What = StoreOptions::What;
-  if (options.what != What::List && options.what != What::Verify) return look_after(options);
-  const auto found = look_at(options.directory);
-  if (!found) return report_error(found.error());
-  return options.what == What::List ? list(*found, options.json) : verify(*found, options.json);
+  int status = 0;
+  for (const std::string& directory : options.directories) {
+    // JSON: an object on a line for each.
+    if (options.directories.size() > 1 && !options.json) print_out(printable(directory) + ":\n");
+    status = std::max(status, look_into(options, directory));
+  }
+  return status;
 }
 
 }  // namespace weir::app

@@ -29,9 +29,9 @@ std::string counted(std::uint64_t count, const char* what) {
 
 // --- repair
 
-std::string repaired_as_json(const StoreOptions& options, const output::RecoveryReport& report) {
+std::string repaired_as_json(const std::string& directory, const output::RecoveryReport& report) {
   JsonWriter json;
-  json.begin_object().field("store", options.directory).key("recovered").begin_array();
+  json.begin_object().field("store", directory).key("recovered").begin_array();
   for (const output::RecoveredSegment& one : report.segments) {
     json.begin_object()
         .field("file", one.name)
@@ -46,13 +46,13 @@ std::string repaired_as_json(const StoreOptions& options, const output::Recovery
   return json.text() + "\n";
 }
 
-int repair(const StoreOptions& options) {
+int repair(const StoreOptions& options, const std::string& directory) {
   const SystemClock clock;
-  auto store = output::SegmentStore::open(options.directory, clock);
+  auto store = output::SegmentStore::open(directory, clock);
   if (!store) return report_error(store.error());
   const output::RecoveryReport& report = (*store)->recovered();
   if (options.json) {
-    print_out(repaired_as_json(options, report));
+    print_out(repaired_as_json(directory, report));
   } else {
     for (const output::RecoveredSegment& one : report.segments) print_out(text_of(one) + "\n");
     for (const std::string& damage : report.damaged) print_out(printable(damage) + "\n");
@@ -74,11 +74,13 @@ class Expired final : public output::StoreWatcher {
     trouble = true;
     (void)report_error({.code = ErrorCode::Io, .context = std::string(sentence)});
   }
+  void store_room(const std::string&, const output::StoreRoom&) override {}  // nobody writes
   std::vector<output::ExpiredSegment> segments;
   bool trouble = false;
 };
 
-void print_expired(const StoreOptions& options, const std::vector<output::ExpiredSegment>& expired,
+void print_expired(const StoreOptions& options, const std::string& directory,
+                   const std::vector<output::ExpiredSegment>& expired,
                    const output::StoreStatus& left) {
   std::uint64_t bytes = 0;
   for (const output::ExpiredSegment& one : expired) bytes += one.bytes;
@@ -92,7 +94,7 @@ void print_expired(const StoreOptions& options, const std::vector<output::Expire
   }
   JsonWriter json;
   json.begin_object()
-      .field("store", options.directory)
+      .field("store", directory)
       .field("dry_run", options.dry_run)
       .key("deleted")
       .begin_array();
@@ -113,10 +115,10 @@ void print_expired(const StoreOptions& options, const std::vector<output::Expire
   print_out(json.text() + "\n");
 }
 
-int collect(const StoreOptions& options) {
+int collect(const StoreOptions& options, const std::string& directory) {
   const SystemClock clock;
   Expired expired;
-  auto store = output::SegmentStore::open(options.directory, clock, &expired);
+  auto store = output::SegmentStore::open(directory, clock, &expired);
   if (!store) return report_error(store.error());
   output::StoreCatalogue& catalogue = (*store)->catalogue();
   catalogue.set_bounds(options.bounds);
@@ -127,7 +129,7 @@ int collect(const StoreOptions& options) {
   } else {
     catalogue.keep();
   }
-  print_expired(options, expired.segments, catalogue.status());
+  print_expired(options, directory, expired.segments, catalogue.status());
   return expired.trouble ? 1 : 0;
 }
 
@@ -147,8 +149,8 @@ void write_bound(JsonWriter& json, const char* name, Timestamp bound) {
   }
 }
 
-int list_pins(const StoreOptions& options) {
-  const auto pins = segment::read_pins(options.directory);
+int list_pins(const StoreOptions& options, const std::string& directory) {
+  const auto pins = segment::read_pins(directory);
   if (!pins) return report_error(pins.error());
   if (!options.json) {
     Table table{
@@ -173,18 +175,18 @@ int list_pins(const StoreOptions& options) {
   return 0;
 }
 
-int pin(const StoreOptions& options) {
+int pin(const StoreOptions& options, const std::string& directory) {
   segment::Pin wanted = options.pin;
   wanted.set = SystemClock().wall();
-  const auto id = segment::add_pin(options.directory, wanted);
+  const auto id = segment::add_pin(directory, wanted);
   if (!id) return report_error(id.error());
   print_out(options.json ? "{\"pin\":" + std::to_string(*id) + "}\n"
                          : "pin " + std::to_string(*id) + "\n");
   return 0;
 }
 
-int unpin(const StoreOptions& options) {
-  if (auto removed = segment::remove_pin(options.directory, options.pin.id); !removed) {
+int unpin(const StoreOptions& options, const std::string& directory) {
+  if (auto removed = segment::remove_pin(directory, options.pin.id); !removed) {
     return report_error(removed.error());
   }
   return 0;
@@ -192,23 +194,23 @@ int unpin(const StoreOptions& options) {
 
 }  // namespace
 
-int look_after(const StoreOptions& options) {
+int look_after(const StoreOptions& options, const std::string& directory) {
   using What = StoreOptions::What;
   // None of them makes a store.
-  if (auto there = segment::list_store(options.directory); !there) {
+  if (auto there = segment::list_store(directory); !there) {
     return report_error(there.error());
   }
   switch (options.what) {
     case What::Repair:
-      return repair(options);
+      return repair(options, directory);
     case What::Collect:
-      return collect(options);
+      return collect(options, directory);
     case What::Pin:
-      return pin(options);
+      return pin(options, directory);
     case What::Unpin:
-      return unpin(options);
+      return unpin(options, directory);
     default:
-      return list_pins(options);
+      return list_pins(options, directory);
   }
 }
 

@@ -143,7 +143,7 @@ void Engine::build_capture() {
   orchestrator_ = std::make_unique<capture::Orchestrator>(
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
-  stores_ = std::make_unique<StoreRegistry>(*news_);
+  stores_ = std::make_unique<StoreRegistry>(*news_, *journaler_);
   table_ = std::make_unique<SessionTable>(
       SessionTable::Options{.interfaces = intake_->names(),
                             .lane_interfaces = intake_->lane_interfaces(),

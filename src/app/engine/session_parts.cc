@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "control/config_schema.h"
 #include "output/open_pcapng.h"
 #include "output/pcapng_pipe.h"
 #include "output/section_counts.h"
@@ -57,11 +58,17 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
       std::move(sink), static_cast<std::uint32_t>(context.lanes)));
 }
 
-Result<std::unique_ptr<output::Sink>> open_store_sink(output::SegmentStore& store,
+static_assert(control::kPathsMax <= output::kStripesMax);
+
+using SharedStore = std::shared_ptr<output::SegmentStore>;
+
+Result<std::unique_ptr<output::Sink>> open_store_sink(const std::vector<SharedStore>& stores,
                                                       const control::StoreConfig& config,
                                                       const PartsContext& context) {
+  std::vector<output::SegmentStore*> borrowed;
+  for (const SharedStore& store : stores) borrowed.push_back(store.get());
   WEIR_TRY(auto sink,
-           output::StoreSink::open(store,
+           output::StoreSink::open(borrowed,
                                    {.lanes = static_cast<std::uint32_t>(context.lanes),
                                     .segment_bytes = config.segment_bytes,
                                     .chunk_bytes = static_cast<std::uint32_t>(config.chunk_bytes),
@@ -76,8 +83,8 @@ Result<std::unique_ptr<output::Sink>> open_store_sink(output::SegmentStore& stor
 }  // namespace
 
 OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
-                         const PartsContext& context, std::shared_ptr<output::SegmentStore> store)
-    : store_(std::move(store)), sinks_(std::move(sinks)) {
+                         const PartsContext& context, std::vector<SharedStore> stores)
+    : stores_(std::move(stores)), sinks_(std::move(sinks)) {
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : sinks_) borrowed.push_back(sink.get());
   outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
@@ -87,10 +94,13 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
                                                        const PartsContext& context) {
   std::vector<std::unique_ptr<output::Sink>> sinks;
-  std::shared_ptr<output::SegmentStore> store;
-  if (!config.store.path.empty()) {
-    WEIR_TRY(store, context.stores->open(config.store.path, *context.clock));
-    WEIR_TRY(auto sink, open_store_sink(*store, config.store, context));
+  std::vector<SharedStore> stores;
+  for (const std::string& path : config.store.paths) {
+    WEIR_TRY(auto store, context.stores->open(path, *context.clock));
+    stores.push_back(std::move(store));
+  }
+  if (!stores.empty()) {
+    WEIR_TRY(auto sink, open_store_sink(stores, config.store, context));
     sinks.push_back(std::move(sink));
   }
   if (!config.pcapng.path.empty()) {
@@ -98,7 +108,8 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionCon
     sinks.push_back(std::move(pcapng));
   }
   if (sinks.empty()) return std::shared_ptr<OutputsPart>();
-  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, std::move(store)));
+  return std::shared_ptr<OutputsPart>(
+      new OutputsPart(std::move(sinks), context, std::move(stores)));
 }
 
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::string path,

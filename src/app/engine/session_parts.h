@@ -52,9 +52,9 @@ class OutputsPart {
 
  private:
   OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context,
-              std::shared_ptr<output::SegmentStore> store = nullptr);
+              std::vector<std::shared_ptr<output::SegmentStore>> stores = {});
 
-  std::shared_ptr<output::SegmentStore> store_;  // lent to a sink; null: none
+  std::vector<std::shared_ptr<output::SegmentStore>> stores_;  // lent to a sink
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
 };

@@ -16,8 +16,11 @@ constexpr std::array<std::string_view, protocol::kFlowKinds> kFlowKindNames = {
 std::vector<control::OutputStatus> outputs_of(const SessionParts& parts) {
   std::vector<control::OutputStatus> rows;
   if (parts.outputs != nullptr) {
+    std::vector<SinkReport> reports;
     for (const output::Sink* sink : parts.outputs->outputs().sinks()) {
-      const SinkReport report = report_of(*sink);
+      add_reports(*sink, reports);
+    }
+    for (const SinkReport& report : reports) {
       rows.push_back({.kind = report.kind,
                       .path = report.path,
                       .offered = report.offered,
@@ -166,7 +169,7 @@ std::vector<SessionReport> SessionTable::reports() const {
                       .ledger = entry->account().ledger()};
     if (entry->parts.outputs != nullptr) {
       for (const output::Sink* sink : entry->parts.outputs->outputs().sinks()) {
-        row.outputs.push_back(report_of(*sink));
+        add_reports(*sink, row.outputs);
       }
     }
     if (entry->parts.analysis != nullptr) row.analysis = entry->parts.analysis->report();

@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "output/segment_store.h"
+#include "output/store_room.h"
+#include "state/journaler.h"
+#include "state/pressure.h"
 #include "telemetry/registry.h"
 
 namespace weir::app {
@@ -18,8 +21,9 @@ namespace weir::app {
 // Any thread.
 class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
  public:
-  // Borrowed: told what was found when a store was opened.
-  explicit StoreRegistry(EngineNews& news) : news_(news) {}
+  // Borrowed: told of what happens in stores.
+  StoreRegistry(EngineNews& news, state::Journaler& journaler)
+      : news_(news), journaler_(journaler) {}
 
   // The store at the path, opened if nobody has it. It goes when the last user goes. Errors: those
   // of output::SegmentStore::open().
@@ -30,11 +34,24 @@ class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
  private:
   void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
   void store_in_trouble(const std::string& store, std::string_view sentence) override;
+  void store_room(const std::string& store, const output::StoreRoom& room) override;
+  [[nodiscard]] state::PressureLevel level_of(const std::string& store) const;
   void tell_recovered(const output::SegmentStore& store);
 
+  // How short of room a store is, for as long as the engine runs.
+  struct Pressure {
+    Pressure(state::Journaler& journaler, const std::string& store)
+        : recorder(journaler, "store " + store), gauge(output::kStorePressure, &recorder) {}
+    state::MoveRecorder recorder;
+    state::PressureGauge gauge;
+  };
+
   EngineNews& news_;
+  state::Journaler& journaler_;
   mutable std::mutex mutex_;  // guards stores_
   std::map<std::string, std::weak_ptr<output::SegmentStore>> stores_;
+  mutable std::mutex pressure_mutex_;  // guards pressures_; a store that ends calls back
+  std::map<std::string, Pressure> pressures_;
 };
 
 }  // namespace weir::app

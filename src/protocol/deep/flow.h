@@ -70,8 +70,8 @@ static_assert(sizeof(TcpEndpoint) == 32);
 enum class HistoryLetter : std::uint8_t { Syn, Fin, Rst, Inconsistent, Data, Ack, MultiFlag };
 inline constexpr unsigned kHistoryLetters = 7;
 
-// UDP and ICMP: what each end sent. Carriers also keep their uid, which everything that they carry
-// asks for.
+// UDP and ICMP: what each end sent. And the uid, once somebody has asked for it: everything that a
+// carrier carries does.
 struct DatagramState {
   std::array<std::uint64_t, 2> payload_bytes{};  // by End
   Uid uid;

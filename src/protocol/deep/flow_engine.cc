@@ -55,9 +55,10 @@ FlowEngine::FlowEngine(const FlowOptions& options, ShardSet shards, RecordSink& 
       secret_(random_hash_secret()),
       owned_(shards) {}
 
-void FlowEngine::take(std::span<FlowPacket> packets) {
+void FlowEngine::take(std::span<FlowPacket> packets, std::span<Uid> uids) {
   for (std::size_t at = 0; at < packets.size(); at += kChunk) {
-    take_chunk(packets.subspan(at, std::min(kChunk, packets.size() - at)));
+    const std::size_t count = std::min(kChunk, packets.size() - at);
+    take_chunk(packets.subspan(at, count), uids.empty() ? uids : uids.subspan(at, count));
   }
   if (started_ && !packets.empty()) passed(next_ordinal_);
 }
@@ -67,7 +68,7 @@ void FlowEngine::passed(std::uint64_t ordinal) {
   if (started_) records_.reached({.tick = order_tick(tick_), .rank = first_rank_of(next_ordinal_)});
 }
 
-void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
+void FlowEngine::take_chunk(std::span<FlowPacket> packets, std::span<Uid> uids) {
   std::array<std::uint64_t, kChunk> hashes;
   for (std::size_t i = 0; i < packets.size(); ++i) {
     if (!owned_.test(packets[i].shard)) continue;
@@ -85,13 +86,18 @@ void FlowEngine::take_chunk(std::span<FlowPacket> packets) {
     next_ordinal_ = packet.ordinal + 1;
     if (packet.is_notice) {
       tell_notice(packet, hashes[i]);
+      if (!uids.empty()) uids[i] = {};
       continue;
     }
-    const Uid uid = shard(packet.shard).take(packet, hashes[i], tick_, secret_);
+    FlowShard& one = shard(packet.shard);
+    const PoolIndex flow = one.take(packet, hashes[i], tick_, secret_);
     counters_.packets.add(1);
-    if (packet.carries_next) {
-      (&packet)[1].parent = uid;
-    } else {
+    if (packet.carries_next || !uids.empty()) {
+      const Uid uid = one.uid_of(flow);
+      if (!uids.empty()) uids[i] = uid;
+      if (packet.carries_next) (&packet)[1].parent = uid;
+    }
+    if (!packet.carries_next) {
       ++packets_;
       bytes_ += packet.ip_bytes;
     }

@@ -32,8 +32,9 @@ class FlowEngine {
   // When the capture began, for those whose first packet comes later. What has begun has begun.
   void begin(Timestamp first);
   // Packets in their order. What carries another is followed by what it carries, in the same span:
-  // the carrier's uid is written there.
-  void take(std::span<FlowPacket> packets);
+  // the carrier's uid is written there. `uids`, unless it is empty, has a place for each packet:
+  // those of shards that it has are written, with no uid for a packet of no flow.
+  void take(std::span<FlowPacket> packets, std::span<Uid> uids = {});
   // Time passes without packets: flows end whose time has come.
   void advance(Timestamp now);
   // The last packet was taken: all flows end, as if time went on. `now`: the clock of the whole
@@ -50,7 +51,7 @@ class FlowEngine {
   FlowEngine(const FlowOptions& options, ShardSet shards, RecordSink& records);
 
   void tell_notice(const FlowPacket& packet, std::uint64_t hash);
-  void take_chunk(std::span<FlowPacket> packets);
+  void take_chunk(std::span<FlowPacket> packets, std::span<Uid> uids);
   [[nodiscard]] FlowShard& shard(std::uint32_t index) noexcept {
     return shards_[static_cast<std::size_t>(place_[index])];
   }

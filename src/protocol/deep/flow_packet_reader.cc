@@ -180,9 +180,10 @@ FlowPacketReader::FlowPacketReader(const FlowReaderOptions& options)
 
 std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const HeadersArray& headers,
                                              const KeysArray& keys, const Verdicts& verdicts,
-                                             SessionMask session) {
+                                             SessionMask session, FlowUids* uids) {
   out_.clear();
   for (std::uint32_t i = 0; i < batch.count; ++i) {
+    if (uids != nullptr) uids->begin(i, out_.size());
     if ((verdicts.wanted[i] & session) == 0) continue;
     const Packet& packet = batch.packets[i];
     if (packet.has_time) {
@@ -206,6 +207,7 @@ std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const Hea
     if (!out_.empty()) out_.back().carries_next = false;
     tell_notices();
   }
+  if (uids != nullptr) uids->end(batch.count, out_.size());
   return out_;
 }
 

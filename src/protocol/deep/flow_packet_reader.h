@@ -13,6 +13,7 @@
 #include "protocol/deep/defragmenter.h"
 #include "protocol/deep/flow_options.h"
 #include "protocol/deep/flow_packet.h"
+#include "protocol/deep/flow_uids.h"
 
 namespace weir::protocol {
 
@@ -27,8 +28,10 @@ class FlowPacketReader {
   explicit FlowPacketReader(const FlowReaderOptions& options);
 
   // The flow packets of what the session wants of the batch, in order; valid until the next call.
+  // `uids` is told which are of which packet; null: nobody asks.
   std::span<FlowPacket> read(const PacketBatch& batch, const HeadersArray& headers,
-                             const KeysArray& keys, const Verdicts& verdicts, SessionMask session);
+                             const KeysArray& keys, const Verdicts& verdicts, SessionMask session,
+                             FlowUids* uids = nullptr);
 
   // The latest time of any packet that was read. Before the first: as far back as goes.
   [[nodiscard]] Timestamp clock() const noexcept { return clock_; }

@@ -21,8 +21,6 @@ void adjust(telemetry::Counter& gauge, std::int64_t by) noexcept {
   gauge.set(gauge.value() + static_cast<std::uint64_t>(by));
 }
 
-bool is_carrier(const FlowPacket& packet) noexcept { return packet.shard == kCarrierShard; }
-
 // The beginning was not seen: is the sender the one that looks like a server?
 bool looks_answered(const FlowPacket& packet) noexcept {
   const bool high = packet.sender == End::High;
@@ -62,8 +60,8 @@ void FlowShard::prefetch_flow(std::uint64_t hash) const noexcept {
   }
 }
 
-Uid FlowShard::take(const FlowPacket& packet, std::uint64_t hash, Tick tick,
-                    const HashSecret& secret) {
+PoolIndex FlowShard::take(const FlowPacket& packet, std::uint64_t hash, Tick tick,
+                          const HashSecret& secret) {
   now_ = tick;
   notes_.at({.tick = order_tick(tick), .rank = rank_of(packet)}, packet.time);
   bool fresh = false;
@@ -81,7 +79,15 @@ Uid FlowShard::take(const FlowPacket& packet, std::uint64_t hash, Tick tick,
     wheel_->arm(flows_, index_, index, next_look(flow, tick), tick);
     earliest_ = std::min(earliest_, tick_of(flow.deadline));
   }
-  return is_carrier(packet) ? flow.datagram.uid : Uid{};
+  return index;
+}
+
+// TCP has no room to keep it.
+Uid FlowShard::uid_of(PoolIndex index) noexcept {
+  Flow& flow = flows_[index];
+  if (static_cast<FlowKind>(flow.kind) == FlowKind::Tcp) return notes_.uid_of(flow);
+  if (flow.datagram.uid.empty()) flow.datagram.uid = notes_.uid_of(flow);
+  return flow.datagram.uid;
 }
 
 PoolIndex FlowShard::find_or_begin(const FlowPacket& packet, std::uint64_t hash,
@@ -165,7 +171,6 @@ void FlowShard::begin(Flow& flow, const FlowPacket& packet, std::uint8_t incarna
     flow.datagram = {};
   }
   choose_originator(flow, packet);
-  if (is_carrier(packet)) flow.datagram.uid = notes_.uid_of(flow);
   services_.counters.begun[kind_of(flow)].add(1);
   adjust(services_.counters.open[kind_of(flow)], 1);
 }

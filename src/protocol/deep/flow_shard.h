@@ -24,9 +24,10 @@ class FlowShard {
   void prefetch_entry(std::uint64_t hash) const noexcept { table_.prefetch(hash); }
   void prefetch_flow(std::uint64_t hash) const noexcept;
 
-  // `hash` is key_hash() of the packet's key, `tick` that of its flow clock. For carriers: the uid
-  // of the flow.
-  Uid take(const FlowPacket& packet, std::uint64_t hash, Tick tick, const HashSecret& secret);
+  // `hash` is key_hash() of the packet's key, `tick` that of its flow clock. Its flow, for
+  // uid_of() before the next call.
+  PoolIndex take(const FlowPacket& packet, std::uint64_t hash, Tick tick, const HashSecret& secret);
+  [[nodiscard]] Uid uid_of(PoolIndex index) noexcept;
   // Everything that is due in this tick, which has passed.
   void expire(Tick tick, const HashSecret& secret);
   // Nothing more will come: intervals are no longer reported.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -76,52 +77,89 @@ void put_key(std::uint8_t* at, const IndexKey& key, std::uint32_t key_bytes) noe
   std::copy(whole.end() - key_bytes, whole.end(), at);
 }
 
-template <typename Fact>
-std::uint32_t distinct_keys(std::span<const Fact> facts) noexcept {
-  if (facts.empty()) return 0;
-  std::uint32_t count = 1;
-  for (std::size_t i = 1; i < facts.size(); ++i) {
-    count += key_of(facts[i]) != key_of(facts[i - 1]) ? 1u : 0u;
-  }
-  return count;
-}
-
-}  // namespace
-
+// The answer is one of the two.
 std::span<ShortFact> sort_facts(std::span<ShortFact> facts, std::span<ShortFact> scratch) noexcept {
-  return radix_sort(facts, scratch, 16);
+  return radix_sort(facts, scratch, kSetBits);
 }
 std::span<LongFact> sort_facts(std::span<LongFact> facts, std::span<LongFact> scratch) noexcept {
   return radix_sort(facts, scratch, 0);
 }
-void sort_facts(std::span<WideFact> facts) noexcept {
+std::span<WideFact> sort_facts(std::span<WideFact> facts, std::span<WideFact>) noexcept {
   std::sort(facts.begin(), facts.end(),
             [](const WideFact& a, const WideFact& b) { return a.address < b.address; });
+  return facts;
 }
 
+constexpr std::uint64_t order(const ShortFact& fact) noexcept { return fact.key_and_set; }
+constexpr std::uint64_t order(const LongFact& fact) noexcept { return fact.number; }
+constexpr IndexKey order(const WideFact& fact) noexcept { return fact.address; }
+
+}  // namespace
+
+// From the end on, so that what is in order moves within its own memory.
 template <typename Fact>
-std::optional<EncodedColumn> encode_column(std::span<const Fact> facts,
-                                           std::span<const std::uint64_t> sets,
+void sort_and_merge(std::span<Fact> facts, std::size_t sorted, std::span<Fact> scratch) noexcept {
+  const std::span<Fact> added = facts.subspan(sorted);
+  if (added.empty()) return;
+  const std::span<Fact> room = scratch.first(added.size());
+  const std::span<Fact> in_order = sort_facts(added, room);
+  if (sorted == 0) {
+    if (in_order.data() != added.data()) std::copy(in_order.begin(), in_order.end(), added.begin());
+    return;
+  }
+  if (in_order.data() != room.data()) std::copy(in_order.begin(), in_order.end(), room.begin());
+  std::size_t old_left = sorted;
+  std::size_t new_left = room.size();
+  // Which of two is next is foretold wrongly as often as not: no branch depends on it.
+  while (old_left > 0 && new_left > 0) {
+    const Fact& old_last = facts[old_left - 1];
+    const Fact& new_last = room[new_left - 1];
+    const bool old_next = order(new_last) < order(old_last);
+    facts[old_left + new_left - 1] = old_next ? old_last : new_last;
+    old_left -= old_next ? 1u : 0u;
+    new_left -= old_next ? 0u : 1u;
+  }
+  std::copy_n(room.begin(), new_left, facts.begin());
+}
+
+template void sort_and_merge(std::span<ShortFact>, std::size_t, std::span<ShortFact>) noexcept;
+template void sort_and_merge(std::span<LongFact>, std::size_t, std::span<LongFact>) noexcept;
+template void sort_and_merge(std::span<WideFact>, std::size_t, std::span<WideFact>) noexcept;
+
+template <typename Fact>
+std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const SetsOfPage& sets,
                                            std::uint32_t key_bytes, std::span<std::uint8_t> to,
                                            KeyFilter* filter) noexcept {
-  const std::uint32_t entries = distinct_keys(facts);
-  const std::size_t table_bytes =
-      std::size_t{group_count(entries)} * group_bytes(key_bytes) + kColumnHeadBytes;
-  if (table_bytes > to.size()) return std::nullopt;
+  // The table of groups comes first, and how long it is, is known last: the entries are moved to it
+  // then.
+  const auto entries_max = static_cast<std::uint32_t>(facts.size());
+  const auto table_bytes = [&](std::uint32_t entries) noexcept {
+    return std::size_t{group_count(entries)} * group_bytes(key_bytes) + kColumnHeadBytes;
+  };
+  bool has_room = table_bytes(entries_max) <= to.size();
   std::uint8_t* group = to.data() + kColumnHeadBytes;
-  std::uint8_t* const begin = to.data() + table_bytes;
+  std::uint8_t* const begin = to.data() + (has_room ? table_bytes(entries_max) : 0);
   const std::uint8_t* const end = to.data() + to.size();
   std::uint8_t* at = begin;
 
-  std::uint32_t entry = 0;
+  std::uint32_t entries = 0;
   IndexKey previous;
-  for (std::size_t i = 0; i < facts.size(); ++entry) {
+  for (std::size_t i = 0; i < facts.size();) {
     const IndexKey key = key_of(facts[i]);
     std::uint64_t chunks = 0;
-    for (; i < facts.size() && key_of(facts[i]) == key; ++i) chunks |= sets[set_of(facts[i])];
-    if (filter != nullptr) filter->add(key);
-    if (end - at < static_cast<std::ptrdiff_t>(kEntryBytesMax)) return std::nullopt;
-    if (entry % kGroupEntries == 0) {
+    std::uint64_t told = 1;
+    do {
+      const std::uint32_t set = set_of(facts[i]);
+      chunks |= sets.chunks[set];
+      told &= sets.told[set / 64] >> (set % 64);
+      ++i;
+    } while (i < facts.size() && key_of(facts[i]) == key);
+    if (chunks == 0) continue;
+    // What is not in the filter is nowhere in the segment, also where a column is left out.
+    if (filter != nullptr && told == 0) filter->add(key);
+    has_room = has_room && end - at >= static_cast<std::ptrdiff_t>(kEntryBytesMax);
+    if (!has_room) continue;
+    if (entries % kGroupEntries == 0) {
       put_key(group, key, key_bytes);
       store_le(group + key_bytes, static_cast<std::uint32_t>(at - begin));
       group += group_bytes(key_bytes);
@@ -133,22 +171,27 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts,
     }
     at = put_chunks(at, chunks);
     previous = key;
+    ++entries;
   }
+  if (!has_room) return std::nullopt;
+  const auto entry_bytes = static_cast<std::uint32_t>(at - begin);
+  std::memmove(to.data() + table_bytes(entries), begin, entry_bytes);
   store_le(to.data(), entries);
   store_le(to.data() + 4, static_cast<std::uint16_t>(key_bytes));
   store_le(to.data() + 6, static_cast<std::uint16_t>(kGroupEntries));
-  store_le(to.data() + 8, static_cast<std::uint32_t>(at - begin));
-  return EncodedColumn{.bytes = static_cast<std::uint32_t>(at - to.data()), .entries = entries};
+  store_le(to.data() + 8, entry_bytes);
+  return EncodedColumn{.bytes = static_cast<std::uint32_t>(table_bytes(entries)) + entry_bytes,
+                       .entries = entries};
 }
 
-template std::optional<EncodedColumn> encode_column(std::span<const ShortFact>,
-                                                    std::span<const std::uint64_t>, std::uint32_t,
-                                                    std::span<std::uint8_t>, KeyFilter*) noexcept;
-template std::optional<EncodedColumn> encode_column(std::span<const LongFact>,
-                                                    std::span<const std::uint64_t>, std::uint32_t,
-                                                    std::span<std::uint8_t>, KeyFilter*) noexcept;
-template std::optional<EncodedColumn> encode_column(std::span<const WideFact>,
-                                                    std::span<const std::uint64_t>, std::uint32_t,
-                                                    std::span<std::uint8_t>, KeyFilter*) noexcept;
+template std::optional<EncodedColumn> encode_column(std::span<const ShortFact>, const SetsOfPage&,
+                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    KeyFilter*) noexcept;
+template std::optional<EncodedColumn> encode_column(std::span<const LongFact>, const SetsOfPage&,
+                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    KeyFilter*) noexcept;
+template std::optional<EncodedColumn> encode_column(std::span<const WideFact>, const SetsOfPage&,
+                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    KeyFilter*) noexcept;
 
 }  // namespace weir::storage::segment

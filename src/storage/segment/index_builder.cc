@@ -20,11 +20,11 @@ static_assert(kPageHeaderBytes + kColumns * kColumnEntryBytes + kPageChunksMax *
 // Columns one behind the other.
 class IndexBuilder::PageWriter {
  public:
-  PageWriter(std::span<std::uint8_t> to, std::span<const std::uint64_t> set_chunks,
+  PageWriter(std::span<std::uint8_t> to, const SetsOfPage& sets,
              const ColumnFilters& filters) noexcept
       : to_(to.first(std::min<std::size_t>(to.size(), kUnitBytesMax) / kUnitAlignment *
                      kUnitAlignment)),
-        set_chunks_(set_chunks),
+        sets_(sets),
         filters_(filters) {}
 
   void add_rows(std::span<const ChunkRow> rows) noexcept {
@@ -35,11 +35,10 @@ class IndexBuilder::PageWriter {
     take(Column::Chunks, {.bytes = bytes, .entries = static_cast<std::uint32_t>(rows.size())});
   }
   template <typename Fact>
-  void add_column(Column column, std::span<Fact> sorted) noexcept {
+  void add_column(Column column, std::span<const Fact> sorted) noexcept {
     const auto room = to_.subspan(at_, to_.size() - kBlockTrailBytes - at_);
-    const auto encoded =
-        encode_column(std::span<const Fact>(sorted), set_chunks_, key_bytes(column), room,
-                      filters_[static_cast<std::size_t>(column)]);
+    const auto encoded = encode_column(sorted, sets_, key_bytes(column), room,
+                                       filters_[static_cast<std::size_t>(column)]);
     if (encoded) take(column, *encoded);
   }
 
@@ -75,7 +74,7 @@ class IndexBuilder::PageWriter {
   }
 
   std::span<std::uint8_t> to_;
-  std::span<const std::uint64_t> set_chunks_;
+  const SetsOfPage& sets_;
   const ColumnFilters& filters_;
   std::uint32_t at_ = kPageHeaderBytes + kColumns * kColumnEntryBytes;
   std::array<ColumnEntry, kColumns> entries_{};
@@ -83,20 +82,20 @@ class IndexBuilder::PageWriter {
 };
 
 IndexBuilder::IndexBuilder(UidColumn uids)
-    : buckets_(std::make_unique_for_overwrite<Bucket[]>(kBucketsMax)),
-      has_uids_(uids == UidColumn::Yes),
-      hashes_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
-      set_chunks_(std::make_unique_for_overwrite<std::uint64_t[]>(kSetNumbers)),
+    : room_for_uids_(uids == UidColumn::Yes),
+      packets_have_uids_(room_for_uids_),
+      page_has_uids_(room_for_uids_),
       ipv4_(kIpv4Max),
       ipv6_(kIpv6Max),
       kinds_(kPortsMax),
       ports_(kPortsMax + kKinds),
       tenants_(kOthersMax),
       community_ids_(kOthersMax),
-      uids_(has_uids_ ? kOthersMax : 0),
-      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kScratchMax)),
-      long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)) {
-  clear();
+      uids_(room_for_uids_ ? kOthersMax : 0),
+      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kShortScratchMax)),
+      long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)),
+      wide_scratch_(std::make_unique_for_overwrite<WideFact[]>(kIpv6Max)) {
+  add_kind_keys();
 }
 
 void IndexBuilder::begin_chunk() noexcept {
@@ -110,78 +109,29 @@ void IndexBuilder::end_chunk(const ChunkRow& row) noexcept {
   rows_[chunk_count_++] = row;
 }
 
+bool IndexBuilder::has_room(std::uint32_t facts) const noexcept {
+  return FactTable::kSetsMax - table_.size() >= facts && ipv4_.room() >= facts &&
+         ipv6_.room() >= facts && kinds_.room() >= facts && ports_.room() >= facts &&
+         tenants_.room() >= facts && community_ids_.room() >= facts &&
+         (!room_for_uids_ || uids_.room() >= facts);
+}
+
 bool IndexBuilder::wants_page() const noexcept {
-  return chunk_count_ == kPageChunksMax || set_count_ > kFactSetsMax / 4 * 3 ||
-         ipv4_.nearly_full() || ipv6_.nearly_full() || kinds_.nearly_full() ||
-         ports_.nearly_full() || tenants_.nearly_full() || community_ids_.nearly_full() ||
-         (has_uids_ && uids_.nearly_full());
+  // A chunk of the smallest packets, each of another flow, has 20,000 of them.
+  constexpr std::uint32_t kFactsOfChunk = 40 * 1024;
+  // An address of version 6 takes more of the page than others.
+  return chunk_count_ == kPageChunksMax || table_.met() + ipv6_.size() / 5 > kPageSetsMax ||
+         !has_room(kFactsOfChunk);
 }
 
-bool IndexBuilder::has_room() const noexcept {
-  return set_count_ < kFactSetsMax && ipv4_.has_room() && ipv6_.has_room() && kinds_.has_room() &&
-         ports_.has_room(kKinds) && tenants_.has_room() && community_ids_.has_room() &&
-         (!has_uids_ || uids_.has_room());
-}
-
-bool IndexBuilder::insert(std::uint64_t hash, Bucket& bucket) noexcept {
+bool IndexBuilder::insert(std::uint64_t hash) noexcept {
   WEIR_ASSERT(chunk_bit_ != 0);
-  if (!has_room()) {
+  if (!has_room(kKeysOfFactSetMax)) {
     mark_opaque();
     return false;
   }
-  set_ = set_count_++;
-  hashes_[set_] = hash;
-  put(bucket, hash, set_, chunk_bit_);
-  if (set_count_ > (bucket_mask_ + 1) * Bucket::kSlots / 2) grow();
+  set_ = table_.insert(hash, chunk_bit_);
   return true;
-}
-
-// Into the first empty slot; there is one.
-void IndexBuilder::put(Bucket& bucket, std::uint64_t hash, std::uint64_t set,
-                       std::uint64_t chunks) noexcept {
-  std::size_t slot = 0;
-  while (bucket.hash_and_set[slot] != 0) ++slot;
-  bucket.hash_and_set[slot] = (hash & ~std::uint64_t{kSetNumbers - 1}) | set;
-  bucket.chunks[slot] = chunks;
-}
-
-void IndexBuilder::collect_chunks() noexcept {
-  for (std::uint32_t i = 0; i <= bucket_mask_; ++i) {
-    const Bucket& bucket = buckets_[i];
-    for (std::size_t slot = 0; slot < Bucket::kSlots && bucket.hash_and_set[slot] != 0; ++slot) {
-      set_chunks_[bucket.hash_and_set[slot] & (kSetNumbers - 1)] = bucket.chunks[slot];
-    }
-  }
-}
-
-void IndexBuilder::grow() noexcept {
-  if (bucket_mask_ + 1 == kBucketsMax) return;
-  collect_chunks();
-  bucket_mask_ = 2 * bucket_mask_ + 1;
-  std::fill_n(buckets_.get(), bucket_mask_ + 1, Bucket{});
-  for (std::uint32_t set = 0; set < set_count_; ++set) {
-    std::uint32_t at = static_cast<std::uint32_t>(hashes_[set]) & bucket_mask_;
-    while (buckets_[at].hash_and_set.back() != 0) at = (at + 1) & bucket_mask_;
-    put(buckets_[at], hashes_[set], set, set_chunks_[set]);
-  }
-}
-
-void IndexBuilder::clear() noexcept {
-  // As many buckets as a page like this one needs: they are all emptied, and should all be cached.
-  constexpr auto kSlots = static_cast<std::uint32_t>(Bucket::kSlots);
-  bucket_mask_ = std::max(kBucketsMin, std::bit_ceil(2 * set_count_ / kSlots)) - 1;
-  std::fill_n(buckets_.get(), bucket_mask_ + 1, Bucket{});
-  chunk_count_ = 0;
-  chunk_bit_ = 0;
-  opaque_chunks_ = 0;
-  set_count_ = 0;
-  ipv4_.clear();
-  ipv6_.clear();
-  kinds_.clear();
-  ports_.clear();
-  tenants_.clear();
-  community_ids_.clear();
-  uids_.clear();
 }
 
 void IndexBuilder::add_kind(std::uint32_t protocol_key) noexcept {
@@ -192,49 +142,92 @@ void IndexBuilder::add_kind(std::uint32_t protocol_key) noexcept {
     while (kind < kNetworkKeys.size() && kNetworkKeys[kind] != protocol_key) ++kind;
     WEIR_ASSERT(kind < kNetworkKeys.size());
   }
-  kinds_.add({static_cast<std::uint16_t>(kind), static_cast<std::uint16_t>(set_)});
+  kinds_.add(short_fact(kind, set_));
 }
 
-// The kinds get fact sets of their own, behind all others.
-std::span<ShortFact> IndexBuilder::sorted_protocols() noexcept {
-  std::uint64_t* const kind_chunks = set_chunks_.get() + kFactSetsMax;
-  std::fill_n(kind_chunks, kKinds, std::uint64_t{0});
-  for (const KindFact& fact : kinds_.facts()) kind_chunks[fact.kind] |= set_chunks_[fact.set];
+// The kinds have fact sets of their own, behind all others. Their keys are below those of ports.
+void IndexBuilder::add_kind_keys() noexcept {
   for (std::uint32_t kind = 0; kind < kKinds; ++kind) {
-    if (kind_chunks[kind] == 0) continue;
     const std::uint32_t key =
         kind < kNetworkKeys.size()
             ? kNetworkKeys[kind]
             : kFirstIpProtocolKey + kind - static_cast<std::uint32_t>(kNetworkKeys.size());
-    ports_.add({std::uint64_t{key} << 16 | (kFactSetsMax + kind)});
+    ports_.add(short_fact(key, FactTable::kSetsMax + kind));
   }
-  const auto facts = ports_.facts();
-  return sort_facts(facts, {short_scratch_.get(), facts.size()});
+}
+
+void IndexBuilder::find_chunks_of_kinds(std::span<std::uint64_t> chunks) const noexcept {
+  const std::span<std::uint64_t> of_kinds = chunks.subspan(FactTable::kSetsMax, kKinds);
+  std::fill(of_kinds.begin(), of_kinds.end(), std::uint64_t{0});
+  for (const ShortFact& fact : kinds_.all()) of_kinds[key_of(fact).low] |= chunks[set_of(fact)];
 }
 
 std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_t> to,
                                    const ColumnFilters& filters) noexcept {
   WEIR_ASSERT(chunk_count_ > 0 && chunk_bit_ == 0 && to.size() >= kPageRoomMin);
-  collect_chunks();
-  PageWriter page(to, {set_chunks_.get(), kSetNumbers}, filters);
-  const auto add_short = [&](Column column, FactList<ShortFact>& list) noexcept {
-    const auto facts = list.facts();
-    page.add_column(column, sort_facts(facts, {short_scratch_.get(), facts.size()}));
-  };
+  const std::span<std::uint64_t> chunks = table_.take_chunks();
+  find_chunks_of_kinds(chunks);
+  const SetsOfPage sets{.chunks = chunks, .told = table_.told()};
+  const std::span<ShortFact> short_scratch(short_scratch_.get(), kShortScratchMax);
+  PageWriter page(to, sets, filters);
   page.add_rows({rows_.data(), chunk_count_});
-  add_short(Column::Ipv4, ipv4_);
-  sort_facts(ipv6_.facts());
-  page.add_column(Column::Ipv6, ipv6_.facts());
-  page.add_column(Column::Protocols, sorted_protocols());
-  page.add_column(Column::Tenants,
-                  sort_facts(tenants_.facts(), {long_scratch_.get(), tenants_.facts().size()}));
-  add_short(Column::CommunityId, community_ids_);
-  if (has_uids_) add_short(Column::Uid, uids_);
+  page.add_column(Column::Ipv4, ipv4_.sorted(short_scratch));
+  page.add_column(Column::Ipv6, ipv6_.sorted({wide_scratch_.get(), kIpv6Max}));
+  page.add_column(Column::Protocols, ports_.sorted(short_scratch));
+  page.add_column(Column::Tenants, tenants_.sorted({long_scratch_.get(), kOthersMax}));
+  page.add_column(Column::CommunityId, community_ids_.sorted(short_scratch));
+  if (page_has_uids_) page.add_column(Column::Uid, uids_.sorted(short_scratch));
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,
                                                   .chunk_count = chunk_count_,
                                                   .opaque_chunks = opaque_chunks_});
-  clear();
+  end_page();
   return bytes;
+}
+
+bool IndexBuilder::is_crowded() const noexcept {
+  const auto crowded = [](std::uint32_t room, std::uint32_t capacity) noexcept {
+    return room < capacity / 4;
+  };
+  return crowded(FactTable::kSetsMax - table_.size(), FactTable::kSetsMax) ||
+         crowded(ipv4_.room(), kIpv4Max) || crowded(ipv6_.room(), kIpv6Max) ||
+         crowded(kinds_.room(), kPortsMax) || crowded(ports_.room(), kPortsMax) ||
+         crowded(tenants_.room(), kOthersMax) || crowded(community_ids_.room(), kOthersMax) ||
+         (room_for_uids_ && crowded(uids_.room(), kOthersMax));
+}
+
+void IndexBuilder::end_page() noexcept {
+  const std::uint32_t met = table_.met();
+  chunk_count_ = 0;
+  opaque_chunks_ = 0;
+  page_has_uids_ = packets_have_uids_;
+  table_.end_page();
+  // Few that were not met cost less than to look for them.
+  if (table_.size() <= 2 * met + 4096 && !is_crowded()) return;
+  const std::span<const std::uint32_t> numbers = table_.keep_met();
+  ipv4_.keep(numbers);
+  ipv6_.keep(numbers);
+  kinds_.keep(numbers);
+  ports_.keep(numbers);
+  tenants_.keep(numbers);
+  community_ids_.keep(numbers);
+  uids_.keep(numbers);
+  if (is_crowded()) clear();
+}
+
+void IndexBuilder::clear() noexcept {
+  chunk_count_ = 0;
+  chunk_bit_ = 0;
+  opaque_chunks_ = 0;
+  page_has_uids_ = packets_have_uids_;
+  table_.clear();
+  ipv4_.clear();
+  ipv6_.clear();
+  kinds_.clear();
+  ports_.clear();
+  tenants_.clear();
+  community_ids_.clear();
+  uids_.clear();
+  add_kind_keys();
 }
 
 }  // namespace weir::storage::segment

@@ -54,7 +54,7 @@ class KeyFilter {
   void clear() noexcept;
 
   [[nodiscard]] Bytes bytes() const noexcept;
-  // Calls of add(): a key that occurs in several pages counts in each.
+  // Calls of add(): a key may count more than once.
   [[nodiscard]] std::uint32_t keys() const noexcept { return keys_; }
 
  private:

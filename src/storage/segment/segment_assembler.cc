@@ -76,6 +76,7 @@ void SegmentAssembler::end(Bytes statistics, Timestamp now) {
   const UnitHeader place = writer_->next_header(0);
   directory_.tail_offset = place.file_offset;
   directory_.filters = index_->filters.take();
+  index_->builder.begin_filters();
   std::vector<std::uint8_t> unit;
   const TailSeal seal{.ordinal = place.ordinal, .sealed = now, .statistics = statistics};
   if (!append_tail(unit, directory_, seal)) {

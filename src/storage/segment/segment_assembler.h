@@ -35,7 +35,7 @@ struct LaneIndex {
 // One thread owns it. After a failure of its writer all calls do nothing.
 class SegmentAssembler {
  public:
-  // `index` is borrowed, and empty.
+  // `index` is borrowed, with no page begun.
   SegmentAssembler(std::unique_ptr<SegmentWriter> writer, const HeadFacts& head, LaneIndex& index)
       : writer_(std::move(writer)), head_(head), index_(&index) {
     directory_.segment = writer_->uuid();
@@ -44,8 +44,8 @@ class SegmentAssembler {
   void begin(std::span<const CaptureInterface> interfaces);
   // The index has been told its packets.
   void add(ChunkBuilder::Finished chunk);
-  // `statistics`: whole Interface Statistics Blocks. The index is empty afterwards, and free for
-  // the next segment.
+  // `statistics`: whole Interface Statistics Blocks. The index has no page afterwards, and is free
+  // for the next segment.
   void end(Bytes statistics, Timestamp now);
 
   [[nodiscard]] SegmentWriter& writer() noexcept { return *writer_; }

@@ -1,0 +1,129 @@
+// `weir read --logs --store`: packets are found by the uids of conn.log.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/stored_packets.h"
+#include "integration/stored_uids.h"
+#include "support/capture_expectations.h"
+#include "support/data_set.h"
+#include "support/frames.h"
+#include "support/temp_dir.h"
+
+namespace weir::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::size_t kSourcePortAt = 14 + 20;
+
+class StoreUids : public testing::Test {
+ protected:
+  // Flows of a few packets each, half of them in VXLAN.
+  std::string input(std::uint32_t count) {
+    std::vector<FrameBytes> frames;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      FrameBytes frame = udp_frame(i, 300);
+      store_be(&frame[kSourcePortAt], static_cast<std::uint16_t>(1000 + i % 500));
+      if (i % 2 == 0) frame = in_vxlan(frame, 42);
+      frames.push_back(std::move(frame));
+    }
+    write_file(dir_.file("in.pcap"), pcap_bytes(frames));
+    return dir_.file("in.pcap");
+  }
+  CommandResult read(std::vector<std::string> words) {
+    words.insert(words.begin(), {"read"});
+    words.insert(words.end(),
+                 {"--store", store_, "--store-chunk", "64KiB", "--store-durability", "none"});
+    return run_weir(std::move(words));
+  }
+  std::uint64_t expect_found(const std::string& logs) {
+    return expect_uids_found(indexed_chunks(store_), log_rows(logs, "conn"),
+                             log_rows(logs, "tunnel"));
+  }
+
+  TempDir dir_;
+  const std::string store_ = dir_.file("packets");
+};
+
+TEST_F(StoreUids, EveryPacketOfALoggedFlowIsInAChunkThatItsUidFinds) {
+  const auto result = read({input(5000), "--logs", dir_.file("logs")});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(log_rows(dir_.file("logs"), "conn").size(), 100u);
+  EXPECT_EQ(log_rows(dir_.file("logs"), "tunnel").size(), 2u) << "found, and over";
+  const auto chunks = indexed_chunks(store_);
+  EXPECT_GT(chunks.size(), 20u);
+  EXPECT_EQ(expect_found(dir_.file("logs")), 5000u);
+}
+
+TEST_F(StoreUids, WithoutLogsThePagesSayNothingOfUids) {
+  ASSERT_EQ(read({input(1000)}).status, 0);
+  const auto chunks = indexed_chunks(store_);
+  EXPECT_GT(chunks.size(), 3u);
+  for (const IndexedChunk& chunk : chunks) EXPECT_FALSE(chunk.has_uids);
+}
+
+TEST_F(StoreUids, APacketThatTheFilterLeavesOutIsInNeither) {
+  ASSERT_EQ(read({input(1000), "--logs", dir_.file("logs"), "udp port 4789"}).status, 0);
+  EXPECT_EQ(frames_in_store(store_).size(), 500u);
+  EXPECT_EQ(expect_found(dir_.file("logs")), 500u);
+}
+
+TEST_F(StoreUids, WorkersOfTheAnalysisStandBackAndTheLogsAreTheSame) {
+  const std::string in = input(1000);
+  const auto alone = run_weir({"read", in, "--logs", dir_.file("alone"), "--workers", "3"});
+  EXPECT_THAT(alone.err, Not(HasSubstr("--workers")));
+  const auto result = read({in, "--logs", dir_.file("logs"), "--workers", "3"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("weir: --workers 3: with --store one thread "));
+  EXPECT_EQ(log_files(dir_.file("logs")), log_files(dir_.file("alone")));
+  EXPECT_EQ(expect_found(dir_.file("logs")), 1000u);
+}
+
+TEST_F(StoreUids, OfOneThreadNothingIsSaid) {
+  const auto result = read({input(100), "--logs", dir_.file("logs"), "--workers", "1"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, Not(HasSubstr("--workers")));
+}
+
+TEST_F(StoreUids, RecoveredChunksHaveNoUidsAndSayNothingOfThem) {
+  ASSERT_EQ(read({input(1000), "--logs", dir_.file("logs")}).status, 0);
+  // As a writer that died leaves it: without page and tail.
+  const std::string path = read_store(store_).at(0).path;
+  auto file = storage::segment::SegmentFile::open(path);
+  ASSERT_TRUE(file.ok());
+  auto walk = file->walk(storage::segment::Depth::Bytes);
+  std::uint64_t end = 0;
+  while (const auto unit = walk.next()) {
+    if (unit->block.kind == storage::segment::Kind::Index) break;
+    end = unit->header.file_offset + unit->header.unit_bytes;
+  }
+  std::filesystem::resize_file(path, end);
+  ASSERT_EQ(run_weir({"store", "repair", store_}).status, 0);
+  const auto chunks = indexed_chunks(store_);
+  EXPECT_GT(chunks.size(), 3u);
+  for (const IndexedChunk& chunk : chunks) EXPECT_FALSE(chunk.has_uids);
+}
+
+// Those with a few packets say no more: FlowUids has them all, packet for packet.
+TEST_F(StoreUids, FindThePacketsOfTheLargerCapturesOfTheDataSet) {
+  WEIR_SKIP_WITHOUT_DATA();
+  std::uint64_t looked_for = 0;
+  std::uint64_t number = 0;
+  for (const CaptureExpectation& capture : load_capture_expectations()) {
+    if (capture.damaged || capture.may_fail || capture.packets < 100) continue;
+    SCOPED_TRACE(capture.file);
+    const std::string name = dir_.file(std::to_string(number++));
+    const auto result = run_weir({"read", (data_set_dir() / capture.file).string(), "--logs",
+                                  name + ".logs", "--store", name + ".store", "--store-chunk",
+                                  "64KiB", "--store-durability", "none"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    looked_for +=
+        expect_uids_found(indexed_chunks(name + ".store"), log_rows(name + ".logs", "conn"),
+                          log_rows(name + ".logs", "tunnel"));
+  }
+  EXPECT_GT(looked_for, 10'000u);
+}
+
+}  // namespace
+}  // namespace weir::test
