@@ -1,15 +1,14 @@
 #include "app/command_line.h"
 
 #include <algorithm>
-#include <charconv>
-#include <functional>
-#include <limits>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
 
 #include "app/ctl/flags.h"
 #include "app/flow_timeouts.h"
+#include "app/number_checks.h"
+#include "app/query_flags.h"
 #include "app/store_flags.h"
 #include "app/values.h"
 
@@ -18,34 +17,6 @@ namespace {
 
 constexpr std::uint32_t kSnaplenMax = kPacketBytesMax;
 constexpr std::uint32_t kWorkersMax = 64;  // of all interfaces together
-
-// Checks of CLI11: the text of a problem, or nothing. A whole number within bounds.
-std::string check_number(const std::string& text, std::uint64_t min, std::uint64_t max) {
-  std::uint64_t number = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (status == std::errc{} && end == text.data() + text.size() && number >= min && number <= max) {
-    return "";
-  }
-  std::string problem = "'" + text + "' is no whole number of at least " + std::to_string(min);
-  if (max != std::numeric_limits<std::uint64_t>::max()) {
-    problem += " and at most " + std::to_string(max);
-  }
-  return problem;
-}
-
-std::function<std::string(const std::string&)> at_least(std::uint64_t min) {
-  return [min](const std::string& text) {
-    return check_number(text, min, std::numeric_limits<std::uint64_t>::max());
-  };
-}
-
-std::function<std::string(const std::string&)> between(std::uint64_t min, std::uint64_t max) {
-  return [min, max](const std::string& text) { return check_number(text, min, max); };
-}
-
-std::function<std::string(const std::string&)> at_most(std::uint64_t max) {
-  return [max](const std::string& text) { return check_number(text, 0, max); };
-}
 
 PrintAndExit usage_error(const std::string& what) {
   return {.text = "weir: " + what + "\n", .to_stderr = true, .status = 2};
@@ -504,6 +475,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   config_flags.add_to(*config);
   CtlFlags ctl_flags(app);
   StoreFlags store_flags(app);
+  QueryFlags query_flags(app);
 
   CLI::App* completion =
       app.add_subcommand("completion", "print the script by which a shell completes weir's words");
@@ -543,6 +515,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   if (store_flags.chosen()) {
     if (auto problem = store_flags.finish()) return usage_error("store " + *problem);
     return store_flags.options();
+  }
+  if (query_flags.chosen()) {
+    if (auto problem = query_flags.finish()) return usage_error(*problem);
+    return query_flags.options();
   }
   if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);

@@ -7,6 +7,7 @@
 #include "app/commands/completion.h"
 #include "app/ctl/options.h"
 #include "app/options.h"
+#include "app/query_options.h"
 
 namespace weir::app {
 
@@ -18,7 +19,7 @@ struct PrintAndExit {
 };
 
 using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions,
-                             CtlOptions, StoreOptions, CompletionOptions>;
+                             CtlOptions, StoreOptions, QueryOptions, CompletionOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

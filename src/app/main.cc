@@ -10,6 +10,7 @@
 #include "app/commands/completion.h"
 #include "app/commands/config.h"
 #include "app/commands/ctl.h"
+#include "app/commands/query.h"
 #include "app/commands/read.h"
 #include "app/commands/run.h"
 #include "app/commands/store.h"
@@ -36,6 +37,8 @@ int run(int argc, char** argv) {
     return weir::app::ctl(*options);
   if (const auto* options = std::get_if<weir::app::StoreOptions>(&command))
     return weir::app::store(*options);
+  if (const auto* options = std::get_if<weir::app::QueryOptions>(&command))
+    return weir::app::query(*options);
   if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
     return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));

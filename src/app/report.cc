@@ -60,6 +60,24 @@ void add_final_reports(const output::Sink& sink, std::vector<SinkReport>& rows) 
   for (std::size_t i = 0; i < sink.places(); ++i) rows[first + i].mode = sink.place_mode(i);
 }
 
+std::string written_lines(const std::vector<SinkReport>& outputs) {
+  std::string text;
+  for (const SinkReport& sink : outputs) {
+    text += "weir: wrote " + count_text(sink.written) + " packets, " +
+            bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
+            (sink.path == "-" ? "standard output" : sink.path);
+    if (sink.files > 1) text += " in " + count_text(sink.files) + " files";
+    if (!sink.mode.empty()) text += " (" + sink.mode + ")";
+    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
+      text += ", lost" + lost;
+    if (sink.spilled.value_or(0) != 0) {
+      text += ", " + count_text(*sink.spilled) + " waited in the spill queue";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 std::string summary(const Report& report) {
   const capture::LedgerSnapshot& ledger = report.ledger;
   std::string text = "weir: received " + count_text(ledger.received) + ", accepted " +
@@ -79,20 +97,7 @@ std::string summary(const Report& report) {
   if (const std::string reasons = causes<MalformedReason>(malformed); !reasons.empty()) {
     text += "weir: headers that could not be followed" + reasons + "\n";
   }
-  for (const SinkReport& sink : report.outputs) {
-    text += "weir: wrote " + count_text(sink.written) + " packets, " +
-            bytes_text(static_cast<double>(sink.written_bytes)) + " to " +
-            (sink.path == "-" ? "standard output" : sink.path);
-    if (sink.files > 1) text += " in " + count_text(sink.files) + " files";
-    if (!sink.mode.empty()) text += " (" + sink.mode + ")";
-    if (const std::string lost = causes<LostReason>(sink.lost); !lost.empty())
-      text += ", lost" + lost;
-    if (sink.spilled.value_or(0) != 0) {
-      text += ", " + count_text(*sink.spilled) + " waited in the spill queue";
-    }
-    text += "\n";
-  }
-  return text + summary_of(report.analysis);
+  return text + written_lines(report.outputs) + summary_of(report.analysis);
 }
 
 }  // namespace weir::app

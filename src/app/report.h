@@ -94,6 +94,9 @@ struct Report {
 // The object of contracts.md, on one line.
 std::string stats_json(const Report& report);
 
+// A line for a person for each output: what was written and lost.
+std::string written_lines(const std::vector<SinkReport>& outputs);
+
 // A few lines for a person: received, accepted, rejected and dropped by cause, lost upstream,
 // written and lost.
 std::string summary(const Report& report);

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/ctl/utc_time.h"
+#include "app/number_checks.h"
 #include "app/values.h"
 #include "output/striped_lane.h"
 
@@ -182,6 +183,51 @@ std::optional<std::string> StoreFlags::finish() {
 }
 
 const StoreOptions& StoreFlags::options() const { return parts_->options; }
+
+void add_query_command(CLI::App& app, QueryWords& words) {
+  CLI::App& query = *app.add_subcommand("query", "find packets in stores, by time and filter");
+  query.callback([&words] { words.chosen = true; });
+  QueryOptions& options = words.options;
+  query
+      .add_option("STORE", words.words,
+                  "the directories of stores, then optionally a filter expression")
+      ->required()
+      ->type_name("");
+  query
+      .add_option("--since", words.since,
+                  "from here on: 2026-11-21T20:00:00Z, seconds since 1970, or 15m for a quarter of "
+                  "an hour ago")
+      ->type_name("T");
+  query.add_option("--until", words.until, "up to here, which is still of it")->type_name("T");
+  query
+      .add_option("-f,--filter", options.filter,
+                  "only packets that match this pcap-filter expression")
+      ->type_name("BPF");
+  query.add_flag("--inner", words.inner,
+                 "apply the filter to the innermost frame of a tunnel, not to the outer one");
+  query
+      .add_option("--community-id", options.community_id,
+                  "only packets of flows with this Community ID (seed 0)")
+      ->type_name("ID");
+  query
+      .add_option("-w,--write", options.write_paths,
+                  "write the packets as pcapng ('-': standard output); may be given several times")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  query.add_option("-c,--count", options.packets_max, "stop after this many packets")
+      ->type_name("N")
+      ->check(at_least(1));
+  query.add_flag("--explain", options.explain,
+                 "say what was looked at and what was left out, and by which column of the index");
+  query.add_flag("--json", options.json, "print the outcome as one JSON object");
+  query.footer(
+      "Example: weir query /var/lib/weir/packets --since 1h -w flow.pcapng host 10.1.2.3 and port "
+      "443\n"
+      "Works beside a running engine. Without -w it counts. docs/query.md says what the index "
+      "answers.\n"
+      "Exit status: 0 done, also when nothing is found or the capture lost packets of the asked "
+      "time; 1 damage, or a failed write; 2 wrong usage or filter.");
+}
 
 void BoundsFlags::add_to(CLI::App& command, const std::string& with_prefix) {
   prefix = with_prefix;

@@ -1,4 +1,5 @@
-// The command line of stores: `weir store`, and --store of the commands that write one.
+// The command line of stores: `weir store`, `weir query`, and --store of the commands that write
+// one.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "app/options.h"
+#include "app/query_flags.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming)
 class App;
@@ -47,6 +49,9 @@ class StoreFlags {
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
+
+// Adds the command `query`. `words` outlives the parsing.
+void add_query_command(CLI::App& app, QueryWords& words);
 
 // --store DIR and what goes with it, and --spill DIR. Likewise.
 class StoreOutputFlags {

@@ -1,0 +1,367 @@
+#include "capture/retrieval/segment_planner.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "capture/retrieval/counting_reader.h"
+#include "storage/segment/key_filter.h"
+#include "storage/segment/unit_walk.h"
+
+namespace weir::capture::retrieval {
+
+namespace segment = storage::segment;
+
+namespace {
+
+// What a capture may have written to the end of its segment in any order: of an open one, so much
+// is checked before it counts.
+constexpr std::uint64_t kInFlightBytes = std::uint64_t{64} * 1024 * 1024;
+// Of a range of keys, so many are looked up in a filter one by one.
+constexpr std::uint64_t kFilterKeysMax = 64;
+
+bool filter_may_have(const segment::Directory& directory, const KeyQuestion& question) {
+  const segment::DirectoryFilter* const filter = directory.filter(question.column);
+  if (filter == nullptr) return true;
+  const auto view = segment::KeyFilterView::parse(filter->bytes, filter->hashes);
+  if (!view) return true;
+  return std::ranges::any_of(question.ranges, [&](const KeyRange& range) {
+    if (range.low.high != range.high.high) return true;
+    if (range.high.low - range.low.low >= kFilterKeysMax) return true;
+    for (segment::IndexKey key = range.low;; ++key.low) {
+      if (view->contains(key)) return true;
+      if (key.low == range.high.low) return false;
+    }
+  });
+}
+
+bool is_sound(const segment::ChunkRow& row, std::uint64_t end) noexcept {
+  return row.offset % segment::kUnitAlignment == 0 && row.offset < end &&
+         row.unit_bytes <= end - row.offset && row.unit_bytes >= segment::kUnitAlignment &&
+         row.unit_bytes <= segment::kUnitBytesMax && row.unit_bytes % segment::kUnitAlignment == 0;
+}
+
+segment::ChunkRow row_of(const segment::Unit& unit, const segment::ChunkFacts& chunk) noexcept {
+  return {.offset = unit.header.file_offset,
+          .unit_bytes = unit.header.unit_bytes,
+          .packets = chunk.packets,
+          .times = chunk.times,
+          .wire_bytes = chunk.wire_bytes,
+          .lost = chunk.lost};
+}
+
+}  // namespace
+
+Result<segment::SegmentFile> SegmentPlanner::open(const std::string& path) {
+  WEIR_TRY(auto file, segment::FileReader::open(path));
+  return segment::SegmentFile::open(std::make_unique<CountingReader>(std::move(file), bytes_read_),
+                                    path);
+}
+
+void SegmentPlanner::tell_error(const std::string& path, const Error& error) {
+  if (error.code == ErrorCode::NotFound) {
+    counts_.gone.add(path + ": was deleted meanwhile");
+  } else {
+    counts_.damaged.add(error.context);
+  }
+}
+
+SurveyedSegment SegmentPlanner::survey(const std::string& path, const Look& look) {
+  SurveyedSegment found{.path = path};
+  ++counts_.segments.considered;
+  auto opened = open(path);
+  if (!opened) {
+    const ErrorCode code = opened.error().code;
+    // One that has just been begun has no head yet.
+    if (look.in_use && (code == ErrorCode::Truncated || code == ErrorCode::UnknownFormat)) {
+      ++counts_.open_segments;
+    } else {
+      tell_error(path, opened.error());
+    }
+    return found;
+  }
+  found.file = std::move(*opened);
+  if (const auto size = found.file->size()) found.file_bytes = *size;
+  auto tail = found.file->tail();
+  if (tail && *tail) {
+    found.directory = std::move((*tail)->directory);
+    survey_sealed(found);
+  } else {
+    // While it is being sealed its end is not yet what it will be. One that is damaged is walked
+    // through as well, which finds what is left.
+    const bool damaged = !tail && !look.in_use;
+    if (damaged) counts_.notes.add(tail.error().context + " (its chunks are looked at one by one)");
+    survey_open(found, look.in_use, damaged);
+  }
+  if (found.wanted) ++counts_.segments.read;
+  if (!look.keep_open || !found.wanted) {
+    found.file.reset();
+    found.directory.reset();
+  }
+  return found;
+}
+
+bool SegmentPlanner::ruled_out_by_filters(const segment::Directory& directory,
+                                          const segment::DirectoryPage& page,
+                                          SkippedBy& skipped) const {
+  const auto has = [&](const KeyQuestion& question) -> ChunkMask {
+    // Of a column that a page had no room for, the filter need not have its keys.
+    const bool in_filter = page.column(question.column).bytes != 0;
+    return !in_filter || filter_may_have(directory, question) ? 1 : 0;
+  };
+  return expression_.possible(1, has, skipped) == 0;
+}
+
+void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
+  const segment::Directory& directory = *found.directory;
+  if (!directory.times.empty()) found.first = std::max(directory.times.first, window_.since);
+  if (!window_.touches(directory.times)) {
+    ++counts_.segments.skipped_by_time;
+    counts_.chunks.considered += directory.chunks;
+    counts_.chunks.skipped_by_time += directory.chunks;
+    return;
+  }
+  // Where some of its losses may be outside the asked time, the rows of its chunks tell which.
+  const bool losses_known = directory.lost == 0 || window_.covers(directory.times);
+  SkippedBy skipped{};
+  found.wanted = !losses_known || !std::ranges::all_of(directory.pages, [&](const auto& page) {
+    return page.opaque_chunks == 0 && ruled_out_by_filters(directory, page, skipped);
+  });
+  if (found.wanted) return;
+  for (const segment::DirectoryPage& page : directory.pages) {
+    SkippedBy by_column{};
+    (void)ruled_out_by_filters(directory, page, by_column);
+    count_skipped(page, by_column);
+  }
+  for (std::size_t i = 0; i < skipped.size(); ++i) {
+    if (skipped[i] != 0) ++counts_.segments.skipped_by_column[i];
+  }
+  count_losses_of(directory);
+}
+
+void SegmentPlanner::count_skipped(const segment::DirectoryPage& page, const SkippedBy& skipped) {
+  counts_.chunks.considered += page.chunks;
+  for (std::size_t i = 0; i < skipped.size(); ++i) {
+    if (skipped[i] != 0) counts_.chunks.skipped_by_column[i] += page.chunks;
+  }
+}
+
+void SegmentPlanner::count_losses_of(const segment::Directory& directory) {
+  if (directory.lost == 0) return;
+  counts_.packets_lost += directory.lost;
+  counts_.lost_times.cover(directory.times);
+}
+
+std::optional<SegmentPlanner::Planned> SegmentPlanner::plan(SurveyedSegment& found) {
+  if (!found.file) {
+    auto opened = open(found.path);
+    if (!opened) {
+      tell_error(found.path, opened.error());
+      return std::nullopt;
+    }
+    found.file = std::move(*opened);
+  }
+  Planned planned{.file = std::make_unique<segment::SegmentFile>(std::move(*found.file)),
+                  .tasks = std::move(found.tasks)};
+  found.file.reset();
+  if (planned.tasks.empty()) {
+    if (!found.directory) {
+      auto tail = planned.file->tail();
+      if (!tail || !*tail) {
+        tell_error(found.path, tail ? Error{.code = ErrorCode::Damaged,
+                                            .context = found.path + ": lost its tail meanwhile"}
+                                    : tail.error());
+        return std::nullopt;
+      }
+      found.directory = std::move((*tail)->directory);
+    }
+    rows_tell_losses_ = found.directory->lost != 0 && !window_.covers(found.directory->times);
+    if (!rows_tell_losses_) count_losses_of(*found.directory);
+    counts_.pages += found.directory->pages.size();
+    for (std::size_t i = 0; i < found.directory->pages.size(); ++i) {
+      plan_page(*planned.file, *found.directory, i, planned.tasks);
+    }
+    found.directory.reset();
+  }
+  std::ranges::stable_sort(planned.tasks, {}, &ChunkTask::first);
+  return planned;
+}
+
+void SegmentPlanner::plan_page(const segment::SegmentFile& file,
+                               const segment::Directory& directory, std::size_t index,
+                               std::vector<ChunkTask>& tasks) {
+  const segment::DirectoryPage& page = directory.pages[index];
+  SkippedBy skipped{};
+  if (page.opaque_chunks == 0 && !rows_tell_losses_ &&
+      ruled_out_by_filters(directory, page, skipped)) {
+    count_skipped(page, skipped);
+    return;
+  }
+  ++counts_.pages_read;
+  if (page_.open(file, page) && take_page(file, directory.tail_offset, tasks)) return;
+  counts_.notes.add(file.name() + ": the index page at byte " + std::to_string(page.offset) +
+                    " is damaged (its chunks are read one by one)");
+  walk_page(file, directory, index, tasks);
+}
+
+// False: its rows contradict the file; nothing was taken.
+bool SegmentPlanner::take_page(const segment::SegmentFile& file, std::uint64_t end,
+                               std::vector<ChunkTask>& tasks) {
+  for (std::uint32_t i = 0; i < page_.chunk_count(); ++i) {
+    if (!is_sound(page_.row(i), end)) return false;
+  }
+  ChunkMask in_time = 0;
+  for (std::uint32_t i = 0; i < page_.chunk_count(); ++i) {
+    if (consider(page_.row(i))) in_time |= ChunkMask{1} << i;
+  }
+  for (ChunkMask left = possible_chunks(file.name(), in_time, page_); left != 0; left &= left - 1) {
+    const auto i = static_cast<std::uint32_t>(std::countr_zero(left));
+    add_task(page_.row(i), page_.first_chunk() + i, tasks);
+  }
+  return true;
+}
+
+SegmentPlanner::ChunkMask SegmentPlanner::possible_chunks(const std::string& name, ChunkMask chunks,
+                                                          PageReader& page) {
+  if (chunks == 0) return 0;
+  const auto has = [&](const KeyQuestion& question) -> ChunkMask {
+    PageReader::ColumnState state{};
+    const auto column = page.column(question.column, state);
+    if (state == PageReader::ColumnState::Damaged) {
+      counts_.notes.add(name + ": column " + std::string(name_of(question.column)) +
+                        " of an index page is damaged (its chunks are read)");
+    }
+    if (!column) return chunks;
+    ChunkMask found = page.opaque_chunks();
+    for (const KeyRange& range : question.ranges) {
+      found |= chunks_with(*column, range.low, range.high, chunks);
+    }
+    return found;
+  };
+  return expression_.possible(chunks, has, counts_.chunks.skipped_by_column);
+}
+
+// The chunks of a page that cannot be used, by their own headers.
+void SegmentPlanner::walk_page(const segment::SegmentFile& file,
+                               const segment::Directory& directory, std::size_t index,
+                               std::vector<ChunkTask>& tasks) {
+  const segment::DirectoryPage& page = directory.pages[index];
+  const std::uint64_t begin =
+      index == 0 ? file.head().unit_bytes
+                 : directory.pages[index - 1].offset + directory.pages[index - 1].unit_bytes;
+  segment::UnitWalk walk(file.file(), {.segment = file.head().segment, .offset = begin},
+                         segment::Depth::Header);
+  std::uint32_t found = 0;
+  while (found < page.chunks && walk.offset() < page.offset) {
+    const auto unit = walk.next();
+    if (!unit) break;
+    if (unit->block.kind != segment::Kind::Chunk) continue;
+    const auto chunk = segment::chunk_at(unit->header_block());
+    if (!chunk) break;
+    const segment::ChunkRow row = row_of(*unit, *chunk);
+    ++found;
+    if (!consider(row)) continue;
+    ++counts_.chunks_without_index;
+    add_task(row, page.first_chunk + found - 1, tasks);
+  }
+  if (found < page.chunks) {
+    counts_.damaged.add(file.name() + ": " + std::to_string(page.chunks - found) +
+                        " chunks from byte " + std::to_string(walk.offset()) +
+                        " on cannot be found: " + walk.end().text());
+  }
+}
+
+bool SegmentPlanner::consider(const segment::ChunkRow& row) {
+  ++counts_.chunks.considered;
+  if (!window_.touches(row.times)) {
+    ++counts_.chunks.skipped_by_time;
+    return false;
+  }
+  if (row.lost != 0 && rows_tell_losses_) {
+    counts_.packets_lost += row.lost;
+    counts_.lost_times.cover(row.times);
+  }
+  return true;
+}
+
+void SegmentPlanner::add_task(const segment::ChunkRow& row, std::uint32_t number,
+                              std::vector<ChunkTask>& tasks) {
+  // One without times comes when what was before it in its segment does.
+  Timestamp first = row.times.first;
+  if (row.times.empty()) first = tasks.empty() ? Timestamp{} : tasks.back().first;
+  tasks.push_back({.offset = row.offset,
+                   .unit_bytes = row.unit_bytes,
+                   .packets = row.packets,
+                   .number = number,
+                   .first = std::max(first, window_.since)});
+}
+
+// One that is not sealed: unit by unit, by their headers, up to the first that is not whole.
+void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_damaged) {
+  ++counts_.open_segments;
+  rows_tell_losses_ = true;
+  const segment::SegmentFile& file = *found.file;
+  auto walk = file.walk(segment::Depth::Header);
+  std::vector<segment::ChunkRow> rows;  // that no page has told of
+  std::uint32_t chunks = 0;
+  std::vector<std::uint8_t> buffer;
+  const auto take_rows = [&] {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!consider(rows[i])) continue;
+      ++counts_.chunks_without_index;
+      add_task(rows[i], chunks - static_cast<std::uint32_t>(rows.size() - i), found.tasks);
+    }
+    rows.clear();
+  };
+  while (const auto unit = walk.next()) {
+    if (unit->block.kind == segment::Kind::Chunk) {
+      const auto chunk = segment::chunk_at(unit->header_block());
+      if (!chunk) break;
+      rows.push_back(row_of(*unit, *chunk));
+      ++chunks;
+    } else if (unit->block.kind == segment::Kind::Index) {
+      const auto whole = file.unit(unit->header.file_offset, buffer);
+      const auto page = whole ? segment::directory_page(whole->bytes) : std::nullopt;
+      if (page && page->first_chunk + page->chunks == chunks && page->chunks == rows.size()) {
+        ++counts_.pages;
+        ++counts_.pages_read;
+        segment::DirectoryPage place = *page;
+        place.offset = unit->header.file_offset;
+        place.unit_bytes = unit->header.unit_bytes;
+        if (page_.open(file, place) && take_page(file, place.offset, found.tasks)) rows.clear();
+      }
+      take_rows();
+    }
+  }
+  take_rows();
+  const segment::UnitFault fault = walk.end().fault;
+  const bool ends =
+      walk.sealed() || fault == segment::UnitFault::None || fault == segment::UnitFault::ShortFile;
+  if (!in_use && (!ends || (tail_damaged && !walk.sealed()))) {
+    counts_.damaged.add(file.name() + ": from byte " + std::to_string(walk.offset()) +
+                        " on: " + walk.end().text() + " (what was before it is in the answer)");
+  }
+  if (!walk.sealed()) cut_at_acknowledged(file, found.tasks, walk.offset());
+  found.wanted = !found.tasks.empty();
+  if (!found.wanted) return;
+  found.first = std::ranges::min_element(found.tasks, {}, &ChunkTask::first)->first;
+}
+
+// Behind the first unit that is not whole nothing counts: of what may be on its way to the disk,
+// every byte is checked.
+void SegmentPlanner::cut_at_acknowledged(const segment::SegmentFile& file,
+                                         std::vector<ChunkTask>& tasks, std::uint64_t end) {
+  const auto unsure = std::ranges::find_if(
+      tasks, [end](const ChunkTask& task) { return task.offset + kInFlightBytes >= end; });
+  if (unsure == tasks.end()) return;
+  segment::UnitWalk walk(file.file(), {.segment = file.head().segment, .offset = unsure->offset},
+                         segment::Depth::Bytes);
+  while (walk.next()) {
+  }
+  if (walk.end().fault == segment::UnitFault::None) return;
+  const auto torn = std::ranges::find_if(
+      unsure, tasks.end(), [&](const ChunkTask& task) { return task.offset >= walk.offset(); });
+  tasks.erase(torn, tasks.end());
+}
+
+}  // namespace weir::capture::retrieval
