@@ -1,6 +1,7 @@
 // Writes a store as a capture does: one sink with lanes, real files.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,7 +30,7 @@ class StoreWriter {
  public:
   StoreWriter(const std::string& directory, const output::StoreOptions& options)
       : store_(output::SegmentStore::open(directory, clock_).value()),
-        sink_(output::StoreSink::open(*store_, options, clock_).value()) {}
+        sink_(output::StoreSink::open(std::array{store_.get()}, options, clock_).value()) {}
 
   [[nodiscard]] InterfaceTable& interfaces() { return interfaces_; }
   void add(std::size_t lane, const std::vector<WrittenPacket>& packets) {
