@@ -88,6 +88,7 @@ FrameForms::FrameForms(Prng& random) : noise_(kNoiseBytes) {
 
 void FrameForms::fill(std::uint8_t* to, std::uint32_t bytes, std::uint8_t form,
                       std::uint32_t number) const {
+  if (bytes == 0) return;  // `to` may be null
   const std::vector<std::uint8_t>& headers = headers_[form];
   const auto front = std::min<std::size_t>(headers.size(), bytes);
   std::copy_n(headers.begin(), front, to);
