@@ -102,6 +102,10 @@ Result<void> give_up_rights(const SessionOptions& options) {
     const auto needed = security::capabilities_to_write_beside(store + "/segment");
     keep.insert(keep.end(), needed.begin(), needed.end());
   }
+  if (const std::string& spill = options.pipeline.spill.path; !spill.empty()) {
+    const auto needed = security::capabilities_to_write_beside(spill + "/segment");
+    keep.insert(keep.end(), needed.begin(), needed.end());
+  }
   // Logs come into being with their first record.
   if (const std::string& logs = options.pipeline.analysis.logs_path; !logs.empty()) {
     const auto needed = security::capabilities_to_write_beside(logs + "/conn.log");

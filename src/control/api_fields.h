@@ -29,6 +29,7 @@ struct Schema<OutputStatus> {
     v.field("written", x.written, "of these, stored");
     v.field("written_bytes", x.written_bytes, "bytes in its files");
     v.field("pending", x.pending, "on their way");
+    v.field("spilled", x.spilled, "packets that waited in the spill queue of a pipe, until now");
     v.field("lost", x.lost, "not stored, by reason");
   }
 };

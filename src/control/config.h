@@ -14,6 +14,7 @@
 #include "storage/segment/format.h"
 #include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
+#include "storage/spill/spill_directory.h"
 #include "telemetry/log_level.h"
 
 namespace weir::control {
@@ -52,6 +53,8 @@ struct PcapngConfig {
   std::uint64_t rotate_bytes = 1024ull * 1024 * 1024;  // 0: never by size
   Duration rotate_interval = std::chrono::hours(1);    // 0: never by time
   std::uint64_t files_max = 0;                         // 0: none is deleted
+  std::string spill;  // directory of a pipe's spill queue; empty: none
+  std::uint64_t spill_bytes = storage::spill::kSpillBytesDefault;
   friend bool operator==(const PcapngConfig&, const PcapngConfig&) = default;
 };
 

@@ -252,6 +252,11 @@ void Checker::check_session_interfaces(const SessionConfig& session, ConfigPlace
 void Checker::check_outputs(const SessionConfig& session, ConfigPlace place) {
   place.key = "pcapng.path";
   claim_path(session.pcapng.path, place);
+  place.key = "pcapng.spill";
+  claim_path(session.pcapng.spill, place);
+  if (!session.pcapng.spill.empty() && session.pcapng.path.empty()) {
+    add(place, "without a pipe that it is for (add path)");
+  }
   place.key = "store.path";
   for (const std::string& path : session.store.paths) claim_path(path, place);
   place.key = "logs.path";

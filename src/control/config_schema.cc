@@ -237,6 +237,18 @@ constexpr std::array kSessionKeys = {
          .type = Integer,
          .max = 1'000'000'000,
          .help = "keep only this many files, those of earlier runs too; 0: all"}),
+    key<SessionConfig, &SessionConfig::pcapng, &PcapngConfig::spill>(
+        {.name = "pcapng.spill",
+         .type = String,
+         .max = kPathMax,
+         .help = "directory where packets wait for the reader of a pipe that is slow; empty: they "
+                 "are lost"}),
+    key<SessionConfig, &SessionConfig::pcapng, &PcapngConfig::spill_bytes>(
+        {.name = "pcapng.spill_size",
+         .type = Size,
+         .min = storage::spill::kSpillBytesMin,
+         .max = kPiB,
+         .help = "so much of the disk they take at most; what then finds no room is lost"}),
     key<SessionConfig, &SessionConfig::store, &StoreConfig::paths>(
         {.name = "store.path",
          .type = Paths,

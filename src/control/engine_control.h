@@ -24,6 +24,7 @@ struct OutputStatus {
   std::uint64_t written = 0;
   std::uint64_t written_bytes = 0;
   std::uint64_t pending = 0;
+  std::uint64_t spilled = 0;
   Counts lost;
 };
 

@@ -24,7 +24,11 @@ std::optional<SectionCounts> counts_of(const PcapngOptions& options) {
 }
 
 Result<std::unique_ptr<Sink>> open_spilling(UniqueFd fd, const PcapngOptions& options) {
-  WEIR_TRY(auto queue, storage::spill::SpillQueue::open(*options.spill, *options.clock));
+  using storage::spill::SpillQueue;
+  WEIR_TRY(auto queue,
+           options.spill_directory != nullptr
+               ? SpillQueue::open(*options.spill, *options.clock, *options.spill_directory)
+               : SpillQueue::open(*options.spill, *options.clock));
   WEIR_TRY(auto pipe, SpillingPipe::open(std::move(fd), std::move(queue),
                                          {.path = options.path,
                                           .identity = options.identity,

@@ -27,6 +27,8 @@ struct PcapngOptions {
   FullPolicy full_policy = FullPolicy::Block;  // of pipes; files wait for their disk
   // Of pipes: a queue on disk for what the reader does not take (spilling_pipe.h). Needs `clock`.
   std::optional<storage::spill::SpillOptions> spill = std::nullopt;
+  // That of `spill`, when it is open already; borrowed. Null: it is opened for this sink alone.
+  storage::spill::SpillDirectory* spill_directory = nullptr;
   RotationOptions rotation = {};  // of regular files
   // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
   const InterfaceCountsReader* counts = nullptr;

@@ -7,7 +7,7 @@ namespace weir::output {
 using Turn = std::lock_guard<std::mutex>;
 
 SharedSink::SharedSink(std::unique_ptr<Sink> sink, std::uint32_t users)
-    : sink_(std::move(sink)), users_(users) {
+    : sink_(std::move(sink)), is_pipe_(sink_->mode() == "pipe"), users_(users) {
   WEIR_ASSERT(users >= 1);
 }
 
@@ -36,12 +36,16 @@ Result<void> SharedSink::close() {
   return sink_->close();
 }
 
+// A pipe may be waiting for its reader without end, and the one who asks is the one who would call
+// cancel().
 std::string SharedSink::file() const {
+  if (is_pipe_) return sink_->file();
   const Turn turn(turn_);
   return sink_->file();
 }
 
 std::string_view SharedSink::mode() const noexcept {
+  if (is_pipe_) return sink_->mode();
   const Turn turn(turn_);
   return sink_->mode();
 }

@@ -15,7 +15,8 @@ namespace weir::output {
 // credits as there are users.
 //
 // A call that waits inside (for a slow reader, with FullPolicy::Block) keeps the other users of
-// this sink waiting too: that is back-pressure. Only cancel() passes by.
+// this sink waiting too: that is back-pressure. Only cancel() passes by, and whoever looks on:
+// counts(), and of a pipe everything that can be asked.
 class SharedSink final : public Sink {
  public:
   // `users` >= 1.
@@ -45,6 +46,7 @@ class SharedSink final : public Sink {
 
  private:
   const std::unique_ptr<Sink> sink_;
+  const bool is_pipe_;  // file() and mode() stay as they are
   mutable std::mutex turn_;
   std::uint32_t users_;  // that have not closed yet
 };

@@ -120,9 +120,10 @@ class Sink {
   [[nodiscard]] virtual const SinkStatistics& statistics() const noexcept = 0;
   [[nodiscard]] virtual std::string_view kind() const noexcept = 0;  // "pcapng"
   [[nodiscard]] virtual std::string_view path() const noexcept = 0;  // "-" for standard output
-  // Where bytes go now: path(), or the file of a series that is open. The owner.
+  // Where bytes go now: path(), or the file of a series that is open. The owner; a pipe's never
+  // changes: any thread.
   [[nodiscard]] virtual std::string file() const { return std::string(path()); }
-  // How bytes leave now: BlockDevice::mode() for files, "pipe". The owner, or anyone after close().
+  // How bytes leave now: BlockDevice::mode() for files, "pipe". As file(), or anyone after close().
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;
   // Files begun, for outputs that rotate. Any thread.
   [[nodiscard]] virtual std::uint64_t files() const noexcept { return 1; }

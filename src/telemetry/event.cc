@@ -36,6 +36,10 @@ constexpr EventKindInfo kTable[] = {
      "the wall clock was set; time stamps before and after do not fit together"},
     {EventKind::OutputFailed, "output_failed", kError, "session, error",
      "an output of a session has trouble: what it could not write is lost"},
+    {EventKind::OutputSpilling, "output_spilling", kWarning, "session, path, from, to",
+     "what packets for a slow reader of a pipe do: writing (none waits in the queue any more), "
+     "spilling (they wait there), blocked (the queue takes no more, and packets are lost); "
+     "looked at four times a second"},
     {EventKind::PacketsLost, "packets_lost", kWarning, "session, interface, reason, packets",
      "packets were lost; told at most once a second for each reason"},
     {EventKind::StoreDamaged, "store_damaged", kError, "path, moved_to, error",

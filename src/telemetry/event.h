@@ -35,6 +35,7 @@ enum class EventKind : std::uint8_t {
   HealthChanged,
   ClockJumped,
   OutputFailed,
+  OutputSpilling,
   PacketsLost,
   StoreDamaged,
   StoreFailed,

@@ -147,6 +147,11 @@ constexpr MetricInfo kTable[] = {
               "Time from handing a block to the device until it has been written", kWriteTime,
               Stability::Experimental),
 
+    gauge(Metric::SpillBytes, "weir_spill_bytes", "bytes", {"session", "path"},
+          "Bytes of disk and memory that packets take which wait for the reader of the pipe"),
+    counter(Metric::SpillPackets, "weir_spill_packets_total", "packets", {"session", "path"},
+            "Packets that waited for the reader of the pipe in its spill queue"),
+
     gauge(Metric::StoreSegments, "weir_store_segments", "segments", {"store"},
           "Segments in the packet store"),
     gauge(Metric::StoreBytes, "weir_store_bytes", "bytes", {"store"},

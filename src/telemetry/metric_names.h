@@ -73,6 +73,8 @@ enum class Metric : std::uint8_t {
   OutputLost,
   OutputFiles,
   OutputWriteSeconds,
+  SpillBytes,
+  SpillPackets,
   // packet stores
   StoreSegments,
   StoreBytes,

@@ -109,6 +109,21 @@ TEST(ConfigCheck, NoPathIsWrittenTwice) {
             "pipe)");
 }
 
+TEST(ConfigCheck, ASpillQueueHasAPipeAndADirectoryOfItsOwn) {
+  EXPECT_EQ(problem_after(
+                [](Config&, auto& s) { s.pcapng = {.path = "/run/fifo", .spill = "/data/spill"}; }),
+            "0 problems");
+  EXPECT_EQ(problem_after([](Config&, auto& s) { s.pcapng.spill = "/data/spill"; }),
+            "session[web].pcapng.spill: without a pipe that it is for (add path)");
+  EXPECT_EQ(problem_after([](Config& c, auto& s) {
+              s.pcapng = {.path = "/run/fifo", .spill = "/data/spill"};
+              c.sessions.push_back(
+                  {.name = "two", .pcapng = {.path = "/run/other", .spill = "/data/./spill/"}});
+            }),
+            "session[two].pcapng.spill: '/data/./spill/': is written by session[web].pcapng.spill "
+            "too");
+}
+
 TEST(ConfigCheck, OldFilesAreDeletedOnlyWhereNewOnesBegin) {
   EXPECT_THAT(problem_after([](Config&, auto& s) {
                 s.pcapng.files_max = 3;

@@ -82,6 +82,16 @@ Interfaces and sessions are recognised by their names, rules by their place.
 
 A text has at most 16 MiB, and all sessions together at most 65,536 rules.
 
+A pipe whose reader is slow loses packets, unless it has a `spill` queue: what the reader does not
+take waits in that directory, up to `spill_size`, and goes to it in the order of old. The directory
+belongs to one process at a time, and to one session. What a process that was killed has left there
+is told, counts against the size and is not deleted (`weir read DIR/*.pcapng` reads it). Nobody
+waits for the reader when the engine ends, or when another `pcapng` or `store` key of the session
+makes its outputs open anew: what is in the queue then is lost, with reason `closed`, and the stream
+breaks off, perhaps within a packet; the next begins with a Section Header. A key that is not theirs
+(a filter, a rule) leaves queue and stream as they are. The event `output_spilling` tells when a
+queue is in use, full, or empty again.
+
 A packet store may lie in several directories, best on a device each: `path = ["/disk1/packets",
 "/disk2/packets"]`, or `--store` several times. Each is a whole store that can be taken away and
 read alone; `weir store` takes one or several. Each worker fills one directory after the other, a

@@ -130,6 +130,8 @@ void mend(Config& config, Prng& prng) {
     session.snaplen %= 1000;
     const std::string unique = std::to_string(++number);
     if (!session.pcapng.path.empty()) session.pcapng.path = unique + "/p" + session.pcapng.path;
+    if (session.pcapng.path.empty()) session.pcapng.spill.clear();
+    if (!session.pcapng.spill.empty()) session.pcapng.spill = unique + "/q" + session.pcapng.spill;
     for (std::size_t k = 0; k < session.store.paths.size(); ++k) {
       session.store.paths[k] = unique + "/" + std::to_string(k) + "s" + session.store.paths[k];
     }

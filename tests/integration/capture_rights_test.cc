@@ -136,6 +136,13 @@ TEST_F(CaptureRightsOfRoot, OneIsKeptForLogsInADirectoryOfSomebodyElse) {
   EXPECT_GE(files_in(directory), 1);
 }
 
+TEST_F(CaptureRightsOfRoot, OneIsKeptForASpillQueueInADirectoryOfSomebodyElse) {
+  const std::string directory = directory_of(65534);
+  Process weir(capture_on_tap(program_, dir_.file("x.pcapng"), {"-w", "-", "--spill", directory}),
+               {.ready_fd = true});
+  expect_a_capture(weir, kOnlyDacOverride);
+}
+
 class UnprivilegedCapture : public CaptureRights {
  protected:
   void SetUp() override {

@@ -85,6 +85,18 @@ class Spill : public Capture {
       process.signal(SIGUSR1);
     } while (!process.wait_for_stderr_for("received " + app::count_text(count) + ",", 50));
   }
+  // The process has been told of the signal that was sent.
+  static void wait_until_taken(Process& process, int number) {
+    const std::uint64_t bit = std::uint64_t{1} << (number - 1);
+    const std::string status = "/proc/" + std::to_string(process.pid()) + "/status";
+    for (;;) {
+      const std::string text = read_file(status);
+      const std::size_t at = text.find("\nShdPnd:");
+      ASSERT_NE(at, std::string::npos);
+      if ((std::stoull(text.substr(at + 8), nullptr, 16) & bit) == 0) return;
+      process.wait_for_stderr_for("never printed", 1);
+    }
+  }
   std::vector<FrameBytes> frames_in(const std::string& stream) {
     write_file(dir_.file("stream.pcapng"), stream);
     return frames_of(dir_.file("stream.pcapng"));
@@ -161,6 +173,34 @@ TEST_F(Spill, ACaptureHoldsNoPacketUpAndReplaysAfterItsEnd) {
   EXPECT_EQ(stats()["outputs"][0]["written"], 20'000);
   EXPECT_GT(stats()["outputs"][0]["spilled"], 10'000);
   EXPECT_TRUE(frames_in(stream) == sent);
+  EXPECT_TRUE(segments().empty());
+}
+
+// Its numbers are asked for while it waits for the reader, which must not hold up what comes then.
+TEST_F(Spill, ASecondSignalGivesUpAndCountsExactly) {
+  auto process = start(spilling({"--workers", "1"}));
+  TrafficSocket sender("tap");
+  const auto sent = numbered_frames(8'000);
+  for (std::size_t i = 0; i < sent.size(); i += 500) {
+    sender.send({sent.begin() + static_cast<std::ptrdiff_t>(i),
+                 sent.begin() + static_cast<std::ptrdiff_t>(i + 500)});
+    wait_until_received(*process, i + 500);
+  }
+  process->signal(SIGINT);
+  wait_until_taken(*process, SIGINT);
+  // Many times: at one of them at least the worker is where it waits.
+  for (int i = 0; i < 20; ++i) {
+    process->signal(SIGUSR1);
+    wait_until_taken(*process, SIGUSR1);
+    process->wait_for_stderr_for("never printed", 20);
+  }
+  process->signal(SIGINT);
+  (void)process->wait();
+  EXPECT_TRUE(law_holds(stats())) << stats();
+  const json row = stats()["outputs"][0];
+  EXPECT_EQ(row["offered"], 8'000);
+  EXPECT_EQ(row["pending"], 0);
+  EXPECT_GT(row["lost"]["closed"], 7'000);
   EXPECT_TRUE(segments().empty());
 }
 

@@ -207,5 +207,49 @@ TEST(SharedSink, CancelEndsTheWaitOfAllUsersOfASlowPipe) {
   expect_law(sink.statistics());
 }
 
+// A pipe whose reader sleeps.
+class WaitingPipe final : public Sink {
+ public:
+  Result<void> reserve() override {
+    waits_.test_and_set();
+    waits_.notify_all();
+    cancelled_.wait(false);
+    return ok();
+  }
+  void write(const Offer&) override {}
+  Result<void> flush() override { return ok(); }
+  Result<void> close() override { return ok(); }
+  void cancel() noexcept override {
+    cancelled_.test_and_set();
+    cancelled_.notify_all();
+  }
+  [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
+  [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
+  [[nodiscard]] std::string_view path() const noexcept override { return "/fifo"; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
+  void until_it_waits() const { waits_.wait(false); }
+
+ private:
+  SinkStatistics statistics_;
+  std::atomic_flag waits_;
+  std::atomic_flag cancelled_;
+};
+
+TEST(SharedSink, WhoLooksAtAPipeDoesNotWaitBehindItsReader) {
+  auto inner = std::make_unique<WaitingPipe>();
+  const WaitingPipe& pipe = *inner;
+  SharedSink sink(std::move(inner), 1);
+  std::thread worker([&] { EXPECT_TRUE(sink.reserve()); });
+  pipe.until_it_waits();
+  EXPECT_EQ(sink.mode(), "pipe");
+  EXPECT_EQ(sink.place_mode(0), "pipe");
+  EXPECT_EQ(sink.file(), "/fifo");
+  EXPECT_EQ(sink.place(0).path, "/fifo");
+  EXPECT_EQ(sink.take_warning(), std::nullopt);
+  EXPECT_EQ(sink.counts().offered, 0U);
+  sink.cancel();
+  worker.join();
+}
+
 }  // namespace
 }  // namespace weir::output

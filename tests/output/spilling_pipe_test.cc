@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -321,6 +322,48 @@ TEST_F(SpillingPipeTest, CancelEndsAWaitAndCountsWhatIsInTheQueueAsLost) {
   const auto file = test::walk_pcapng(read_up_to(ends.read.get()));
   EXPECT_EQ(file.packets.size(), statistics.written.value());
   EXPECT_TRUE(spill_.files.empty());
+}
+
+// Before there is a thread, while the worker waits for room, within close(), at any time.
+TEST_F(SpillingPipeTest, CancelAtAnyMomentEndsAllWaitsForAReaderThatNeverReads) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng random(seed);
+    spill_ = {};
+    next_ = 0;
+    Ends ends = make_pipe();
+    const FullPolicy policy = random.chance(1, 2) ? FullPolicy::Block : FullPolicy::Drop;
+    auto sink = open(std::move(ends.write), policy, storage::spill::kSpillBytesMin);
+    const int batches = static_cast<int>(random.below(90));  // about 45 fill everything
+    const bool flushes = random.chance(1, 2);
+    const std::uint64_t moment = random.below(static_cast<std::uint64_t>(batches) + 2);
+    std::atomic<std::uint64_t> done{0};
+    bool closed = true;
+    std::thread worker([&] {
+      for (int i = 0; i < batches; ++i) {
+        (void)write(*sink, 200);
+        if (flushes) (void)sink->flush();
+        ++done;
+      }
+      ++done;
+      closed = sink->close().ok();
+    });
+    const auto is_blocked = [&] {
+      return policy == FullPolicy::Block && sink->spill()->state == "blocked";
+    };
+    while (done < moment && !is_blocked()) std::this_thread::yield();
+    sink->cancel();
+    worker.join();
+    const auto& statistics = sink->statistics();
+    expect_law(statistics);
+    EXPECT_EQ(statistics.pending.value(), 0U);
+    EXPECT_EQ(statistics.offered.value(), static_cast<std::uint64_t>(batches) * 200);
+    EXPECT_EQ(closed, total_lost(statistics) == statistics.lost[kSlow].value())
+        << "an error, unless the kernel has taken all";
+    EXPECT_EQ(test::walk_pcapng(read_up_to(ends.read.get())).packets.size(),
+              statistics.written.value());
+    EXPECT_TRUE(spill_.files.empty());
+  }
 }
 
 TEST_F(SpillingPipeTest, AReaderThatGoesAwayEndsTheSink) {

@@ -327,7 +327,7 @@ TEST(SpillDirectory, FilesOfAnEarlierProcessAreLeftAndCount) {
   auto queue = SpillQueue::open(options, clock).value();
   EXPECT_EQ(queue->leftovers().files, 1U);
   EXPECT_EQ(queue->leftovers().bytes, 3U << 20);
-  EXPECT_EQ(text_of(queue->leftovers(), options).value_or(""),
+  EXPECT_EQ(text_of(queue->leftovers(), options.directory).value_or(""),
             "spill " + dir.path().string() +
                 ": 1 file of an earlier run, 3145728 bytes, count against the size of the queue "
                 "(weir read " +
@@ -343,6 +343,41 @@ TEST(SpillDirectory, FilesOfAnEarlierProcessAreLeftAndCount) {
   queue.reset();
   EXPECT_TRUE(std::filesystem::exists(old));
   EXPECT_FALSE(std::filesystem::exists(dir.file("20231114T221320Z_0000000042_0.pcapng")));
+}
+
+TEST(SpillDirectory, SeveralQueuesOfOneProcessShareItAndNoOther) {
+  const test::TempDir dir;
+  const test::FakeClock clock;
+  const SpillOptions options{.directory = dir.path().string()};
+  std::ofstream(dir.file("20231114T221320Z_0000000041_0.pcapng")) << "what was left";
+  auto directory = SpillDirectory::open(options.directory).value();
+  auto first = SpillQueue::open(options, clock, *directory).value();
+  auto second = SpillQueue::open(options, clock, *directory).value();
+  EXPECT_TRUE(first->take_warning().has_value()) << "what was left";
+  EXPECT_FALSE(second->take_warning().has_value()) << "told once";
+  EXPECT_EQ(second->leftovers().files, 1U);
+  first->describe(description({.name = "one"}));
+  second->describe(description({.name = "two"}));
+  Blocks in;
+  for (std::uint8_t i = 0; i < 20; ++i) {
+    const Blocks blocks = some_packets(i);
+    ASSERT_EQ(second->put(blocks), blocks.size());
+    in.insert(in.end(), blocks.begin(), blocks.end());
+    ASSERT_EQ(first->put(some_packets(99)), blocks.size());
+  }
+  EXPECT_TRUE(std::filesystem::exists(dir.file("20231114T221320Z_0000000042_0.pcapng")));
+  EXPECT_TRUE(std::filesystem::exists(dir.file("20231114T221320Z_0000000043_0.pcapng")));
+  const auto other = SpillQueue::open(options, clock);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::Exists);
+  first.reset();
+  Blocks out;
+  while (!second->empty()) {
+    const Bytes piece = second->front().value();
+    out.insert(out.end(), piece.begin(), piece.end());
+    (void)second->pop();
+  }
+  EXPECT_TRUE(out == in);
 }
 
 TEST(SpillDirectory, IsNoPacketStore) {

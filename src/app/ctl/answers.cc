@@ -170,6 +170,7 @@ control::OutputStatus output_of(const Fields& fields) {
   fields.read("written", output.written);
   fields.read("written_bytes", output.written_bytes);
   fields.read("pending", output.pending);
+  fields.read("spilled", output.spilled);
   fields.read("lost", output.lost);
   return output;
 }

@@ -149,6 +149,7 @@ void Engine::build_capture() {
                             .lane_interfaces = intake_->lane_interfaces(),
                             .parts = {.lanes = orchestrator_->lane_count(),
                                       .stores = stores_.get(),
+                                      .spills = &spills_,
                                       .counts = counts_.get(),
                                       .clock = &clock_,
                                       .news_fd = news_fd_.get()},

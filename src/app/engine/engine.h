@@ -16,6 +16,7 @@
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
 #include "app/engine/session_table.h"
+#include "app/engine/spill_registry.h"
 #include "app/engine/store_registry.h"
 #include "app/engine/telemetry_module.h"
 #include "app/loss_notices.h"
@@ -117,6 +118,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<capture::Orchestrator> orchestrator_;
   std::unique_ptr<CaptureCounts> counts_;
   std::unique_ptr<StoreRegistry> stores_;
+  SpillRegistry spills_;
   std::unique_ptr<SessionTable> table_;
   std::unique_ptr<control::ConfigManager> config_;
   std::unique_ptr<TelemetryModule> telemetry_;

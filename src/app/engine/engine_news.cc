@@ -45,6 +45,18 @@ void EngineNews::session_in_trouble(const SessionEntry& session, const Error& wh
           {{"session", session.config.name}, {"error", why.context}});
 }
 
+void EngineNews::session_spilling(const SessionEntry& session, const SpillMove& move) noexcept {
+  const std::string what = move.to == "writing" ? ": the reader of the pipe has caught up"
+                           : move.to == "spilling"
+                               ? ": packets wait on disk for the reader of the pipe"
+                               : ": the spill queue takes no more packets";
+  publish(EventKind::OutputSpilling, "output", move.path + what,
+          {{"session", session.config.name},
+           {"path", move.path},
+           {"from", std::string(move.from)},
+           {"to", std::string(move.to)}});
+}
+
 void EngineNews::on_health(const telemetry::HealthChange& change) noexcept {
   const std::string text = std::string(change.name) + " is " + std::string(name_of(change.to)) +
                            (change.reason.empty() ? "" : ": " + std::string(change.reason));

@@ -44,6 +44,7 @@ class EngineNews final : public SessionObserver,
   void session_moved(const SessionEntry& session) noexcept override;
   void session_removed(std::string_view name) noexcept override;
   void session_in_trouble(const SessionEntry& session, const Error& why) noexcept override;
+  void session_spilling(const SessionEntry& session, const SpillMove& move) noexcept override;
   // HealthObserver.
   void on_health(const telemetry::HealthChange& change) noexcept override;
   void on_clock_jump(Timestamp now, Duration by) noexcept override;

@@ -8,6 +8,7 @@
 namespace weir::app {
 
 class SessionEntry;
+struct SpillMove;
 
 class SessionObserver {
  public:
@@ -17,6 +18,8 @@ class SessionObserver {
   virtual void session_removed(std::string_view name) noexcept = 0;
   // Something is wrong with its outputs, and it goes on.
   virtual void session_in_trouble(const SessionEntry& session, const Error& why) noexcept = 0;
+  // The spill queue of its pipe is in use, full, or empty again.
+  virtual void session_spilling(const SessionEntry& session, const SpillMove& move) noexcept = 0;
 };
 
 }  // namespace weir::app

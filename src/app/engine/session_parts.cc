@@ -35,7 +35,21 @@ Result<void> check_reader(const std::string& path) {
   return ok();
 }
 
+using SharedSpill = std::shared_ptr<storage::spill::SpillDirectory>;
+
+Result<SharedSpill> open_spill(const control::PcapngConfig& config, const PartsContext& context) {
+  if (config.spill.empty()) return SharedSpill();
+  if (!is_pipe(config.path)) {
+    return Error{.code = ErrorCode::Usage,
+                 .context = "write " + config.path +
+                            ": spill is for a pipe, which this is not (make one with mkfifo, or "
+                            "leave spill out)"};
+  }
+  return context.spills->open(config.spill);
+}
+
 Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& config,
+                                                  const SharedSpill& spill,
                                                   const PartsContext& context) {
   const bool pipe = is_pipe(config.path);
   if (pipe) WEIR_CHECK(check_reader(config.path));
@@ -48,9 +62,13 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
   if (rotation.size_bytes == 0 && rotation.interval.count() == 0) {
     rotation.size_bytes = std::uint64_t{1} << 60;
   }
+  std::optional<storage::spill::SpillOptions> queue;
+  if (spill != nullptr) queue = {.directory = config.spill, .bytes_max = config.spill_bytes};
   WEIR_TRY(auto sink, output::open_pcapng({.path = config.path,
                                            .credits_max = static_cast<std::uint32_t>(context.lanes),
                                            .full_policy = output::FullPolicy::Drop,
+                                           .spill = queue,
+                                           .spill_directory = spill.get(),
                                            .rotation = pipe ? output::RotationOptions{} : rotation,
                                            .counts = context.counts,
                                            .clock = context.clock}));
@@ -83,8 +101,8 @@ Result<std::unique_ptr<output::Sink>> open_store_sink(const std::vector<SharedSt
 }  // namespace
 
 OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
-                         const PartsContext& context, std::vector<SharedStore> stores)
-    : stores_(std::move(stores)), sinks_(std::move(sinks)) {
+                         const PartsContext& context, Lent lent)
+    : lanes_(context.lanes), lent_(std::move(lent)), sinks_(std::move(sinks)) {
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : sinks_) borrowed.push_back(sink.get());
   outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
@@ -93,23 +111,23 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
 
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
                                                        const PartsContext& context) {
+  Lent lent;  // goes after the sinks
   std::vector<std::unique_ptr<output::Sink>> sinks;
-  std::vector<SharedStore> stores;
   for (const std::string& path : config.store.paths) {
     WEIR_TRY(auto store, context.stores->open(path, *context.clock));
-    stores.push_back(std::move(store));
+    lent.stores.push_back(std::move(store));
   }
-  if (!stores.empty()) {
-    WEIR_TRY(auto sink, open_store_sink(stores, config.store, context));
+  if (!lent.stores.empty()) {
+    WEIR_TRY(auto sink, open_store_sink(lent.stores, config.store, context));
     sinks.push_back(std::move(sink));
   }
   if (!config.pcapng.path.empty()) {
-    WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, context));
+    WEIR_TRY(lent.spill, open_spill(config.pcapng, context));
+    WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, lent.spill, context));
     sinks.push_back(std::move(pcapng));
   }
   if (sinks.empty()) return std::shared_ptr<OutputsPart>();
-  return std::shared_ptr<OutputsPart>(
-      new OutputsPart(std::move(sinks), context, std::move(stores)));
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, std::move(lent)));
 }
 
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::string path,
@@ -123,7 +141,7 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::
   std::vector<std::unique_ptr<output::Sink>> sinks;
   sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink),
                                                        static_cast<std::uint32_t>(context.lanes)));
-  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context));
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, {}));
 }
 
 std::optional<Error> OutputsPart::take_warning() {
@@ -133,18 +151,35 @@ std::optional<Error> OutputsPart::take_warning() {
   return std::nullopt;
 }
 
+// A pipe that the thread of its queue writes for a moment, with nothing in the queue, is no news.
+std::optional<SpillMove> OutputsPart::take_spill_move() {
+  for (const auto& sink : sinks_) {
+    const auto spill = sink->spill();
+    if (!spill) continue;
+    std::string_view now = spill->state;
+    if (now == "spilling" && spill->bytes == 0) now = "writing";
+    const bool works = now == "writing" || now == "spilling" || now == "blocked";
+    if (!works || now == spill_told_) continue;
+    return SpillMove{std::string(sink->path()), std::exchange(spill_told_, now), now};
+  }
+  return std::nullopt;
+}
+
 Result<void> OutputsPart::close() {
   for (const auto& sink : sinks_) sink->cancel();
   return outputs_->close();
 }
 
+// A pipe is let go of without a word: another output may be writing to it, and what a stream begins
+// with would stand amid its packets, or find no room.
 void OutputsPart::discard() {
   for (const auto& sink : sinks_) {
+    WEIR_ASSERT(sink->counts().offered == 0);
+    if (sink->mode() == "pipe") continue;
     const std::string file = sink->file();
     struct stat facts {};
     const bool ours = ::stat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
-    WEIR_ASSERT(sink->counts().offered == 0);
-    (void)outputs_->close();
+    for (std::size_t lane = 0; lane < lanes_; ++lane) (void)sink->lane(lane).close();
     if (ours) (void)::unlink(file.c_str());
   }
 }

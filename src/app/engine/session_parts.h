@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/analysis.h"
+#include "app/engine/spill_registry.h"
 #include "app/engine/store_registry.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -24,9 +26,18 @@ namespace weir::app {
 struct PartsContext {
   std::size_t lanes = 0;
   StoreRegistry* stores = nullptr;
+  SpillRegistry* spills = nullptr;
   const output::InterfaceCountsReader* counts = nullptr;
   const Clock* clock = nullptr;
   int news_fd = -1;  // capture::SessionOutputs
+};
+
+// Of a pipe with a spill queue: "writing" (the queue is empty), "spilling", "blocked" (it is full,
+// or its disk has failed).
+struct SpillMove {
+  std::string path;
+  std::string_view from;
+  std::string_view to;
 };
 
 // [session.pcapng] and [session.store], or the pipe of a tail.
@@ -45,18 +56,28 @@ class OutputsPart {
   [[nodiscard]] const capture::SessionOutputs& outputs() const noexcept { return *outputs_; }
   // Trouble that ended nothing, since it was asked.
   std::optional<Error> take_warning();
-  // When no worker has it in a plan. A pipe whose reader sleeps is not waited for.
+  // What the queue of a pipe does that it did not at the last call.
+  std::optional<SpillMove> take_spill_move();
+  // When no worker has it in a plan. A pipe whose reader sleeps is not waited for: what is in its
+  // spill queue is lost.
   Result<void> close();
   // The same for one that no packet was offered: what it created goes too.
   void discard();
 
  private:
+  // What sinks are lent.
+  struct Lent {
+    std::vector<std::shared_ptr<output::SegmentStore>> stores;
+    std::shared_ptr<storage::spill::SpillDirectory> spill;
+  };
   OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context,
-              std::vector<std::shared_ptr<output::SegmentStore>> stores = {});
+              Lent lent);
 
-  std::vector<std::shared_ptr<output::SegmentStore>> stores_;  // lent to a sink
+  std::size_t lanes_;
+  Lent lent_;
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
+  std::string_view spill_told_ = "writing";
 };
 
 // [session.logs].

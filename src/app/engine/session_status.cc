@@ -27,6 +27,7 @@ std::vector<control::OutputStatus> outputs_of(const SessionParts& parts) {
                       .written = report.written,
                       .written_bytes = report.written_bytes,
                       .pending = report.pending,
+                      .spilled = report.spilled.value_or(0),
                       .lost = counts_of<LostReason>(report.lost)});
     }
   }
@@ -116,6 +117,16 @@ void collect_session(telemetry::Collection& into, const control::SessionStatus& 
   collect_outputs(into, status);
 }
 
+void collect_spill(telemetry::Collection& into, const std::string& session,
+                   const OutputsPart& outputs) {
+  for (const output::Sink* sink : outputs.outputs().sinks()) {
+    const auto spill = sink->spill();
+    if (!spill) continue;
+    into.add(Metric::SpillBytes, {session, sink->path()}, spill->bytes);
+    into.add(Metric::SpillPackets, {session, sink->path()}, spill->packets);
+  }
+}
+
 void collect_analysis(telemetry::Collection& into, const std::string& session,
                       const AnalysisReport& report) {
   for (const LogReport& log : report.logs) {
@@ -201,6 +212,9 @@ void SessionTable::collect(telemetry::Collection& into) const {
   for (const control::SessionStatus& row : status()) collect_session(into, row);
   const std::lock_guard lock(mutex_);
   for (const auto& entry : entries_) {
+    if (entry->parts.outputs != nullptr) {
+      collect_spill(into, entry->config.name, *entry->parts.outputs);
+    }
     if (entry->parts.analysis == nullptr) continue;
     collect_analysis(into, entry->config.name, entry->parts.analysis->report());
   }

@@ -371,6 +371,7 @@ void SessionTable::tend_session(const std::shared_ptr<SessionEntry>& entry, Mono
 void SessionTable::tell_warnings(const SessionEntry& entry) {
   if (const auto& outputs = entry.parts.outputs; outputs != nullptr) {
     if (const auto why = outputs->take_warning()) observer_.session_in_trouble(entry, *why);
+    if (const auto move = outputs->take_spill_move()) observer_.session_spilling(entry, *move);
   }
   if (const auto& analysis = entry.parts.analysis; analysis != nullptr) {
     if (const auto why = analysis->take_warning()) observer_.session_in_trouble(entry, *why);

@@ -1,7 +1,6 @@
 #include "storage/spill/spill_queue.h"
 
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -40,48 +39,25 @@ std::uint64_t segment_bytes(const SpillOptions& options) noexcept {
   return std::clamp<std::uint64_t>(options.bytes_max / 8, segment::kBlockBytes, kSpillSegmentBytes);
 }
 
-std::uint64_t size_of(const std::string& path) noexcept {
-  struct stat facts = {};
-  return ::stat(path.c_str(), &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;
-}
-
-bool is_packet_store(const segment::StoreListing& listing, const std::string& directory) {
-  struct stat facts = {};
-  return !listing.spares.empty() || ::stat((directory + "/weir-store.db").c_str(), &facts) == 0;
-}
-
 }  // namespace
-
-std::optional<std::string> text_of(const SpillLeftovers& leftovers, const SpillOptions& options) {
-  if (leftovers.files == 0) return std::nullopt;
-  std::string text = "spill " + options.directory + ": " + std::to_string(leftovers.files) +
-                     (leftovers.files == 1 ? " file" : " files") + " of an earlier run, " +
-                     std::to_string(leftovers.bytes) +
-                     " bytes, count against the size of the queue (weir read " + options.directory +
-                     "/*.pcapng reads them; remove them when they are not needed)";
-  return text;
-}
 
 // --- opening
 
 Result<std::unique_ptr<SpillQueue>> SpillQueue::open(const SpillOptions& options,
                                                      const Clock& clock) {
-  auto lock = segment::StoreLock::take(options.directory);
-  if (!lock) return std::move(lock).error().with_context("spill");
-  WEIR_TRY(const auto listing, segment::list_store(options.directory));
-  if (is_packet_store(listing, options.directory)) {
-    return Error{.code = ErrorCode::Exists,
-                 .context = "spill " + options.directory +
-                            ": a packet store is there (choose another directory)"};
-  }
+  WEIR_TRY(auto directory, SpillDirectory::open(options.directory));
+  WEIR_TRY(auto queue, open(options, clock, *directory));
+  queue->own_directory_ = std::move(directory);
+  return queue;
+}
+
+Result<std::unique_ptr<SpillQueue>> SpillQueue::open(const SpillOptions& options,
+                                                     const Clock& clock,
+                                                     SpillDirectory& directory) {
   WEIR_TRY(auto queue, create(options, clock, std::make_unique<DiskSpillFiles>()));
-  queue->lock_.emplace(std::move(*lock));
-  for (const segment::StoredSegment& one : listing.segments) {
-    ++queue->leftovers_.files;
-    queue->leftovers_.bytes += size_of(options.directory + "/" + one.file);
-    queue->next_sequence_ = std::max(queue->next_sequence_, one.name.sequence + 1);
-  }
-  if (auto text = text_of(queue->leftovers_, options)) {
+  queue->directory_ = &directory;
+  queue->leftovers_ = directory.leftovers();
+  if (auto text = directory.take_notice()) {
     queue->warn({.code = ErrorCode::Exists, .context = std::move(*text)});
   }
   return queue;
@@ -238,7 +214,8 @@ bool SpillQueue::begin_file() {
   end_file();
   if (refuses_) return false;
   const Timestamp now = clock_.wall();
-  const std::uint64_t sequence = next_sequence_;
+  const std::uint64_t sequence =
+      directory_ != nullptr ? directory_->next_sequence() : next_sequence_++;
   const std::string path =
       options_.directory + "/" + segment::segment_file_name({.begun = now, .sequence = sequence});
   auto device = files_->create(path, segment_bytes_, kWriteBlocks + 1);
@@ -246,7 +223,6 @@ bool SpillQueue::begin_file() {
     give_up(std::move(device).error());
     return false;
   }
-  ++next_sequence_;
   File& file = segments_.emplace_back();
   file.path = path;
   file.uuid = random_uuid();

@@ -25,14 +25,11 @@
 #include "storage/segment/chunk_builder.h"
 #include "storage/segment/records.h"
 #include "storage/segment/segment_writer.h"
-#include "storage/segment/store_directory.h"
+#include "storage/spill/spill_directory.h"
 #include "storage/spill/spill_files.h"
 
 namespace weir::storage::spill {
 
-// The least that a queue can be bounded to, and what is a good measure.
-inline constexpr std::uint64_t kSpillBytesMin = 8 << 20;
-inline constexpr std::uint64_t kSpillBytesDefault = 1 << 30;
 // The usual size of its files; smaller queues have smaller ones.
 inline constexpr std::uint64_t kSpillSegmentBytes = 64 << 20;
 // What is kept in memory beside chunks.
@@ -43,21 +40,14 @@ struct SpillOptions {
   std::uint64_t bytes_max = kSpillBytesDefault;
 };
 
-// Segments that were in the directory before: of a process that was killed. They count against the
-// bound and are left alone.
-struct SpillLeftovers {
-  std::uint64_t files = 0;
-  std::uint64_t bytes = 0;
-};
-// One line for the operator, or nothing: take_warning() begins with it.
-[[nodiscard]] std::optional<std::string> text_of(const SpillLeftovers& leftovers,
-                                                 const SpillOptions& options);
-
 class SpillQueue final : public buffer::SpillTarget {
  public:
-  // Takes the directory, which belongs to one queue at a time. `clock` is borrowed. Errors: Exists
-  // (in use, or a packet store), Resource, and those of directories that cannot be made or read.
+  // Takes the directory for itself. `clock` is borrowed. Errors: Resource, and those of
+  // SpillDirectory::open(). take_warning() begins with what was there before.
   static Result<std::unique_ptr<SpillQueue>> open(const SpillOptions& options, const Clock& clock);
+  // In one that other queues may use too; each has its own bound. Borrowed.
+  static Result<std::unique_ptr<SpillQueue>> open(const SpillOptions& options, const Clock& clock,
+                                                  SpillDirectory& directory);
   // Of files that are no directory's, without a lock.
   static Result<std::unique_ptr<SpillQueue>> create(const SpillOptions& options, const Clock& clock,
                                                     std::unique_ptr<SpillFiles> files);
@@ -131,10 +121,11 @@ class SpillQueue final : public buffer::SpillTarget {
   SpillOptions options_;
   std::uint64_t segment_bytes_;
   const Clock& clock_;
-  std::optional<segment::StoreLock> lock_;
+  std::unique_ptr<SpillDirectory> own_directory_;
+  SpillDirectory* directory_ = nullptr;
   SpillLeftovers leftovers_;
   std::unique_ptr<SpillFiles> files_;
-  std::uint64_t next_sequence_ = 1;
+  std::uint64_t next_sequence_ = 1;  // without a directory
 
   std::unique_ptr<buffer::BlockPool> writes_;  // where the disk takes from
   std::unique_ptr<buffer::BlockPool> chunks_;
