@@ -21,11 +21,6 @@ bool IndexExpression::narrows() const {
              1, [](const KeyQuestion&) { return ChunkMask{0}; }, skipped) == 0;
 }
 
-bool IndexExpression::asks(storage::segment::Column column) const noexcept {
-  return std::ranges::any_of(
-      questions_, [column](const KeyQuestion& question) { return question.column == column; });
-}
-
 IndexExpression::Masks IndexExpression::combine(const Node& node, const std::vector<Masks>& masks,
                                                 ChunkMask chunks) noexcept {
   const auto left = [&] { return masks[node.left]; };

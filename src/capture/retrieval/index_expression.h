@@ -69,7 +69,6 @@ class IndexExpression {
 
   // False: no chunk can be left out, whatever its keys are.
   [[nodiscard]] bool narrows() const;
-  [[nodiscard]] bool asks(storage::segment::Column column) const noexcept;
   [[nodiscard]] const std::vector<KeyQuestion>& questions() const noexcept { return questions_; }
 
  private:

@@ -26,7 +26,6 @@ class FactList {
   void clear() noexcept { count_ = sorted_ = 0; }
   [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
   [[nodiscard]] std::uint32_t room() const noexcept { return capacity_ - count_; }
-  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
 
   // All, by key. `scratch`: as many as were added since the last call.
   std::span<const Fact> sorted(std::span<Fact> scratch) noexcept {

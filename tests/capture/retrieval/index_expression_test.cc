@@ -207,7 +207,7 @@ TEST(IndexExpression, WhatIsRequiredBesideIsAsked) {
   const IndexKey key{.low = 7};
   expression.require({.column = Column::CommunityId, .ranges = {{key, key}}});
   EXPECT_TRUE(expression.narrows());
-  EXPECT_TRUE(expression.asks(Column::CommunityId));
+  EXPECT_EQ(expression.questions().back().column, Column::CommunityId);
   SkippedBy skipped{};
   EXPECT_EQ(expression.possible(
                 3, [](const KeyQuestion&) { return std::uint64_t{2}; }, skipped),
