@@ -179,8 +179,7 @@ TEST(IndexExpression, AComparisonAsksForTheProtocolThatItLooksAtFirst) {
 TEST(IndexExpression, DeepAndLongTextsAreReadWithinBounds) {
   const std::string deep(100'000, '(');
   EXPECT_FALSE(narrows(deep));
-  std::string nested = "udp";
-  for (int i = 0; i < 100; ++i) nested = "(" + nested + ")";
+  const std::string nested = std::string(100, '(') + "udp" + std::string(100, ')');
   EXPECT_TRUE(may_match(nested, tcp_80())) << "too deep to be read";
   std::string wide = "port 1";
   for (int i = 2; i < 1500; ++i) wide += " or port " + std::to_string(i);
