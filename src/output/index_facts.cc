@@ -15,10 +15,10 @@ using storage::segment::ProtocolClass;
 using storage::segment::tenant_key;
 using storage::segment::TenantClass;
 
-constexpr std::uint8_t kIcmp = 1;
-constexpr std::uint8_t kIcmpv6 = 58;
 constexpr std::uint8_t kSctp = 132;
 constexpr std::uint16_t kEtherTypeRarp = 0x8035;
+constexpr std::uint16_t kEtherTypeServiceVlan = 0x88a8;
+constexpr std::uint16_t kEtherTypeOldQinQ = 0x9100;
 
 std::uint64_t community_id_start(const PacketKeys& keys) noexcept {
   const auto digest = protocol::CommunityIdHasher().digest({.originator = keys.source,
@@ -99,8 +99,12 @@ class Rest {
       : at_(packet.data + offset), bytes_(packet.captured_bytes - offset) {}
   [[nodiscard]] bool has(std::uint32_t bytes) const noexcept { return bytes <= bytes_; }
   [[nodiscard]] const std::uint8_t* at(std::uint32_t offset) const noexcept { return at_ + offset; }
+  [[nodiscard]] Rest behind(std::uint32_t bytes) const noexcept {
+    return {at_ + bytes, bytes_ - bytes};
+  }
 
  private:
+  Rest(const std::uint8_t* at, std::uint32_t bytes) noexcept : at_(at), bytes_(bytes) {}
   const std::uint8_t* at_;
   std::uint32_t bytes_;
 };
@@ -198,64 +202,141 @@ void find_in_layer(LayerType type, const Rest& header, Facts& facts) noexcept {
   }
 }
 
-// A snaplen often cuts the transport header. Its ports may be there, and then all is known.
+// What follows are headers that the parser did not take, cut or contradicting themselves. Filters
+// look for their fields at fixed places, whatever the headers say, as far as the bytes are there.
+
 template <typename Facts>
-bool find_cut_transport(const Packet& packet, const Headers& headers, Facts& facts) noexcept {
-  if (headers.layer_count == 0) return false;
-  const Layer& last = headers.layers[headers.layer_count - 1];
-  if (last.type == LayerType::Udp) return true;  // the cut is in a tunnel that has not begun
-  if (!names_next_protocol(last.type)) return false;
-  const Rest cut(packet, headers.payload_offset);
-  switch (next_protocol(last.type, packet.data + last.offset)) {
+void find_ports_behind_ip(std::uint8_t ip_protocol, const Rest& transport, Facts& facts) noexcept {
+  switch (ip_protocol) {
     case protocol::kIpProtocolTcp:
-      find_ports(ProtocolClass::TcpPort, cut, facts);
-      return true;
+      return find_ports(ProtocolClass::TcpPort, transport, facts);
     case protocol::kIpProtocolUdp:
-      find_ports(ProtocolClass::UdpPort, cut, facts);
-      return true;
+      return find_ports(ProtocolClass::UdpPort, transport, facts);
     case kSctp:
-      find_ports(ProtocolClass::SctpPort, cut, facts);
-      return true;
-    case kIcmp:
-    case kIcmpv6:
-      return true;
+      return find_ports(ProtocolClass::SctpPort, transport, facts);
     default:
-      return false;
+      return;
   }
 }
 
-// Whether filters may see IP or ARP where the parser saw nothing that it knows.
-bool may_hide_network(const Packet& packet, const Layer& last) noexcept {
+// Of a later fragment nobody takes the first bytes for ports.
+bool is_later_fragment(const std::uint8_t* ipv4) noexcept {
+  return (load_be16(ipv4 + 6) & 0x1fffu) != 0;
+}
+
+template <typename Facts>
+void find_unparsed_ipv4(const Rest& ip, Facts& facts) noexcept {
+  facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv4));
+  if (!ip.has(10)) return;
+  const std::uint8_t ip_protocol = *ip.at(9);
+  facts.protocol(protocol_key(ProtocolClass::IpProtocol, ip_protocol));
+  if (ip.has(16)) facts.ipv4(ip.at(12));
+  if (ip.has(20)) facts.ipv4(ip.at(16));
+  const std::uint32_t header_bytes = (*ip.at(0) & 0x0fu) * 4;
+  if (is_later_fragment(ip.at(0)) || !ip.has(header_bytes)) return;
+  find_ports_behind_ip(ip_protocol, ip.behind(header_bytes), facts);
+}
+
+// Filters look into a fragment header for the protocol, and no further.
+template <typename Facts>
+void find_behind_ipv6(std::uint8_t next_header, const Rest& behind, Facts& facts) noexcept {
+  constexpr std::uint8_t kFragment = 44;
+  if (next_header == kFragment && behind.has(1)) {
+    facts.protocol(protocol_key(ProtocolClass::IpProtocol, *behind.at(0)));
+  }
+  find_ports_behind_ip(next_header, behind, facts);
+}
+
+// False: a part of an address is there, which is enough for a net.
+template <typename Facts>
+bool find_unparsed_ipv6(const Rest& ip, Facts& facts) noexcept {
+  facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeIpv6));
+  if (!ip.has(7)) return true;
+  facts.protocol(protocol_key(ProtocolClass::IpProtocol, *ip.at(6)));
+  if (!ip.has(40)) return !ip.has(9);
+  facts.ipv6(ip.at(8));
+  facts.ipv6(ip.at(24));
+  find_behind_ipv6(*ip.at(6), ip.behind(40), facts);
+  return true;
+}
+
+template <typename Facts>
+void find_unparsed_arp(const Rest& arp, Facts& facts) noexcept {
+  if (arp.has(18)) facts.ipv4(arp.at(14));
+  if (arp.has(28)) facts.ipv4(arp.at(24));
+}
+
+// False: filters may see more than that.
+template <typename Facts>
+bool find_by_ethertype(std::uint16_t type, const Rest& behind, Facts& facts) noexcept {
+  switch (type) {
+    case protocol::kEtherTypeIpv4:
+      find_unparsed_ipv4(behind, facts);
+      return true;
+    case protocol::kEtherTypeIpv6:
+      return find_unparsed_ipv6(behind, facts);
+    case protocol::kEtherTypeArp:
+      facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeArp));
+      find_unparsed_arp(behind, facts);
+      return true;
+    case kEtherTypeRarp:  // hosts are looked for in it too
+      find_unparsed_arp(behind, facts);
+      return true;
+    case protocol::kEtherTypeVlan:
+    case kEtherTypeServiceVlan:
+    case kEtherTypeOldQinQ:
+      return false;  // the tag is cut, and "vlan" alone does not look at it
+    default:
+      return true;
+  }
+}
+
+// What filters see behind the last header that was parsed. False: that may be more than was found.
+template <typename Facts>
+bool find_behind_last(const Packet& packet, const Headers& headers, Facts& facts) noexcept {
+  const bool sound = headers.malformed == MalformedReason::None;
+  if (headers.layer_count == 0) {
+    return packet.link_type == LinkType::Ethernet && packet.captured_bytes < 14;
+  }
+  const Layer& last = headers.layers[headers.layer_count - 1];
   const std::uint8_t* const header = packet.data + last.offset;
-  std::uint16_t type = 0;
+  const Rest behind(packet, headers.payload_offset);
   switch (last.type) {
     case LayerType::Ethernet:
-      type = load_be16(header + 12);
-      break;
+      return find_by_ethertype(load_be16(header + 12), behind, facts);
     case LayerType::Vlan:
-      type = load_be16(header + 2);
-      break;
+      return find_by_ethertype(load_be16(header + 2), behind, facts);
     case LayerType::LinuxSll:
-      type = load_be16(header + 14);
-      break;
+      return find_by_ethertype(load_be16(header + 14), behind, facts);
     case LayerType::LinuxSll2:
-      type = load_be16(header);
-      break;
+      return find_by_ethertype(load_be16(header), behind, facts);
     case LayerType::Snap:
-      type = load_be16(header + 3);
-      break;
+      return find_by_ethertype(load_be16(header + 3), behind, facts);
+    case LayerType::Ipv4:
+      if (!is_later_fragment(header)) find_ports_behind_ip(header[9], behind, facts);
+      return true;
+    case LayerType::Ipv6:
+      find_behind_ipv6(header[6], behind, facts);
+      return true;
     case LayerType::Ieee80211:  // data: encrypted, or in parts
-      return (header[0] >> 2 & 3) == 2;
+      return sound && (header[0] >> 2 & 3) != 2;
     case LayerType::Llc:  // of FDDI, filters look at the type of SNAP without a look at SNAP
-      return packet.link_type != LinkType::Ethernet;
+      return packet.link_type == LinkType::Ethernet;
     case LayerType::Fddi:
     case LayerType::Null:
-      return true;
-    default:
       return false;
+    case LayerType::Ppp:
+    case LayerType::Radiotap:
+    case LayerType::ProviderBackbone:
+    case LayerType::CiscoMetadata:
+    case LayerType::VnTag:
+    case LayerType::Mpls:
+    case LayerType::PppoeDiscovery:
+    case LayerType::PppoeSession:
+      return sound;
+    default:
+      return true;  // filters look no deeper than the ports of the frame, or of that in the tunnel
   }
-  return type == protocol::kEtherTypeIpv4 || type == protocol::kEtherTypeIpv6 ||
-         type == protocol::kEtherTypeArp || type == kEtherTypeRarp;
 }
 
 // Filters take it for granted that PPP has its address and control bytes.
@@ -279,12 +360,7 @@ bool find_all(const Packet& packet, const Headers& headers, const PacketKeys& ke
   if (tenant.gwlb_attachment != 0) {
     facts.tenant(tenant_key(TenantClass::GwlbAttachment, tenant.gwlb_attachment));
   }
-  if (headers.malformed == MalformedReason::SnappedHeader) {
-    return find_cut_transport(packet, headers, facts);
-  }
-  if (headers.malformed != MalformedReason::None || headers.layer_count == 0) return false;
-  return !may_hide_network(packet, headers.layers[headers.layer_count - 1]) &&
-         !has_unusual_ppp(packet);
+  return find_behind_last(packet, headers, facts) && !has_unusual_ppp(packet);
 }
 
 }  // namespace
