@@ -88,7 +88,7 @@ class Bench:
             words = [generator, "--seed", str(SEED), "--bytes", self.options.bytes]
             subprocess.run([*words, "-w", str(partial)], check=True)
             short = self.work / "short.pcap"
-            words = [generator, "--seed", str(SEED + 1), "--bytes", "9MiB", "-w", str(short)]
+            words = [generator, "--seed", str(SEED + 1), "--bytes", "8MiB", "-w", str(short)]
             subprocess.run(words, check=True)
             packets = short.read_bytes()[PCAP_HEADER_BYTES:]
             with open(partial, "ab") as file:

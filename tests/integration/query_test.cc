@@ -106,6 +106,14 @@ TEST_F(Query, NothingFoundIsNoFailure) {
   EXPECT_EQ(found["complete"], true);
 }
 
+TEST_F(Query, AnAnswerOfNoPacketsIsACaptureThatTcpdumpReads) {
+  fill(100);
+  ASSERT_EQ(query({"-w", out_, "host", "192.0.2.200"}).status, 0);
+  const auto read = run_command({"tcpdump", "-r", out_});
+  EXPECT_EQ(read.status, 0) << read.err;
+  EXPECT_THAT(read.err, HasSubstr("link-type EN10MB"));
+}
+
 TEST_F(Query, TheAskedTimeMayBeWrittenInSeveralWays) {
   fill(3000);
   for (const auto& [since, until] : std::vector<std::pair<std::string, std::string>>{

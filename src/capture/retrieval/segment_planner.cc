@@ -81,6 +81,7 @@ SurveyedSegment SegmentPlanner::survey(const std::string& path, const Look& look
     return found;
   }
   found.file = std::move(*opened);
+  found.interfaces = found.file->head().interfaces;
   if (const auto size = found.file->size()) found.file_bytes = *size;
   auto tail = found.file->tail();
   if (tail && *tail) {

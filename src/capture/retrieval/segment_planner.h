@@ -34,6 +34,7 @@ struct SurveyedSegment {
   std::uint64_t file_bytes = 0;
   bool wanted = false;   // it has to be planned
   Timestamp first = {};  // none of its packets of the asked time is earlier
+  std::vector<CaptureInterface> interfaces = {};  // as its head has them
   // Left in memory where that was asked for.
   std::optional<storage::segment::SegmentFile> file = {};
   std::optional<storage::segment::Directory> directory = {};

@@ -68,6 +68,11 @@ Result<void> StoreSource::survey() {
       auto found =
           planner_.survey(store + (store.ends_with('/') ? "" : "/") + one.file,
                           {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
+      // Other tools refuse a capture without an interface, also where it has no packets.
+      if (interfaces_.count() == 0) {
+        for (const CaptureInterface& interface : found.interfaces) take_interface(interface);
+      }
+      found.interfaces = {};
       if (!found.wanted) continue;
       bytes_total_ += found.file_bytes;
       surveyed_.push_back(std::move(found));
@@ -209,16 +214,21 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   return ok();
 }
 
-// Equal interfaces of several segments are one in the answer.
+// Its place in the answer. Equal interfaces of several segments are one in it.
+std::uint32_t StoreSource::take_interface(const CaptureInterface& interface) {
+  std::uint32_t at = 0;
+  while (at < interfaces_.count() && !(interfaces_.at({at}) == interface)) ++at;
+  if (at == interfaces_.count() && at < kInterfacesMax) interfaces_.add(interface);
+  return at;
+}
+
 Result<void> StoreSource::take_interfaces(OpenSegment& open) {
   for (const CaptureInterface& interface : open.file->head().interfaces) {
-    std::uint32_t at = 0;
-    while (at < interfaces_.count() && !(interfaces_.at({at}) == interface)) ++at;
+    const std::uint32_t at = take_interface(interface);
     if (at == kInterfacesMax) {
       return Error{.code = ErrorCode::Resource,
                    .context = open.file->name() + ": more interfaces than weir keeps (65536)"};
     }
-    if (at == interfaces_.count()) interfaces_.add(interface);
     open.interfaces.push_back({at});
     if (!questions_.back()->prepared(interface.link_type)) {
       // Threads are using the one before.

@@ -88,6 +88,7 @@ class StoreSource final : public interface::Source {
   Result<void> survey();
   Result<void> try_expression();
   Result<void> plan_segment(SurveyedSegment& segment, std::uint32_t rank);
+  std::uint32_t take_interface(const CaptureInterface& interface);
   Result<void> take_interfaces(OpenSegment& segment);
   [[nodiscard]] bool next_segment_is_due() const noexcept;
   [[nodiscard]] bool all_planned() const noexcept {
