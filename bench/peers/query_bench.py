@@ -94,6 +94,8 @@ class Bench:
             with open(partial, "ab") as file:
                 file.write(packets.replace(words_of(SPREAD_HOST), words_of(CLOSE_HOST)))
             os.replace(partial, self.capture)
+        if self.options.keep_store and self.store.exists():
+            return
         shutil.rmtree(self.store, ignore_errors=True)
         words = [str(self.options.weir), "read", str(self.capture), "--store", str(self.store)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "build/bench-data")
     parser.add_argument("--bytes", default="4300MiB", help="of the capture; default 4300MiB")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--keep-store", action="store_true", help="of an earlier run")
     parser.add_argument("--case", action="append", choices=[case.key for case in CASES])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
