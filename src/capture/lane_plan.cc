@@ -20,9 +20,12 @@ LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask
   if (session.rules != nullptr) {
     view.rules = session.rules->rules().clone();
     view.rule_counters = &session.rules->counters(lane);
-    // No worker looks at it before it has this view.
+    // No worker looks at them before it has this view.
     if (view.lane->outcomes == nullptr) {
       view.lane->outcomes = std::make_unique<filter::RuleOutcomes>();
+    }
+    if (view.rules->has_cutoffs() && view.lane->cutoff == nullptr) {
+      view.lane->cutoff = std::make_unique<FlowCutoff>();
     }
   }
   return view;

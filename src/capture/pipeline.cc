@@ -181,6 +181,9 @@ std::uint32_t Pipeline::judge(const LanePlan::View& session) {
   const std::uint32_t kept =
       lane.keep_within_budget(batch_, *verdicts_, session.bit, wanted, over_limit_);
   if (lane.budget().exhausted()) session.session->tell_limit();
+  if (session.rules && session.rules->has_cutoffs()) {
+    lane.cutoff->apply(batch_, *headers_, *verdicts_, session.bit, *session.rules, *lane.outcomes);
+  }
   reject(RejectReason::Filter, batch_.count - matching);
   reject(RejectReason::Rule, matching - wanted);
   reject(RejectReason::Limit, wanted - kept);

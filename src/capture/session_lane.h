@@ -9,6 +9,7 @@
 #include "base/packet_batch.h"
 #include "base/verdicts.h"
 #include "capture/accept_budget.h"
+#include "capture/flow_cutoff.h"
 #include "capture/ledger.h"
 #include "filter/rule_set.h"
 #include "protocol/deep/flow_uids.h"
@@ -58,6 +59,7 @@ class SessionLane {
   SessionCounters counters;
   TimeRange times;                                 // of accepted packets
   std::unique_ptr<filter::RuleOutcomes> outcomes;  // of the last batch; null without rules
+  std::unique_ptr<FlowCutoff> cutoff;              // null while no rule has asked for it
   // Of the last batch that was analysed; null while no output has asked for them.
   std::unique_ptr<protocol::FlowUids> uids;
 

@@ -344,6 +344,12 @@ void Checker::check_rule(const filter::RuleSpec& rule, ConfigPlace place) {
   if (rule.action != filter::RuleAction::Truncate && rule.keep_bytes != 0) {
     add_at("truncate", "has no effect (write action = \"truncate\")");
   }
+  if (rule.action == filter::RuleAction::Cutoff && rule.cutoff_bytes == 0) {
+    add_at("action", "'cutoff' without a size (add cutoff = \"64KiB\")");
+  }
+  if (rule.action != filter::RuleAction::Cutoff && rule.cutoff_bytes != 0) {
+    add_at("cutoff", "has no effect (write action = \"cutoff\")");
+  }
 }
 
 }  // namespace

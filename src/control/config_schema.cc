@@ -21,8 +21,8 @@ constexpr std::uint64_t kNameMax = 64;
 
 constexpr std::array<std::string_view, 2> kModes = {"auto", "afpacket"};
 constexpr std::array<std::string_view, 3> kDirections = {"inout", "in", "out"};
-constexpr std::array<std::string_view, 4> kActions = {"accept", "reject", "truncate",
-                                                      "headers-only"};
+constexpr std::array<std::string_view, 5> kActions = {"accept", "reject", "truncate",
+                                                      "headers-only", "cutoff"};
 constexpr std::span<const std::string_view> kOtherwise = std::span(kActions).first(2);
 constexpr std::array<std::string_view, 3> kDurabilities = {"none", "chunk", "segment"};
 constexpr std::array<std::string_view, 2> kCodecs = {"none", "zstd"};
@@ -386,8 +386,8 @@ constexpr std::array kRuleKeys = {
         {.name = "action",
          .type = Choice,
          .choices = kActions,
-         .help =
-             "of the first rule that matches; truncate and headers-only accept, and store less"}),
+         .help = "of the first rule that matches; truncate, headers-only and cutoff accept, and "
+                 "store less"}),
     key<filter::RuleSpec, &filter::RuleSpec::keep_bytes>(
         {.name = "truncate",
          .type = Integer,
@@ -395,6 +395,14 @@ constexpr std::array kRuleKeys = {
          .max = kPacketBytesMax,
          .zero = true,
          .help = "bytes to store, for action = \"truncate\""}),
+    key<filter::RuleSpec, &filter::RuleSpec::cutoff_bytes>(
+        {.name = "cutoff",
+         .type = Size,
+         .min = 1,
+         .max = 2 * kGiB,
+         .zero = true,
+         .help = "for action = \"cutoff\": of each flow, packets are stored whole until it has "
+                 "had so many bytes behind its headers, and of those after them the headers"}),
 };
 
 constexpr std::array kTelemetryKeys = {

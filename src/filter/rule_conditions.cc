@@ -94,6 +94,13 @@ void Parser::action() {
     problem("truncate", "means nothing for the action " + std::string(name_of(spec.action)) +
                             " (leave it out, or use the action truncate)");
   }
+  if (spec.action == RuleAction::Cutoff && spec.cutoff_bytes == 0) {
+    problem("cutoff", "keeps nothing of a flow (give at least 1, or use headers-only)");
+  }
+  if (spec.action != RuleAction::Cutoff && spec.cutoff_bytes != 0) {
+    problem("cutoff", "means nothing for the action " + std::string(name_of(spec.action)) +
+                          " (leave it out, or use the action cutoff)");
+  }
 }
 
 void Parser::nets(Condition condition, const char* key, const std::vector<std::string>& texts) {

@@ -49,12 +49,14 @@ Result<RuleSet> RuleSet::compile(std::span<const RuleSpec> rules, RuleAction oth
     const RuleSpec& spec = rules[i];
     if (spec.name.empty()) set.names_[i] = rule_name(spec, i);
     if (spec.expression.empty()) members.push_back(static_cast<std::uint16_t>(i));
-    set.decisions_.push_back({.action = spec.action, .keep_bytes = spec.keep_bytes});
+    set.decisions_.push_back(
+        {.action = spec.action, .keep_bytes = spec.keep_bytes, .cutoff_bytes = spec.cutoff_bytes});
+    set.has_cutoffs_ = set.has_cutoffs_ || spec.cutoff_bytes != 0;
   }
   for (const std::uint16_t i : distinct_expressions(rules)) {
     set.expressions_.push_back({.rule = i, .programs = LinkPrograms(rules[i].expression, scope)});
   }
-  set.decisions_.push_back({.action = otherwise, .keep_bytes = 0});
+  set.decisions_.push_back({.action = otherwise});
   set.classifier_ = RuleClassifier::build(parsed.conditions, members);
   return set;
 }
@@ -84,13 +86,10 @@ std::uint16_t RuleSet::first_expression(const Packet& packet, const Headers& hea
 
 std::uint32_t RuleSet::kept(Decision decision, const Packet& packet,
                             const Headers& headers) const noexcept {
-  std::uint32_t bytes = kKeepAll;
-  if (decision.action == RuleAction::Truncate) {
-    bytes = decision.keep_bytes;
-  } else if (decision.action == RuleAction::HeadersOnly) {
-    bytes = std::max<std::uint32_t>(headers.payload_offset, kHeaderBytesMin);
-  }
-  return bytes < packet.captured_bytes ? bytes : kKeepAll;
+  if (decision.action == RuleAction::HeadersOnly) return kept_of_headers(packet, headers);
+  const bool cuts =
+      decision.action == RuleAction::Truncate && decision.keep_bytes < packet.captured_bytes;
+  return cuts ? decision.keep_bytes : kKeepAll;
 }
 
 std::uint32_t RuleSet::evaluate(const PacketBatch& batch, const HeadersArray& headers,

@@ -18,8 +18,10 @@
 // - headers-only: up to the end of the innermost header that the parser understood
 //   (Headers::payload_offset), but at least kHeaderBytesMin bytes, so that the link-layer header
 //   is there also where the parser stopped at once; a frame that is no longer, whole.
+// - cutoff N: all, as far as a single packet says; capture/flow_cutoff.h knows the flow.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +55,13 @@ struct RuleOutcomes {
   // Bytes of the frame to store: fewer than were captured, or kKeepAll. 0 for rejected ones.
   std::array<std::uint32_t, kBatchPacketsMax> keep_bytes;
 };
+
+// What headers-only keeps of a packet.
+[[nodiscard]] inline std::uint32_t kept_of_headers(const Packet& packet,
+                                                   const Headers& headers) noexcept {
+  const auto bytes = std::max<std::uint32_t>(headers.payload_offset, kHeaderBytesMin);
+  return bytes < packet.captured_bytes ? bytes : kKeepAll;
+}
 
 // Immutable but for prepare(), which belongs to set-up and control: between its calls any number of
 // threads may evaluate. Movable; clone() gives a worker its own.
@@ -95,6 +104,11 @@ class RuleSet {
   }
   [[nodiscard]] RuleAction otherwise() const noexcept { return otherwise_; }
   [[nodiscard]] Scope scope() const noexcept { return scope_; }
+  // Of the rule at that place; 0: its action is another, or no rule matched.
+  [[nodiscard]] std::uint32_t cutoff_bytes(std::uint16_t rule) const noexcept {
+    return rule < decisions_.size() ? decisions_[rule].cutoff_bytes : 0;
+  }
+  [[nodiscard]] bool has_cutoffs() const noexcept { return has_cutoffs_; }
   // Of the tables that classify; what a clone costs, but for names, texts and programs.
   [[nodiscard]] std::size_t table_bytes() const noexcept { return classifier_.table_bytes(); }
 
@@ -105,7 +119,8 @@ class RuleSet {
   };
   struct Decision {
     RuleAction action;
-    std::uint32_t keep_bytes;
+    std::uint32_t keep_bytes = 0;
+    std::uint32_t cutoff_bytes = 0;
   };
 
   RuleSet() = default;
@@ -124,6 +139,7 @@ class RuleSet {
   RuleClassifier classifier_;
   RuleAction otherwise_ = RuleAction::Accept;
   Scope scope_ = Scope::Frame;
+  bool has_cutoffs_ = false;
 };
 
 // True when compiling `rules` would give the same set: a reload can keep the set and its counters.

@@ -5,7 +5,8 @@
 namespace weir::filter {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"accept", "reject", "truncate", "headers-only"};
+constexpr std::array<std::string_view, 5> kNames = {"accept", "reject", "truncate", "headers-only",
+                                                    "cutoff"};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ enum class RuleAction : std::uint8_t {
   Reject,
   Truncate,     // accepted; of the frame, `keep_bytes` are stored
   HeadersOnly,  // accepted; of the frame, what the header parser understood is stored
+  Cutoff,       // accepted; whole for the first `cutoff_bytes` of its flow, then as HeadersOnly
 };
 std::string_view name_of(RuleAction action) noexcept;  // "accept", "headers-only"
 
@@ -39,7 +40,8 @@ struct RuleSpec {
   std::vector<NumberRange> vnis;
   std::vector<std::uint64_t> gwlb_endpoints;
   RuleAction action = RuleAction::Accept;
-  std::uint32_t keep_bytes = 0;  // Truncate
+  std::uint32_t keep_bytes = 0;    // Truncate
+  std::uint32_t cutoff_bytes = 0;  // Cutoff: behind the headers, of both directions
 
   friend bool operator==(const RuleSpec&, const RuleSpec&) = default;
 };

@@ -141,6 +141,10 @@ TEST(ConfigCheck, RulesAreWholeAndMeanOneThing) {
             "session[web].rule[1].action: 'truncate' without a size (add truncate = 128)");
   EXPECT_EQ(rule({.keep_bytes = 5}),
             "session[web].rule[1].truncate: has no effect (write action = \"truncate\")");
+  EXPECT_EQ(rule({.action = filter::RuleAction::Cutoff}),
+            "session[web].rule[1].action: 'cutoff' without a size (add cutoff = \"64KiB\")");
+  EXPECT_EQ(rule({.cutoff_bytes = 5}),
+            "session[web].rule[1].cutoff: has no effect (write action = \"cutoff\")");
   EXPECT_THAT(rule({.expression = "tcp", .vlans = {{1, 1}}}), HasSubstr("beside conditions"));
   EXPECT_THAT(rule({.name = "a b"}), HasSubstr("no name"));
   EXPECT_EQ(rule({.expression = "tcp"}), "0 problems");

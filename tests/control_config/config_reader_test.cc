@@ -169,7 +169,7 @@ action = "drop"
           "9:1: session.interfaces: 'eth1': no [[interface]] of this name (did you mean 'eth0'?)",
           "10:11: session.snaplen: -1: negative", "12:8: session.rule.port: 65536: not 0 to 65535",
           "13:10: session.rule.action: 'drop': unknown (there are: accept, reject, truncate, "
-          "headers-only)"));
+          "headers-only, cutoff)"));
 }
 
 struct Wrong {

@@ -92,6 +92,11 @@ TEST(RuleConditions, RefusesWhatIsWrong) {
       {{.action = RuleAction::Accept, .keep_bytes = 64},
        "rule \"rule-1\": truncate: means nothing for the action accept (leave it out, or use the "
        "action truncate)"},
+      {{.action = RuleAction::Cutoff},
+       "rule \"rule-1\": cutoff: keeps nothing of a flow (give at least 1, or use headers-only)"},
+      {{.action = RuleAction::Truncate, .keep_bytes = 64, .cutoff_bytes = 64},
+       "rule \"rule-1\": cutoff: means nothing for the action truncate (leave it out, or use the "
+       "action cutoff)"},
       {{.name = "a\nb"}, "rule \"a?b\": name: contains a control character (use printable ones)"},
       {{.name = std::string(129, 'n')},
        "rule \"" + std::string(64, 'n') + "...\": name: has 129 bytes (at most 128)"},

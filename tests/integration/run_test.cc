@@ -89,6 +89,23 @@ TEST_F(Run, RulesJudgeInsideASessionAndAreCounted) {
   EXPECT_EQ(sizes.count(42), 50u) << "Ethernet, IPv4 and UDP headers";
 }
 
+TEST_F(Run, OfAFlowBehindItsCutoffTheHeadersAreStored) {
+  configure(head() + session("web", "[session.pcapng]\npath = \"" + dir_.file("web.pcapng") +
+                                        "\"\n[[session.rule]]\nname = \"begin\"\naction = "
+                                        "\"cutoff\"\ncutoff = \"4KiB\"\n"));
+  start_engine();
+  send(100, 1066);
+  wait_until_received(100);
+  EXPECT_EQ(number(session_now("web"), "truncated"), 96u);
+  EXPECT_EQ(stop_engine().status, 0);
+  const auto files = files_like(dir_.path(), "web");
+  ASSERT_EQ(files.size(), 1u);
+  std::multiset<std::size_t> sizes;
+  for (const FrameBytes& frame : frames_of(files[0])) sizes.insert(frame.size());
+  EXPECT_EQ(sizes.count(1066), 4u) << "1,024 bytes behind the headers, four times";
+  EXPECT_EQ(sizes.count(42), 96u);
+}
+
 TEST_F(Run, ASessionThatIsPausedIsOfferedNothingUntilItIsResumed) {
   configure(head() + session("all"));
   start_engine();
