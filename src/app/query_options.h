@@ -19,7 +19,8 @@ struct QueryOptions {
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   std::uint64_t packets_max = 0;         // 0 = no limit
   bool explain = false;
-  bool json = false;  // the outcome, as one object on standard output
+  bool fail_on_loss = false;  // packets that were lost or deleted are a failure
+  bool json = false;          // the outcome, as one object on standard output
 };
 
 }  // namespace weir::app

@@ -7,6 +7,7 @@
 #include "app/ctl/utc_time.h"
 #include "app/human.h"
 #include "base/json_writer.h"
+#include "capture/retrieval/answer_notes.h"
 
 namespace weir::app {
 namespace {
@@ -42,23 +43,12 @@ std::string sentences_text(const Sentences& sentences) {
 }
 
 // What is missing in the answer, and why.
-std::string missing_text(const QueryCounts& counts) {
+std::string missing_text(const QueryCounts& counts, const QueryOptions& options) {
+  constexpr std::size_t kGapsTold = 8;
   std::string text;
-  if (counts.packets_lost != 0) {
-    text += "weir: " + counted(counts.packets_lost, "packet") +
-            (counts.packets_lost == 1 ? " is" : " are") +
-            " missing in this range: the capture lost them";
-    if (!counts.lost_times.empty()) {
-      text += " between " + utc_millis_text(counts.lost_times.first) + " and " +
-              utc_millis_text(counts.lost_times.last) + " UTC";
-    }
-    text += "\n";
-  }
-  text += sentences_text(counts.gone);
-  text += sentences_text(counts.damaged);
-  if (counts.packets_damaged != 0) {
-    text += "weir: " + counted(counts.packets_damaged, "packet") +
-            " could not be read, of which some may match\n";
+  for (const std::string& one :
+       capture::retrieval::missing_sentences(counts, options.window, kGapsTold)) {
+    text += "weir: " + printable(one) + "\n";
   }
   return text;
 }
@@ -124,12 +114,45 @@ void write_plan(JsonWriter& json, const QueryReport& report) {
       .end_object();
 }
 
+void write_times(JsonWriter& json, const char* first, const char* last,
+                 const storage::segment::TimeSpan& times) {
+  if (times.empty()) return;
+  json.field(first, epoch_seconds(times.first)).field(last, epoch_seconds(times.last));
+}
+
 void write_lost(JsonWriter& json, const QueryCounts& counts) {
-  json.key("lost").begin_object().field("packets", counts.packets_lost);
-  if (!counts.lost_times.empty()) {
-    json.field("first", epoch_seconds(counts.lost_times.first))
-        .field("last", epoch_seconds(counts.lost_times.last));
+  json.key("lost").begin_object().field("packets", counts.lost.packets);
+  write_times(json, "first", "last", counts.lost.times);
+  json.key("gaps").begin_array();
+  for (const capture::retrieval::LossGap& gap : counts.lost.gaps) {
+    json.begin_object().field("packets", gap.packets);
+    write_times(json, "first", "last", gap.times);
+    json.end_object();
   }
+  json.end_array().end_object();
+}
+
+void write_expired(JsonWriter& json, const capture::retrieval::Expired& expired) {
+  json.key("expired")
+      .begin_object()
+      .field("segments", expired.segments)
+      .field("packets", expired.packets)
+      .field("packets_at_most", expired.packets_at_most)
+      .field("uncounted_segments", expired.uncounted)
+      .field("unknown_records", expired.unknown);
+  write_times(json, "first", "last", expired.times);
+  write_times(json, "deleted_from", "deleted_until", expired.deleted);
+  json.key("reasons").begin_object();
+  for (std::size_t i = 0; i < expired.by_reason.size(); ++i) {
+    if (expired.by_reason[i] == 0) continue;
+    json.field(name_of(static_cast<storage::segment::DeletionReason>(i)), expired.by_reason[i]);
+  }
+  json.end_object().end_object();
+}
+
+void write_growing(JsonWriter& json, const capture::retrieval::Growing& growing) {
+  json.key("growing").begin_object().field("segments", growing.segments);
+  if (growing.segments != 0) json.field("until", epoch_seconds(growing.until));
   json.end_object();
 }
 
@@ -152,7 +175,7 @@ std::string query_summary(const QueryReport& report) {
     text += "weir: " + counted(counts.packets_out_of_order, "packet") +
             " came behind later ones (too many chunks overlap in time)\n";
   }
-  return text + sentences_text(counts.notes) + missing_text(counts);
+  return text + sentences_text(counts.notes) + missing_text(counts, *report.options);
 }
 
 std::string query_explanation(const QueryReport& report) {
@@ -193,9 +216,12 @@ std::string query_json(const QueryReport& report) {
       .field("limited", report.limited)
       .field("out_of_order", counts.packets_out_of_order);
   write_lost(json, counts);
+  write_expired(json, counts.expired);
+  write_growing(json, counts.growing);
   write_sentences(json, "damaged", counts.damaged);
   json.field("damaged_packets", counts.packets_damaged);
   write_sentences(json, "deleted", counts.gone);
+  write_sentences(json, "unsealed", counts.unsealed);
   write_sentences(json, "notes", counts.notes);
   json.key("outputs").begin_array();
   for (const SinkReport& sink : report.outputs) {

@@ -219,14 +219,16 @@ void add_query_command(CLI::App& app, QueryWords& words) {
       ->check(at_least(1));
   query.add_flag("--explain", options.explain,
                  "say what was looked at and what was left out, and by which column of the index");
+  query.add_flag("--fail-on-loss", options.fail_on_loss,
+                 "exit status 1 when packets of the asked time were lost or deleted");
   query.add_flag("--json", options.json, "print the outcome as one JSON object");
   query.footer(
       "Example: weir query /var/lib/weir/packets --since 1h -w flow.pcapng host 10.1.2.3 and port "
       "443\n"
       "Works beside a running engine. Without -w it counts. docs/query.md says what the index "
       "answers.\n"
-      "Exit status: 0 done, also when nothing is found or the capture lost packets of the asked "
-      "time; 1 damage, or a failed write; 2 wrong usage or filter.");
+      "Exit status: 0 done, also when nothing is found, or packets of the asked time were lost or "
+      "deleted; 1 damage, or a failed write; 2 wrong usage or filter.");
 }
 
 void BoundsFlags::add_to(CLI::App& command, const std::string& with_prefix) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "storage/segment/expired_log.h"
 #include "storage/segment/pins.h"
 #include "storage/segment/segment_summary.h"
 #include "storage/segment/store_directory.h"
@@ -24,6 +25,8 @@ using segment::LifeEvent;
 using segment::LifeState;
 
 constexpr std::uint64_t kStatBlockBytes = 512;  // stat(2)
+// Of segments that are deleted while that cannot be written down.
+constexpr std::size_t kUnnotedMax = 4096;
 
 bool is_there(LifeState state) noexcept {
   return state == LifeState::Open || state == LifeState::Sealed || state == LifeState::Damaged;
@@ -59,6 +62,20 @@ std::optional<std::uint64_t> size_of(const std::string& path) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(facts.st_size);
+}
+
+segment::ExpiredRecord record_of(const segment::ManifestRow& row, segment::DeletionReason reason,
+                                 Timestamp now) {
+  segment::ExpiredRecord record{
+      .reason = reason, .counted = row.state == LifeState::Sealed, .deleted = now};
+  record.name = segment::parse_segment_file_name(row.file).value_or(
+      segment::SegmentName{.begun = row.begun, .sequence = row.sequence, .lane = row.lane});
+  record.bytes = row.bytes;
+  if (!record.counted) return record;
+  record.times = row.times;
+  record.packets = row.packets;
+  record.lost = row.lost;
+  return record;
 }
 
 std::string_view text_of(segment::ExpiryReason reason) noexcept {
@@ -118,14 +135,34 @@ Result<void> StoreCatalogue::agree() {
     if (found != before.end()) before.erase(found);
     segments_.emplace(row.sequence, std::move(row));
   }
+  std::vector<Row> missing;
   for (auto& [sequence, row] : before) {
     if (!is_there(row.state)) continue;
+    if (row.state != LifeState::Open) missing.push_back(row);
     row.state = after(row.state, LifeEvent::Miss);
     row.ended = clock_.wall();
     row.why = "its file is not there";
     changed.push_back(row);
   }
+  note_missing(missing);
   return manifest_->put(changed);
+}
+
+// Segments that somebody else has deleted, or we did and were killed before the manifest knew.
+void StoreCatalogue::note_missing(const std::vector<Row>& rows) {
+  if (rows.empty()) return;
+  const auto known = segment::read_expired(path_);
+  std::vector<segment::ExpiredRecord> records;
+  for (const Row& row : rows) {
+    const auto record = record_of(row, segment::DeletionReason::Others, clock_.wall());
+    const bool noted =
+        known && std::ranges::any_of(known->records, [&](const segment::ExpiredRecord& one) {
+          return one.segments == 1 && one.name == record.name;
+        });
+    if (!noted) records.push_back(record);
+  }
+  const auto written = segment::append_expired(path_, records);
+  tell_trouble("expired", written ? "" : written.error().context);
 }
 
 void StoreCatalogue::set_bounds(const segment::RetentionBounds& bounds) {
@@ -215,15 +252,19 @@ void StoreCatalogue::keep(std::uint64_t next_bytes) {
   auto made = plan();
   tell_trouble("pins", made ? "" : made.error().context + "; nothing is deleted meanwhile");
   if (!made) return;
+  note_deletions(*made);
   std::vector<Row> past;
   for (const segment::Expiry& expiry : made->plan.expired) {
     Row& row = made->rows[expiry.segment];
     const std::uint64_t bytes = disk_bytes(row);
     if (!expire(row, expiry.reason)) break;
+    noted_.erase(row.sequence);
     made->yielding_bytes -= std::min(made->yielding_bytes, bytes);
     past.push_back(row);
   }
   put(past);
+  // On a full disk there is room now.
+  note_deletions({});
   const std::uint64_t missing = made->plan.missing_bytes;
   {
     const std::lock_guard lock(mutex_);
@@ -239,6 +280,24 @@ void StoreCatalogue::keep(std::uint64_t next_bytes) {
                                .free_bytes = free_bytes(),
                                .yielding_bytes = made->yielding_bytes,
                                .over_bytes = missing});
+}
+
+// What is going to be deleted, before it is, and what could not be written the last time. A disk
+// that is full, or broken, does not keep anything from being deleted: that is what makes room.
+void StoreCatalogue::note_deletions(const Plan& made) {
+  for (const segment::Expiry& expiry : made.plan.expired) {
+    const Row& row = made.rows[expiry.segment];
+    if (!noted_.insert(row.sequence).second) continue;
+    unnoted_.push_back(record_of(row, reason_of(expiry.reason), clock_.wall()));
+  }
+  const auto written = segment::append_expired(path_, unnoted_);
+  const bool full = !written && written.error().code == ErrorCode::NoSpace;
+  if (written) {
+    unnoted_.clear();
+  } else if (unnoted_.size() > kUnnotedMax) {
+    unnoted_.erase(unnoted_.begin(), unnoted_.end() - kUnnotedMax);
+  }
+  if (!full) tell_trouble("expired", written ? "" : written.error().context);
 }
 
 Result<std::vector<ExpiredSegment>> StoreCatalogue::would_expire() const {

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "output/store_room.h"
+#include "storage/segment/expired_log.h"
 #include "storage/segment/manifest.h"
 #include "storage/segment/retention.h"
 #include "storage/store_observer.h"
@@ -89,6 +92,8 @@ class StoreCatalogue final : storage::StoreObserver {
   [[nodiscard]] Result<Plan> plan() const;
   void put(const std::vector<Row>& rows);
   [[nodiscard]] std::uint64_t disk_bytes(const Row& row) const;
+  void note_missing(const std::vector<Row>& rows);
+  void note_deletions(const Plan& made);
   bool expire(Row& row, storage::segment::ExpiryReason reason);
   void tell_trouble(std::string_view kind, std::string_view sentence);
   [[nodiscard]] std::uint64_t free_bytes() const;
@@ -105,7 +110,11 @@ class StoreCatalogue final : storage::StoreObserver {
   StoreStatus counted_;
   std::map<std::string, bool, std::less<>> troubles_;  // that go on
 
-  std::mutex keeping_;  // one keep() at a time
+  std::mutex keeping_;  // one keep() at a time; guards what follows
+  // Of segments that are still there: what is known to the file of deleted ones (expired_log.h) ...
+  std::set<std::uint64_t> noted_;
+  // ... and what it could not take yet of those that are not.
+  std::vector<storage::segment::ExpiredRecord> unnoted_;
 };
 
 }  // namespace weir::output

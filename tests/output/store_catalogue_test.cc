@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/segment/expired_log.h"
 #include "storage/segment/pins.h"
 #include "storage/segment/store_directory.h"
 #include "support/fake_clock.h"
@@ -144,6 +145,73 @@ TEST_F(Catalogue, WhatWasDeletedIsRemembered) {
   EXPECT_EQ(rows[0].state, LifeState::Expired);
   EXPECT_EQ(rows[0].why, "age");
   EXPECT_EQ(rows[0].ended, clock_.wall());
+}
+
+TEST_F(Catalogue, WhatWasDeletedIsInAFileThatAnybodyReads) {
+  add(1);
+  add(2);
+  std::ofstream(dir_.file(name(1)), std::ios::trunc) << std::string(kBytes, 'x');
+  const auto catalogue = open();
+  catalogue->set_bounds({.bytes_max = 1});
+  catalogue->keep();
+  const auto found = segment::read_expired(dir_.path()).value();
+  ASSERT_EQ(found.records.size(), 2u);
+  EXPECT_EQ(found.records[0].name, segment::parse_segment_file_name(name(1)));
+  EXPECT_FALSE(found.records[0].counted) << "it was damaged";
+  const segment::ExpiredRecord& second = found.records[1];
+  EXPECT_EQ(second.name, segment::parse_segment_file_name(name(2)));
+  EXPECT_TRUE(second.counted);
+  EXPECT_EQ(second.reason, segment::DeletionReason::Size);
+  EXPECT_EQ(second.deleted, clock_.wall());
+  EXPECT_EQ(second.packets, 27u);
+  EXPECT_EQ(second.lost, 7u);
+  EXPECT_EQ(second.bytes, kBytes);
+  EXPECT_FALSE(second.times.empty());
+  catalogue->keep();
+  EXPECT_EQ(segment::read_expired(dir_.path()).value().records.size(), 2u);
+}
+
+TEST_F(Catalogue, WhatOthersHaveDeletedIsInItTooAndOnce) {
+  add(1);
+  add(2);
+  {
+    const auto catalogue = open();
+    catalogue->set_bounds({.bytes_max = kBytes});
+    catalogue->keep();
+  }
+  std::filesystem::remove(dir_.file(name(2)));
+  // As when the engine was killed behind the first deletion, before the manifest knew of it.
+  std::filesystem::remove(dir_.file("weir-store.db"));
+  std::filesystem::remove(dir_.file("weir-store.db-wal"));
+  add(1);
+  add(2);
+  (void)open();
+  std::filesystem::remove(dir_.file(name(1)));
+  std::filesystem::remove(dir_.file(name(2)));
+  (void)open();
+  (void)open();
+  const auto found = segment::read_expired(dir_.path()).value();
+  ASSERT_EQ(found.records.size(), 2u);
+  EXPECT_EQ(found.records[0].reason, segment::DeletionReason::Size);
+  EXPECT_EQ(found.records[1].reason, segment::DeletionReason::Others);
+  EXPECT_EQ(found.records[1].name.sequence, 2u);
+  EXPECT_EQ(found.records[1].packets, 27u);
+}
+
+TEST_F(Catalogue, ThatItCannotBeWrittenDownHoldsNoDeletionUpAndIsToldOnce) {
+  for (std::uint64_t i = 1; i <= 3; ++i) add(i);
+  std::filesystem::create_directory(dir_.file("weir-store.expired"));
+  const auto catalogue = open();
+  catalogue->set_bounds({.bytes_max = 2 * kBytes});
+  catalogue->keep();
+  catalogue->set_bounds({.bytes_max = kBytes});
+  catalogue->keep();
+  EXPECT_FALSE(there(1));
+  EXPECT_FALSE(there(2));
+  EXPECT_THAT(watched_.troubles, ElementsAre(HasSubstr("weir-store.expired")));
+  std::filesystem::remove(dir_.file("weir-store.expired"));
+  catalogue->keep();
+  EXPECT_EQ(segment::read_expired(dir_.path()).value().records.size(), 2u);
 }
 
 TEST_F(Catalogue, PinsHoldAndTheTroubleOfThatIsToldOnce) {

@@ -124,7 +124,7 @@ int query(const QueryOptions& options) {
   } else if (options.explain) {
     print(query_explanation(report));
   }
-  if (!report.error) return 0;
+  if (!report.error) return options.fail_on_loss && !report.counts.complete() ? 1 : 0;
   const int status = exit_status(report.error->code);
   // What is damaged has been told.
   if (report.counts.damaged.count() == 0) return report_error(*report.error);

@@ -23,4 +23,34 @@ std::string_view name_of(storage::segment::Column column) noexcept {
   return "other";
 }
 
+namespace segment = storage::segment;
+
+// Chunks that follow each other without a whole one between them are one gap.
+void Losses::add(std::uint64_t lost, const segment::TimeSpan& of) {
+  packets = capped_sum(packets, lost);
+  times.cover(of);
+  LossGap* const last = gaps.empty() ? nullptr : &gaps.back();
+  if (last != nullptr && !of.empty() && of.first <= last->times.last &&
+      of.last >= last->times.first) {
+    last->packets = capped_sum(last->packets, lost);
+    last->times.cover(of);
+  } else if (gaps.size() < kGapsMax) {
+    gaps.push_back({.packets = lost, .times = of});
+  }
+}
+
+void Expired::add(const segment::ExpiredRecord& record, const TimeWindow& window) {
+  // What is not known may have been of any time.
+  if (record.counted && !window.touches(record.times)) return;
+  if (record.counted && record.packets == 0) return;
+  segments += record.segments;
+  by_reason[static_cast<std::size_t>(record.reason)] += record.segments;
+  deleted.cover(record.deleted);
+  if (!record.counted) uncounted += record.segments;
+  if (record.packets == 0) return;
+  if (!record.times.empty()) times.cover(record.times);
+  if (window.covers(record.times)) packets = capped_sum(packets, record.packets);
+  packets_at_most = capped_sum(packets_at_most, record.packets);
+}
+
 }  // namespace weir::capture::retrieval

@@ -2,6 +2,7 @@
 // sentences, behind --explain and the closing lines.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "base/time.h"
 #include "capture/retrieval/index_expression.h"
+#include "storage/segment/expired_log.h"
 #include "storage/segment/format.h"
 
 namespace weir::capture::retrieval {
@@ -60,6 +62,45 @@ struct LookedAt {
   std::uint64_t read = 0;
 };
 
+// What the capture lost, and between which packets: of a chunk, or of a whole segment.
+struct LossGap {
+  std::uint64_t packets = 0;
+  storage::segment::TimeSpan times;
+};
+
+// Packets that were lost, as the chunks that touch the asked time tell it.
+struct Losses {
+  static constexpr std::size_t kGapsMax = 64;
+  std::uint64_t packets = 0;
+  storage::segment::TimeSpan times;  // of the chunks that tell of them
+  std::vector<LossGap> gaps;         // the first kGapsMax that were met
+
+  void add(std::uint64_t lost, const storage::segment::TimeSpan& of);
+};
+
+// Segments of the asked time that were deleted before the query could read them, as their store
+// remembers it (storage/segment/expired_log.h).
+struct Expired {
+  std::uint64_t segments = 0;
+  std::uint64_t packets = 0;           // certainly of the asked time
+  std::uint64_t packets_at_most = 0;   // with those of segments that lie in it in part
+  std::uint64_t uncounted = 0;         // of the segments: damaged, nobody knows of which packets
+  std::uint64_t unknown = 0;           // deletions of which the store does not know any more
+  storage::segment::TimeSpan times;    // of these packets
+  storage::segment::TimeSpan deleted;  // when
+  std::array<std::uint64_t, storage::segment::kDeletionReasons> by_reason{};
+
+  void add(const storage::segment::ExpiredRecord& record, const TimeWindow& window);
+  [[nodiscard]] bool any() const noexcept { return segments != 0 || unknown != 0; }
+};
+
+// Segments that a capture is writing to: what comes behind the last packet of their files is not in
+// the answer.
+struct Growing {
+  std::uint64_t segments = 0;
+  Timestamp until = {std::numeric_limits<std::int64_t>::max()};  // the earliest of their last ones
+};
+
 struct QueryCounts {
   LookedAt segments;
   LookedAt chunks;  // of all segments, also of those that were skipped
@@ -74,19 +115,27 @@ struct QueryCounts {
   std::uint64_t packets_matched = 0;
   std::uint64_t packets_out_of_order = 0;  // given behind later ones
 
-  // What is missing, as the chunks that touch the asked time tell it.
-  std::uint64_t packets_lost = 0;
-  storage::segment::TimeSpan lost_times;  // of these chunks
-
+  // What is missing.
+  Losses lost;
+  Expired expired;
+  Growing growing;
   Sentences damaged;                  // what could not be read; its packets are not in the answer
   Sentences gone;                     // segments that were deleted while they were asked
+  Sentences unsealed;                 // that end early, and nobody writes to them
   Sentences notes;                    // nothing is missing for these
   std::uint64_t packets_damaged = 0;  // in chunks that could not be read, where that is known
 
   [[nodiscard]] bool complete() const noexcept {
-    return packets_lost == 0 && damaged.count() == 0 && gone.count() == 0;
+    return lost.packets == 0 && !expired.any() && damaged.count() == 0 && gone.count() == 0 &&
+           unsealed.count() == 0;
   }
 };
+
+// Counts that files tell can be anything.
+[[nodiscard]] constexpr std::uint64_t capped_sum(std::uint64_t a, std::uint64_t b) noexcept {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  return a > kMost - b ? kMost : a + b;
+}
 
 // "time", "ipv4", ...: of a column, as explanations say it.
 std::string_view name_of(storage::segment::Column column) noexcept;

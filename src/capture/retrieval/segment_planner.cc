@@ -58,9 +58,10 @@ Result<segment::SegmentFile> SegmentPlanner::open(const std::string& path) {
                                     path);
 }
 
-void SegmentPlanner::tell_error(const std::string& path, const Error& error) {
+void SegmentPlanner::tell_error(SurveyedSegment& segment, const Error& error) {
   if (error.code == ErrorCode::NotFound) {
-    counts_.gone.add(path + ": was deleted meanwhile");
+    segment.gone = true;
+    counts_.gone.add(segment.path + ": was deleted meanwhile");
   } else {
     counts_.damaged.add(error.context);
   }
@@ -76,7 +77,7 @@ SurveyedSegment SegmentPlanner::survey(const std::string& path, const Look& look
     if (look.in_use && (code == ErrorCode::Truncated || code == ErrorCode::UnknownFormat)) {
       ++counts_.open_segments;
     } else {
-      tell_error(path, opened.error());
+      tell_error(found, opened.error());
     }
     return found;
   }
@@ -122,12 +123,12 @@ void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
     counts_.chunks.skipped_by_time += directory.chunks;
     return;
   }
-  // Where some of its losses may be outside the asked time, the rows of its chunks tell which.
-  const bool losses_known = directory.lost == 0 || window_.covers(directory.times);
+  found.losses_counted = count_losses_of(*found.file, directory);
   SkippedBy skipped{};
-  found.wanted = !losses_known || !std::ranges::all_of(directory.pages, [&](const auto& page) {
-    return page.opaque_chunks == 0 && ruled_out_by_filters(directory, page, skipped);
-  });
+  found.wanted =
+      !found.losses_counted || !std::ranges::all_of(directory.pages, [&](const auto& page) {
+        return page.opaque_chunks == 0 && ruled_out_by_filters(directory, page, skipped);
+      });
   if (found.wanted) return;
   for (const segment::DirectoryPage& page : directory.pages) {
     SkippedBy by_column{};
@@ -137,7 +138,6 @@ void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
   for (std::size_t i = 0; i < skipped.size(); ++i) {
     if (skipped[i] != 0) ++counts_.segments.skipped_by_column[i];
   }
-  count_losses_of(directory);
 }
 
 void SegmentPlanner::count_skipped(const segment::DirectoryPage& page, const SkippedBy& skipped) {
@@ -147,17 +147,33 @@ void SegmentPlanner::count_skipped(const segment::DirectoryPage& page, const Ski
   }
 }
 
-void SegmentPlanner::count_losses_of(const segment::Directory& directory) {
-  if (directory.lost == 0) return;
-  counts_.packets_lost += directory.lost;
-  counts_.lost_times.cover(directory.times);
+// Where some of its losses may be outside the asked time, the rows of its chunks tell which. False:
+// a page of them is damaged, and nothing was counted.
+bool SegmentPlanner::count_losses_of(const segment::SegmentFile& file,
+                                     const segment::Directory& directory) {
+  if (directory.lost == 0) return true;
+  if (window_.covers(directory.times)) {
+    counts_.lost.add(directory.lost, directory.times);
+    return true;
+  }
+  std::vector<LossGap> gaps;
+  for (const segment::DirectoryPage& page : directory.pages) {
+    if (!page_.open(file, page)) return false;
+    for (std::uint32_t i = 0; i < page_.chunk_count(); ++i) {
+      const segment::ChunkRow row = page_.row(i);
+      if (row.lost == 0 || !window_.touches(row.times)) continue;
+      gaps.push_back({.packets = row.lost, .times = row.times});
+    }
+  }
+  for (const LossGap& gap : gaps) counts_.lost.add(gap.packets, gap.times);
+  return true;
 }
 
 std::optional<SegmentPlanner::Planned> SegmentPlanner::plan(SurveyedSegment& found) {
   if (!found.file) {
     auto opened = open(found.path);
     if (!opened) {
-      tell_error(found.path, opened.error());
+      tell_error(found, opened.error());
       return std::nullopt;
     }
     found.file = std::move(*opened);
@@ -169,15 +185,14 @@ std::optional<SegmentPlanner::Planned> SegmentPlanner::plan(SurveyedSegment& fou
     if (!found.directory) {
       auto tail = planned.file->tail();
       if (!tail || !*tail) {
-        tell_error(found.path, tail ? Error{.code = ErrorCode::Damaged,
-                                            .context = found.path + ": lost its tail meanwhile"}
-                                    : tail.error());
+        tell_error(found, tail ? Error{.code = ErrorCode::Damaged,
+                                       .context = found.path + ": lost its tail meanwhile"}
+                               : tail.error());
         return std::nullopt;
       }
       found.directory = std::move((*tail)->directory);
     }
-    rows_tell_losses_ = found.directory->lost != 0 && !window_.covers(found.directory->times);
-    if (!rows_tell_losses_) count_losses_of(*found.directory);
+    rows_tell_losses_ = !found.losses_counted;
     counts_.pages += found.directory->pages.size();
     for (std::size_t i = 0; i < found.directory->pages.size(); ++i) {
       plan_page(*planned.file, *found.directory, i, planned.tasks);
@@ -278,10 +293,7 @@ bool SegmentPlanner::consider(const segment::ChunkRow& row) {
     ++counts_.chunks.skipped_by_time;
     return false;
   }
-  if (row.lost != 0 && rows_tell_losses_) {
-    counts_.packets_lost += row.lost;
-    counts_.lost_times.cover(row.times);
-  }
+  if (row.lost != 0 && rows_tell_losses_) counts_.lost.add(row.lost, row.times);
   return true;
 }
 
@@ -303,7 +315,8 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
   rows_tell_losses_ = true;
   const segment::SegmentFile& file = *found.file;
   auto walk = file.walk(segment::Depth::Header);
-  std::vector<segment::ChunkRow> rows;  // that no page has told of
+  std::vector<segment::ChunkRow> rows;                     // that no page has told of
+  std::vector<std::pair<std::uint64_t, Timestamp>> lasts;  // of all chunks, where they are
   std::uint32_t chunks = 0;
   std::vector<std::uint8_t> buffer;
   const auto take_rows = [&] {
@@ -319,6 +332,7 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
       const auto chunk = segment::chunk_at(unit->header_block());
       if (!chunk) break;
       rows.push_back(row_of(*unit, *chunk));
+      if (!chunk->times.empty()) lasts.emplace_back(rows.back().offset, chunk->times.last);
       ++chunks;
     } else if (unit->block.kind == segment::Kind::Index) {
       const auto whole = file.unit(unit->header.file_offset, buffer);
@@ -335,34 +349,54 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
     }
   }
   take_rows();
-  const segment::UnitFault fault = walk.end().fault;
-  const bool ends =
-      walk.sealed() || fault == segment::UnitFault::None || fault == segment::UnitFault::ShortFile;
-  if (!in_use && (!ends || (tail_damaged && !walk.sealed()))) {
-    counts_.damaged.add(file.name() + ": from byte " + std::to_string(walk.offset()) +
-                        " on: " + walk.end().text() + " (what was before it is in the answer)");
+  std::uint64_t end = walk.offset();
+  if (!walk.sealed()) end = cut_at_acknowledged(file, found.tasks, end);
+  Timestamp until = file.head().facts.created;
+  for (const auto& [offset, last] : lasts) {
+    if (offset < end) until = std::max(until, last);
   }
-  if (!walk.sealed()) cut_at_acknowledged(file, found.tasks, walk.offset());
+  tell_end(file, walk, {.in_use = in_use, .tail_damaged = tail_damaged, .until = until});
   found.wanted = !found.tasks.empty();
   if (!found.wanted) return;
   found.first = std::ranges::min_element(found.tasks, {}, &ChunkTask::first)->first;
 }
 
+// What is not there of one that has no end, or none that can be read.
+void SegmentPlanner::tell_end(const segment::SegmentFile& file, const segment::UnitWalk& walk,
+                              const OpenEnd& open) {
+  const segment::UnitFault fault = walk.end().fault;
+  const bool ends =
+      walk.sealed() || fault == segment::UnitFault::None || fault == segment::UnitFault::ShortFile;
+  if (open.in_use) {
+    if (walk.sealed()) return;
+    ++counts_.growing.segments;
+    counts_.growing.until = std::min(counts_.growing.until, open.until);
+  } else if (!ends || (open.tail_damaged && !walk.sealed())) {
+    counts_.damaged.add(file.name() + ": from byte " + std::to_string(walk.offset()) +
+                        " on: " + walk.end().text() + " (what was before it is in the answer)");
+  } else if (!walk.sealed() && window_.until > open.until) {
+    counts_.unsealed.add(file.name() + ": its writer did not close it, or it was cut: what came " +
+                         "after byte " + std::to_string(walk.offset()) + " is lost, if anything");
+  }
+}
+
 // Behind the first unit that is not whole nothing counts: of what may be on its way to the disk,
 // every byte is checked.
-void SegmentPlanner::cut_at_acknowledged(const segment::SegmentFile& file,
-                                         std::vector<ChunkTask>& tasks, std::uint64_t end) {
+std::uint64_t SegmentPlanner::cut_at_acknowledged(const segment::SegmentFile& file,
+                                                  std::vector<ChunkTask>& tasks,
+                                                  std::uint64_t end) {
   const auto unsure = std::ranges::find_if(
       tasks, [end](const ChunkTask& task) { return task.offset + kInFlightBytes >= end; });
-  if (unsure == tasks.end()) return;
+  if (unsure == tasks.end()) return end;
   segment::UnitWalk walk(file.file(), {.segment = file.head().segment, .offset = unsure->offset},
                          segment::Depth::Bytes);
   while (walk.next()) {
   }
-  if (walk.end().fault == segment::UnitFault::None) return;
+  if (walk.end().fault == segment::UnitFault::None) return end;
   const auto torn = std::ranges::find_if(
       unsure, tasks.end(), [&](const ChunkTask& task) { return task.offset >= walk.offset(); });
   tasks.erase(torn, tasks.end());
+  return walk.offset();
 }
 
 }  // namespace weir::capture::retrieval

@@ -32,7 +32,10 @@ struct ChunkTask {
 struct SurveyedSegment {
   std::string path;
   std::uint64_t file_bytes = 0;
-  bool wanted = false;   // it has to be planned
+  bool wanted = false;  // it has to be planned
+  bool gone = false;    // it was deleted meanwhile
+  // What was lost in the asked time is among the counts; else that is for plan().
+  bool losses_counted = false;
   Timestamp first = {};  // none of its packets of the asked time is earlier
   std::vector<CaptureInterface> interfaces = {};  // as its head has them
   // Left in memory where that was asked for.
@@ -70,7 +73,7 @@ class SegmentPlanner {
   void survey_sealed(SurveyedSegment& segment);
   void survey_open(SurveyedSegment& segment, bool in_use, bool tail_damaged);
   Result<storage::segment::SegmentFile> open(const std::string& path);
-  void tell_error(const std::string& path, const Error& error);
+  void tell_error(SurveyedSegment& segment, const Error& error);
   // Nothing in the page matches, but for its opaque chunks, as the filters of the segment say. Says
   // by which column.
   bool ruled_out_by_filters(const storage::segment::Directory& directory,
@@ -88,16 +91,25 @@ class SegmentPlanner {
   bool consider(const storage::segment::ChunkRow& row);
   void add_task(const storage::segment::ChunkRow& row, std::uint32_t number,
                 std::vector<ChunkTask>& tasks);
-  void cut_at_acknowledged(const storage::segment::SegmentFile& file, std::vector<ChunkTask>& tasks,
-                           std::uint64_t end);
+  struct OpenEnd {
+    bool in_use = false;
+    bool tail_damaged = false;
+    Timestamp until;  // of the last packet that was found in it
+  };
+  void tell_end(const storage::segment::SegmentFile& file, const storage::segment::UnitWalk& walk,
+                const OpenEnd& open);
+  // Where what is certain ends, as far as it was looked at: `end`, or before it.
+  std::uint64_t cut_at_acknowledged(const storage::segment::SegmentFile& file,
+                                    std::vector<ChunkTask>& tasks, std::uint64_t end);
   void count_skipped(const storage::segment::DirectoryPage& page, const SkippedBy& skipped);
-  void count_losses_of(const storage::segment::Directory& directory);
+  bool count_losses_of(const storage::segment::SegmentFile& file,
+                       const storage::segment::Directory& directory);
 
   const IndexExpression& expression_;
   const TimeWindow& window_;
   QueryCounts& counts_;
   PageReader page_;
-  bool rows_tell_losses_ = true;  // of the segment that is being planned; else its directory did
+  bool rows_tell_losses_ = true;  // of the segment that is being planned; else they are counted
   std::atomic<std::uint64_t> bytes_read_{0};
 };
 

@@ -1,12 +1,17 @@
 #include "capture/retrieval/store_source.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
+#include <ranges>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/assert.h"
 #include "filter/pcap_compiler.h"
+#include "storage/segment/expired_log.h"
 #include "storage/segment/store_directory.h"
 
 namespace weir::capture::retrieval {
@@ -21,6 +26,21 @@ constexpr std::size_t kKeptOpenMax = 32;
 // A call plans so many segments before its caller can stop.
 constexpr int kSegmentsPerCall = 16;
 constexpr std::uint32_t kReadsPerThread = 3;
+
+std::string path_in(const std::string& store, const std::string& file) {
+  return store + (store.ends_with('/') ? "" : "/") + file;
+}
+
+// One without segments has what its engine keeps of it.
+Result<void> check_is_store(const std::string& store, const segment::StoreListing& listing) {
+  if (!listing.segments.empty()) return ok();
+  for (const char* const own : {"weir-store.lock", "weir-store.db", segment::kExpiredFile}) {
+    if (::access(path_in(store, own).c_str(), F_OK) == 0) return ok();
+  }
+  return Error{.code = ErrorCode::NotFound,
+               .context = "store " + store + ": is none: there are no segments in it (name the " +
+                          "directory that --store was given)"};
+}
 
 // Of two chunks, whose next packet comes later.
 bool comes_later(const std::unique_ptr<ChunkScan>& a,
@@ -37,6 +57,7 @@ StoreSource::StoreSource(StoreQuery query)
     : query_(std::move(query)),
       index_(IndexExpression::parse(query_.expression)),
       planner_(index_, query_.window, counts_),
+      notes_(query_.window),
       pool_(query_.threads) {}
 
 StoreSource::~StoreSource() = default;
@@ -63,25 +84,72 @@ Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
 Result<void> StoreSource::survey() {
   for (const std::string& store : query_.stores) {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
+    WEIR_CHECK(check_is_store(store, listing));
     const bool in_use = segment::StoreLock::holder(store).has_value();
+    std::vector<bool> gone;
     for (const segment::StoredSegment& one : listing.segments) {
       auto found =
-          planner_.survey(store + (store.ends_with('/') ? "" : "/") + one.file,
+          planner_.survey(path_in(store, one.file),
                           {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
       // Other tools refuse a capture without an interface, also where it has no packets.
       if (interfaces_.count() == 0) {
         for (const CaptureInterface& interface : found.interfaces) take_interface(interface);
       }
       found.interfaces = {};
+      gone.push_back(found.gone);
       if (!found.wanted) continue;
       bytes_total_ += found.file_bytes;
       surveyed_.push_back(std::move(found));
     }
+    // Last: what was deleted before the segments were listed, or since, is in it by now.
+    count_expired(store, listing, gone);
   }
   ranks_.resize(surveyed_.size());
   std::iota(ranks_.begin(), ranks_.end(), 0U);
   std::ranges::stable_sort(ranks_, {}, [&](std::uint32_t rank) { return surveyed_[rank].first; });
   return ok();
+}
+
+// A record is there before its segment is deleted.
+void StoreSource::count_expired(const std::string& store, const segment::StoreListing& listing,
+                                const std::vector<bool>& gone) {
+  const auto known = segment::read_expired(store);
+  if (!known) {
+    ++counts_.expired.unknown;
+    counts_.notes.add(known.error().context);
+    return;
+  }
+  counts_.expired.unknown += known->unknown;
+  std::set<std::pair<std::uint64_t, std::int64_t>> there;  // by number, and when it was begun
+  for (std::size_t i = 0; i < listing.segments.size(); ++i) {
+    const segment::SegmentName& name = listing.segments[i].name;
+    if (!gone[i]) there.emplace(name.sequence, name.begun.ns);
+  }
+  // Of two records of a segment the later one counts: the first came before a deletion that failed.
+  for (const segment::ExpiredRecord& record : std::ranges::reverse_view(known->records)) {
+    const bool one = record.segments == 1;
+    if (one && !there.emplace(record.name.sequence, record.name.begun.ns).second) continue;
+    counts_.expired.add(record, query_.window);
+    const bool certain = record.counted && query_.window.covers(record.times);
+    if (record.lost != 0 && certain) counts_.lost.add(record.lost, record.times);
+  }
+}
+
+// Segments that the survey found, and that were not there any more when they were to be read.
+void StoreSource::count_deleted_meanwhile() {
+  if (gone_.empty()) return;
+  const std::set<std::string> gone(gone_.begin(), gone_.end());
+  for (const std::string& store : query_.stores) {
+    const auto known = segment::read_expired(store);
+    if (!known) continue;
+    std::set<std::string> told;
+    for (const segment::ExpiredRecord& record : std::ranges::reverse_view(known->records)) {
+      const std::string path = path_in(store, segment::segment_file_name(record.name));
+      if (record.segments != 1 || !gone.contains(path) || !told.insert(path).second) continue;
+      counts_.expired.add(record, query_.window);
+    }
+  }
+  gone_.clear();
 }
 
 // Ethernet is tried first, and mostly there. Where libpcap refuses the expression for it, any other
@@ -116,6 +184,9 @@ interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packet
   batch.side_blocks = {};
   batch.gap = {};
   segments_left_ = kSegmentsPerCall;
+  if (!std::exchange(begun_, true)) {
+    if (const auto blocks = notes_.opening(counts_); !blocks.empty()) return lend(batch, blocks);
+  }
   while (!closed_) {
     if (error_) return interface::Pull::Failed;
     if (auto read = read_ahead(); !read) {
@@ -131,12 +202,12 @@ interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packet
     if (!scanning_.empty()) {
       if (!pool_.wait(*scanning_.front(), timeout)) return interface::Pull::Idle;
     } else if (all_planned()) {
-      if (scanned_.empty()) return end();
+      if (scanned_.empty()) return end(batch);
     } else if (segments_left_ == 0) {
       return interface::Pull::Idle;
     }
   }
-  if (batch.count == 0) return interface::Pull::End;
+  if (batch.count == 0) return end(batch);
   for (const Packet& packet : batch.view()) statistics_.received_bytes.add(packet.wire_bytes);
   statistics_.received.add(batch.count);
   statistics_.delivered.add(batch.count);
@@ -154,9 +225,26 @@ void StoreSource::release(PacketBatch& batch) {
     }
   }
   given_.clear();
+  notes_.release();
 }
 
-interface::Pull StoreSource::end() {
+interface::Pull StoreSource::lend(PacketBatch& batch, std::span<const SideBlock> blocks) {
+  batch.side_blocks = blocks;
+  lent_ = true;
+  return interface::Pull::Packets;
+}
+
+interface::Pull StoreSource::end(PacketBatch& batch) {
+  if (!std::exchange(ended_, true)) {
+    count_deleted_meanwhile();
+    const AnswerNotes::End end{.interfaces = interfaces_.count(),
+                               .last = std::max(last_given_, Timestamp{}),
+                               .cut_short = closed_};
+    if (const auto blocks = notes_.closing(counts_, end); !blocks.empty()) {
+      return lend(batch, blocks);
+    }
+  }
+  if (closed_) return interface::Pull::End;
   const Sentences& damaged = counts_.damaged;
   if (damaged.count() == 0) return interface::Pull::End;
   std::string what = damaged.kept().front();
@@ -197,6 +285,7 @@ constexpr auto kPlannedLater = [](const auto& a, const auto& b) noexcept {
 
 Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t rank) {
   auto planned = planner_.plan(found);
+  if (found.gone) gone_.push_back(found.path);
   std::uint64_t bytes = 0;
   if (planned) {
     for (const ChunkTask& task : planned->tasks) bytes += task.unit_bytes;
@@ -286,9 +375,11 @@ void StoreSource::take_scanned() {
     counts_.packets_outside += chunk->outside;
     bytes_done_.add(chunk->task.unit_bytes);
     if (chunk->error) {
-      counts_.damaged.add(chunk->error->context);
-      counts_.packets_damaged +=
+      const std::uint64_t packets =
           chunk->task.packets - std::min<std::uint64_t>(chunk->task.packets, chunk->examined);
+      counts_.damaged.add(chunk->error->context);
+      counts_.packets_damaged += packets;
+      notes_.tell_damage(chunk->task.first, chunk->error->context, packets);
     }
     answer_bytes_ -= chunk->charged_bytes;
     if (chunk->packets.empty()) {
@@ -312,9 +403,12 @@ void StoreSource::give(PacketBatch& batch, std::uint32_t packets_max, bool in_an
     const ChunkScan& first = *scanned_.front();
     const FoundPacket& found = first.packets[first.next];
     if (!in_any_case && unread && found.key >= *unread) return;
-    bytes += found.packet.captured_bytes + found.packet.options_bytes;
+    const bool noted = notes_.due(found.key);
+    const Packet packet = noted ? notes_.with_comment(found.packet, found.key) : found.packet;
+    bytes += packet.captured_bytes + packet.options_bytes;
     if (batch.count != 0 && bytes > kBatchBytesMax) return;
-    batch.packets[batch.count++] = found.packet;
+    batch.packets[batch.count++] = packet;
+    if (noted) notes_.told(found.key);
     if (found.key < last_given_) ++counts_.packets_out_of_order;
     last_given_ = std::max(last_given_, found.key);
     std::ranges::pop_heap(scanned_, comes_later);

@@ -7,6 +7,9 @@
 // once. Where they are more than kAnswerBytesMax, or of more than kOpenSegmentsMax segments (files
 // of many times that were put into a store one by one), some packets come behind later ones, and
 // are counted.
+//
+// What is missing is said in the answer: in a Section Header that comes first, in comments of the
+// packets behind a damaged chunk, and in Interface Statistics at the end (answer_notes.h).
 #pragma once
 
 #include <atomic>
@@ -15,9 +18,11 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "capture/retrieval/answer_notes.h"
 #include "capture/retrieval/chunk_scanner.h"
 #include "capture/retrieval/packet_question.h"
 #include "capture/retrieval/query_counts.h"
@@ -25,6 +30,7 @@
 #include "capture/retrieval/segment_planner.h"
 #include "filter/frame_filter.h"
 #include "interface/source.h"
+#include "storage/segment/store_directory.h"
 #include "telemetry/counter.h"
 
 namespace weir::capture::retrieval {
@@ -101,7 +107,11 @@ class StoreSource final : public interface::Source {
   void take_scanned();
   void give(PacketBatch& batch, std::uint32_t packets_max, bool in_any_case);
   void leave_chunk(OpenSegment& segment);
-  interface::Pull end();
+  void count_expired(const std::string& store, const storage::segment::StoreListing& listing,
+                     const std::vector<bool>& gone);
+  void count_deleted_meanwhile();
+  interface::Pull lend(PacketBatch& batch, std::span<const SideBlock> blocks);
+  interface::Pull end(PacketBatch& batch);
 
   StoreQuery query_;
   IndexExpression index_;
@@ -109,6 +119,11 @@ class StoreSource final : public interface::Source {
   SegmentPlanner planner_;
   std::deque<std::unique_ptr<PacketQuestion>> questions_;  // the last is the newest
   InterfaceTable interfaces_;
+
+  AnswerNotes notes_;
+  bool begun_ = false;             // the notes at the beginning were given ...
+  bool ended_ = false;             // ... and those at the end
+  std::vector<std::string> gone_;  // segments that were surveyed and then deleted
 
   std::vector<SurveyedSegment> surveyed_;            // in the order of the stores
   std::vector<std::uint32_t> ranks_;                 // places of these, by their first time

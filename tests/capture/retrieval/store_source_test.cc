@@ -261,14 +261,14 @@ TEST_F(StoreSourceTest, LostPacketsOfTheAskedTimeAreTold) {
   }
   writer.close(1);
   (void)ask("host 192.0.2.9");
-  EXPECT_EQ(counts().packets_lost, 12u) << "also when nothing is read";
+  EXPECT_EQ(counts().lost.packets, 12u) << "also when nothing is read";
   EXPECT_FALSE(counts().complete());
   source_ = open({.window = {.since = {kBegin + 5}}});
   (void)test::drain(*source_);
-  EXPECT_EQ(counts().packets_lost, 5u);
+  EXPECT_EQ(counts().lost.packets, 5u);
   source_ = open({.window = {.until = {kBegin + 3}}, .expression = "host 192.0.2.9"});
   (void)test::drain(*source_);
-  EXPECT_EQ(counts().packets_lost, 0u);
+  EXPECT_EQ(counts().lost.packets, 0u);
   EXPECT_TRUE(counts().complete());
 }
 
