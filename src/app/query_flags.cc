@@ -1,6 +1,7 @@
 #include "app/query_flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -25,6 +26,20 @@ std::optional<std::string> take_time(const char* option, const std::string& text
            "hour ago)";
   }
   out = *parsed;
+  return std::nullopt;
+}
+
+// As records have it; 0 is none.
+std::optional<std::string> take_endpoint(const std::string& text,
+                                         std::optional<std::uint64_t>& out) {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t endpoint = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), endpoint, 16);
+  if (error != std::errc() || end != text.data() + text.size() || endpoint == 0) {
+    return "--gwlb-endpoint " + text +
+           ": no endpoint (write up to 16 hex digits, as records have them)";
+  }
+  out = endpoint;
   return std::nullopt;
 }
 
@@ -60,6 +75,9 @@ std::optional<std::string> QueryFlags::split_words() {
 std::optional<std::string> QueryFlags::finish() {
   QueryOptions& options = words_.options;
   if (auto problem = split_words()) return problem;
+  if (auto problem = take_endpoint(words_.gwlb_endpoint, options.tenant.gwlb_endpoint)) {
+    return problem;
+  }
   options.scope = words_.inner ? filter::Scope::Innermost : filter::Scope::Frame;
   const Timestamp now = SystemClock().wall();
   if (auto problem = take_time("--since", words_.since, now, options.window.since)) return problem;

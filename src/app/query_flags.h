@@ -20,6 +20,7 @@ struct QueryWords {
   std::vector<std::string> words;  // stores, then an expression
   std::string since;
   std::string until;
+  std::string gwlb_endpoint;
   bool inner = false;
   QueryOptions options;  // the others
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/retrieval/packet_question.h"
 #include "capture/retrieval/query_counts.h"
 #include "filter/frame_filter.h"
 
@@ -15,7 +16,9 @@ struct QueryOptions {
   capture::retrieval::TimeWindow window;
   std::string filter;  // pcap-filter expression; empty: every packet
   filter::Scope scope = filter::Scope::Frame;
-  std::string community_id;              // empty: of any flow
+  std::string community_id;  // empty: of any flow
+  std::string uid;           // likewise
+  capture::retrieval::TenantConditions tenant;
   std::vector<std::string> write_paths;  // pcapng; "-" = standard output; none = count only
   std::uint64_t packets_max = 0;         // 0 = no limit
   bool explain = false;

@@ -210,6 +210,25 @@ void add_query_command(CLI::App& app, QueryWords& words) {
                   "only packets of flows with this Community ID (seed 0)")
       ->type_name("ID");
   query
+      .add_option("--uid", options.uid,
+                  "only packets of the flow or tunnel that logs name so (of stores that were "
+                  "written with --logs)")
+      ->type_name("UID");
+  query
+      .add_option("--vlan", options.tenant.vlan,
+                  "only packets with this VLAN id, in whichever tag, tunnels included")
+      ->type_name("N")
+      ->check(at_most(0x0fff));
+  query
+      .add_option("--vni", options.tenant.vni,
+                  "only packets with this VNI, in whichever VXLAN or GENEVE header")
+      ->type_name("N")
+      ->check(at_most(0xff'ffff));
+  query
+      .add_option("--gwlb-endpoint", words.gwlb_endpoint,
+                  "only packets of this endpoint of an AWS Gateway Load Balancer, in hex digits")
+      ->type_name("HEX");
+  query
       .add_option("-w,--write", options.write_paths,
                   "write the packets as pcapng ('-': standard output); may be given several times")
       ->type_name("FILE")

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "protocol/deep/community_id.h"
+#include "protocol/deep/flow_identity.h"
+#include "protocol/deep/uid_text.h"
 #include "protocol/headers/ethernet.h"
 #include "protocol/headers/transport.h"
 
@@ -30,16 +32,14 @@ std::uint64_t community_id_start(const PacketKeys& keys) noexcept {
   return load_be64(digest.data()) >> 24;
 }
 
-// Of the 96 bits that its digits stand for.
-std::uint64_t uid_start(const protocol::Uid& uid) noexcept {
-  return std::uint64_t{uid.words[0]} << 8 | uid.words[1] >> 24;
-}
-
-void add_flow(const PacketKeys& keys, IndexBuilder& builder,
-              std::span<const protocol::Uid> uids) noexcept {
+void add_flow(const Packet& packet, const Headers& headers, const PacketKeys& keys,
+              IndexBuilder& builder, std::span<const protocol::Uid> uids) noexcept {
   if (keys.ip_version != 0) builder.add_community_id(community_id_start(keys));
-  for (const protocol::Uid& uid : uids) {
-    if (!uid.empty()) builder.add_uid(uid_start(uid));
+  if (uids.empty()) return;
+  const protocol::FlowIdentities identities(packet, headers, keys);
+  for (std::size_t i = 0; i < uids.size(); ++i) {
+    if (uids[i].empty()) continue;
+    builder.add_uid(storage::segment::uid_key(protocol::start_of(uids[i]), identities.of_flow(i)));
   }
 }
 
@@ -372,7 +372,7 @@ IndexFacts::IndexFacts(std::uint64_t seed) noexcept {
 
 void IndexFacts::add_new(const Packet& packet, const Headers& headers, const PacketKeys& keys,
                          Builder& builder, std::span<const protocol::Uid> uids) noexcept {
-  add_flow(keys, builder, uids);
+  add_flow(packet, headers, keys, builder, uids);
   if (headers.tunnel_depth != 0) {
     Keys found(builder);
     (void)find_all(packet, headers, keys, found);
@@ -405,17 +405,21 @@ void IndexFacts::note_unusual(const Packet& packet, const Headers& headers, cons
     hash.mix(std::uint64_t{keys.source_port} << 32 | std::uint64_t{keys.destination_port} << 16 |
              std::uint64_t{keys.ip_protocol} << 8 | keys.ip_version);
   }
-  std::uint64_t value = hash.value();
   // Tunnels in fragments in tunnels, and so on.
   if (uids.size() > storage::segment::kKeysOfFactSetMax) {
-    builder.mark_opaque();
+    builder.leave_out_uids();
     uids = uids.first(storage::segment::kKeysOfFactSetMax);
   }
-  value = with_uids(value, uids);
+  // Datagrams of one flow have identities of their own, as long as they are in fragments.
+  if (!uids.empty()) {
+    const protocol::FlowIdentities identities(packet, headers, keys);
+    hash.mix(identities.of_flow(uids.size()));
+  }
+  const std::uint64_t value = with_uids(hash.value(), uids);
   if (!builder.add(value)) return;
   Keys found(builder);
   (void)find_all(packet, headers, keys, found);
-  add_flow(keys, builder, uids);
+  add_flow(packet, headers, keys, builder, uids);
 }
 
 }  // namespace weir::output

@@ -56,7 +56,7 @@ class IndexFacts {
   }
 
  private:
-  // Ethernet, up to two VLAN tags, IP, TCP or UDP, and nothing more: all keys follow from
+  // Ethernet, up to two VLAN tags, IP, TCP or UDP, whole, and nothing more: all keys follow from
   // PacketKeys, and the flow hash covers them. The parser's layers say so by their number: those
   // that are there for certain are all.
   [[nodiscard]] static bool is_usual(const Packet& packet, const Headers& headers,
@@ -66,7 +66,7 @@ class IndexFacts {
             static_cast<unsigned>(headers.tunnel_depth == 0)) != 0;
   }
   // Ethernet, IPv4, UDP, VXLAN or GENEVE, and then the same; the latter also without the inner
-  // Ethernet. As mirrored traffic arrives.
+  // Ethernet. As mirrored traffic arrives: no part of it is a fragment.
   [[nodiscard]] static bool is_usual_in_tunnel(const Packet& packet, const Headers& headers,
                                                const PacketKeys& keys) noexcept {
     const auto is = [&](std::size_t layer, LayerType type) {
@@ -78,7 +78,8 @@ class IndexFacts {
                                static_cast<unsigned>(headers.layer_count == 6);
     return (is_tcp_or_udp(packet, headers, keys) & is(1, LayerType::Ipv4) & is(2, LayerType::Udp) &
             (is(3, LayerType::Vxlan) | is(3, LayerType::Geneve)) & (in_frame | in_packet) &
-            static_cast<unsigned>(headers.tunnel_depth == 1)) != 0;
+            static_cast<unsigned>(headers.tunnel_depth == 1)) != 0 &&
+           (load_be16(packet.data + headers.layers[1].offset + 6) & 0x3fff) == 0;
   }
   // No branches: each of them alone would often be foretold wrongly.
   [[nodiscard]] static unsigned is_tcp_or_udp(const Packet& packet, const Headers& headers,
@@ -87,7 +88,8 @@ class IndexFacts {
            (static_cast<unsigned>(keys.ip_protocol == 6) |
             static_cast<unsigned>(keys.ip_protocol == 17)) &
            static_cast<unsigned>(headers.transport_offset != kNoOffset) &
-           static_cast<unsigned>(headers.malformed == MalformedReason::None);
+           static_cast<unsigned>(headers.malformed == MalformedReason::None) &
+           static_cast<unsigned>(!headers.fragment);
   }
   [[nodiscard]] static unsigned tags(const PacketKeys& keys) noexcept {
     return static_cast<unsigned>(keys.tenant.vlan != TenantIdentity::kNoVlan) +

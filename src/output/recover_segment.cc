@@ -104,10 +104,12 @@ Result<void> Sealer::read_pages(const segment::SegmentFile& file) {
     const auto& filters = index_.filters.pointers();
     for (std::size_t id = 0; id < filters.size(); ++id) {
       if (filters[id] == nullptr) continue;
-      const auto column = page->column(static_cast<segment::Column>(id));
+      const auto which = static_cast<segment::Column>(id);
+      const auto column = page->column(which);
       if (!column) continue;
-      (void)column->for_each(
-          [&](const segment::IndexKey& key, std::uint64_t) { filters[id]->add(key); });
+      (void)column->for_each([&](const segment::IndexKey& key, std::uint64_t) {
+        filters[id]->add(segment::filter_key(which, key));
+      });
     }
   }
   return ok();

@@ -142,6 +142,15 @@ TEST_F(Query, ExplainsThePlanAsItRan) {
   EXPECT_THAT(query({"greater", "1"}).err, HasSubstr("the index tells nothing of this expression"));
 }
 
+TEST_F(Query, ATenantIsAskedForByWhatHeadersSay) {
+  fill(400);
+  EXPECT_EQ(ask({"--vni", "77"})["packets"], 10);
+  EXPECT_EQ(ask({"--vlan", "11"})["packets"], 50);
+  EXPECT_EQ(ask({"vlan", "11"})["packets"], 50);
+  EXPECT_EQ(ask({"--vlan", "11", "--vni", "77"})["packets"], 0);
+  EXPECT_EQ(ask({"--gwlb-endpoint", "00000000000000ab"})["packets"], 0);
+}
+
 TEST_F(Query, CountEndsItAndTheOutcomeSaysSo) {
   fill(1000);
   const json found = ask({"-c", "7", "-w", out_, "udp"});
@@ -226,6 +235,11 @@ TEST_F(Query, WrongUsageIsToldBeforeAnythingIsTouched) {
   EXPECT_THAT(refusal({"-w", out_, "host", "and"}), HasSubstr("can't parse filter expression"));
   EXPECT_FALSE(std::filesystem::exists(out_));
   EXPECT_THAT(refusal({"--community-id", "7"}), HasSubstr("no Community ID"));
+  EXPECT_THAT(refusal({"--vlan", "4096"}), HasSubstr("--vlan"));
+  EXPECT_THAT(refusal({"--vni", "16777216"}), HasSubstr("--vni"));
+  for (const char* endpoint : {"0", "0x7f", "12345678901234567"}) {
+    EXPECT_THAT(refusal({"--gwlb-endpoint", endpoint}), HasSubstr("no endpoint")) << endpoint;
+  }
   EXPECT_EQ(run_weir({"query", dir_.file("nowhere")}).status, 1);
 }
 

@@ -1,12 +1,18 @@
 // `weir read --logs --store`: packets are found by the uids of conn.log.
+#include <map>
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "capture/retrieval/store_source.h"
 #include "integration/stored_packets.h"
 #include "integration/stored_uids.h"
 #include "support/capture_expectations.h"
 #include "support/data_set.h"
+#include "support/drained.h"
 #include "support/frames.h"
+#include "support/pcapng_walker.h"
 #include "support/temp_dir.h"
 
 namespace weir::test {
@@ -54,6 +60,51 @@ TEST_F(StoreUids, EveryPacketOfALoggedFlowIsInAChunkThatItsUidFinds) {
   const auto chunks = indexed_chunks(store_);
   EXPECT_GT(chunks.size(), 20u);
   EXPECT_EQ(expect_found(dir_.file("logs")), 5000u);
+}
+
+// Each flow has a number, which is its port; those in the tunnel have one of their own.
+TEST_F(StoreUids, AQueryForTheUidOfALogGivesThePacketsOfItsFlow) {
+  ASSERT_EQ(read({input(600), "--logs", dir_.file("logs")}).status, 0);
+  using Frames = std::multiset<std::string>;
+  const auto ask = [&](const std::string& uid) {
+    const std::string out = dir_.file(uid + ".pcapng");
+    const auto result = run_weir({"query", store_, "--uid", uid, "-w", out});
+    EXPECT_EQ(result.status, 0) << result.err;
+    Frames frames;
+    for (const WalkedPacket& packet : walk_pcapng_file(out).packets) frames.insert(packet.data);
+    return frames;
+  };
+  std::map<std::pair<std::uint16_t, bool>, Frames> expected;
+  Frames in_tunnel;
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    FrameBytes frame = udp_frame(i, 300);
+    const auto port = static_cast<std::uint16_t>(1000 + i % 500);
+    store_be(&frame[kSourcePortAt], port);
+    if (i % 2 == 0) frame = in_vxlan(frame, 42);
+    const std::string bytes(frame.begin(), frame.end());
+    expected[{port, i % 2 == 0}].insert(bytes);
+    if (i % 2 == 0) in_tunnel.insert(bytes);
+  }
+  std::size_t flows = 0;
+  for (const auto& row : log_rows(dir_.file("logs"), "conn")) {
+    if (row.at("id.resp_p") == 4789) continue;
+    if (++flows % 10 != 1) continue;
+    const auto port = row.at("id.orig_p").get<std::uint16_t>();
+    EXPECT_TRUE(ask(row.at("uid")) == expected.at({port, row.contains("vni")})) << row;
+  }
+  EXPECT_EQ(flows, 500u);
+  EXPECT_TRUE(ask(log_rows(dir_.file("logs"), "tunnel").at(0).at("uid")) == in_tunnel);
+}
+
+TEST_F(StoreUids, AQueryForAUidSaysWhereItCannotTell) {
+  ASSERT_EQ(read({input(100)}).status, 0);
+  const auto nothing = run_weir({"query", store_, "--uid", "C0hC3VDzJSe9kNcv9a"});
+  EXPECT_EQ(nothing.status, 0);
+  EXPECT_THAT(nothing.err, HasSubstr("the index has no uids here: the store was written without "
+                                     "--logs"));
+  const auto wrong = run_weir({"query", store_, "--uid", "CHhAvVGS1DHFjwGM9"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--uid CHhAvVGS1DHFjwGM9: no uid"));
 }
 
 TEST_F(StoreUids, WithoutLogsThePagesSayNothingOfUids) {
@@ -105,10 +156,35 @@ TEST_F(StoreUids, RecoveredChunksHaveNoUidsAndSayNothingOfThem) {
   for (const IndexedChunk& chunk : chunks) EXPECT_FALSE(chunk.has_uids);
 }
 
+// At least as many packets as conn.log counts of each flow: of datagrams in fragments there are
+// more. Answers with how many flows were asked for.
+std::uint64_t expect_flows_answered(const std::string& store, const Rows& connections) {
+  constexpr std::size_t kMost = 40;
+  std::uint64_t asked = 0;
+  for (std::size_t i = 0; i < connections.size(); i += 1 + connections.size() / kMost) {
+    const auto& row = connections[i];
+    auto source =
+        capture::retrieval::StoreSource::open({.stores = {store}, .uid = row.at("uid")}).value();
+    const Drained found = drain(*source);
+    EXPECT_EQ(found.error, "");
+    EXPECT_TRUE(source->counts().complete());
+    const auto logged =
+        row.at("orig_pkts").get<std::uint64_t>() + row.at("resp_pkts").get<std::uint64_t>();
+    EXPECT_GE(found.packets.size(), logged) << row;
+    const bool alone = source->counts().chunks_of_two_flows == 0;
+    if (alone && row.at("proto") == "tcp") {
+      EXPECT_EQ(found.packets.size(), logged) << row;
+    }
+    ++asked;
+  }
+  return asked;
+}
+
 // Those with a few packets say no more: FlowUids has them all, packet for packet.
 TEST_F(StoreUids, FindThePacketsOfTheLargerCapturesOfTheDataSet) {
   WEIR_SKIP_WITHOUT_DATA();
   std::uint64_t looked_for = 0;
+  std::uint64_t asked = 0;
   std::uint64_t number = 0;
   for (const CaptureExpectation& capture : load_capture_expectations()) {
     if (capture.damaged || capture.may_fail || capture.packets < 100) continue;
@@ -121,7 +197,9 @@ TEST_F(StoreUids, FindThePacketsOfTheLargerCapturesOfTheDataSet) {
     looked_for +=
         expect_uids_found(indexed_chunks(name + ".store"), log_rows(name + ".logs", "conn"),
                           log_rows(name + ".logs", "tunnel"));
+    asked += expect_flows_answered(name + ".store", log_rows(name + ".logs", "conn"));
   }
+  EXPECT_GT(asked, 1000u);
   EXPECT_GT(looked_for, 10'000u);
 }
 

@@ -56,7 +56,7 @@ void read_page(const segment::IndexPage& page, std::span<IndexedChunk> chunks) {
   if (!column) return;
   EXPECT_TRUE(column->for_each([&](const segment::IndexKey& key, segment::ChunkMask mask) {
     for (std::size_t i = 0; i < chunks.size(); ++i) {
-      if ((mask >> i & 1) != 0) chunks[i].uids.insert(key.low);
+      if ((mask >> i & 1) != 0) chunks[i].uids.insert(segment::uid_start_of(key));
     }
   }));
 }
@@ -134,7 +134,7 @@ std::uint64_t uid_key(const std::string& uid) {
   EXPECT_EQ(uid.front(), 'C');
   Uint128 number = 0;
   for (const char digit : uid.substr(1)) number = number * 62 + digits.find(digit);
-  return static_cast<std::uint64_t>(number >> 56);
+  return static_cast<std::uint64_t>(number >> 48);
 }
 
 std::uint64_t expect_uids_found(const std::vector<IndexedChunk>& chunks, const Rows& connections,

@@ -20,14 +20,14 @@ struct IndexedChunk {
   };
   bool has_uids = false;  // its page has the column
   bool opaque = false;
-  std::set<std::uint64_t> uids;  // keys of the index
+  std::set<std::uint64_t> uids;  // the upper 48 bits of each
   // Those of IP that say whose they are: whole headers, no fragments.
   std::vector<Packet> packets;
 };
 // Of all segments, which have to be sealed.
 std::vector<IndexedChunk> indexed_chunks(const std::string& store);
 
-// The key of a uid as docs/segment-format.md describes it, from its text.
+// What the index has of a uid as docs/segment-format.md describes it, from its text.
 std::uint64_t uid_key(const std::string& uid);
 
 // conn.log and tunnel.log of these flows are found in the chunks: each uid somewhere, each packet

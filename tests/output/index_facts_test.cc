@@ -551,28 +551,5 @@ TEST(IndexFacts, HostsAreFoundInRarpToo) {
   EXPECT_EQ(page.ipv4(0x0a000007), 1u);
 }
 
-TEST(IndexFacts, AFlowIsFoundByTheStartOfItsUid) {
-  const auto frame =
-      frame_of(PacketBuilder().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).build());
-  const test::Parsed parsed = test::parse(frame.packet());
-  const IndexFacts facts(1);
-  IndexBuilder builder(UidColumn::Yes);
-  const std::array<protocol::Uid, 2> uids = {
-      {{.words = {1, 0x0200'0000, 3}}, {.words = {0xffff'ffff, 0x0500'0000, 6}}}};
-  const std::array<std::uint64_t, 2> starts = {0x102, 0xff'ffff'ff05};
-  for (const protocol::Uid& uid : uids) {
-    builder.begin_chunk();
-    const std::uint64_t hash = facts.hash(frame.packet(), parsed.headers, parsed.keys, {&uid, 1});
-    facts.note(hash, frame.packet(), parsed.headers, parsed.keys, builder, {&uid, 1});
-    builder.end_chunk({});
-  }
-  std::vector<std::uint8_t> unit(kUnitBytesMax);
-  unit.resize(builder.encode({}, unit, ColumnFilters{}));
-  const KeyColumn column = IndexPage::parse(unit)->column(Column::Uid).value();
-  for (std::size_t i = 0; i < uids.size(); ++i) {
-    EXPECT_EQ(column.find({.low = starts[i]}), ChunkMask{1} << i);
-  }
-}
-
 }  // namespace
 }  // namespace weir::output

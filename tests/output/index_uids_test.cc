@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "output/index_facts.h"
+#include "protocol/deep/flow_identity.h"
 #include "protocol/deep/flow_uids.h"
 #include "storage/segment/index_page.h"
 #include "store_fixture.h"
@@ -39,7 +40,11 @@ std::vector<std::uint8_t> page_with_uids(const std::vector<std::uint8_t>& frame,
   return unit;
 }
 
-protocol::Uid uid_of(std::uint32_t number) { return {.words = {0, number << 24, 9}}; }
+protocol::Uid uid_of(std::uint32_t number) { return {.words = {0, number << 16, 9}}; }
+// Whatever the identity of the flow is.
+std::optional<ChunkMask> find_uid(const KeyColumn& column, std::uint64_t start) {
+  return column.range(uid_key(start, 0), uid_key(start, 0xffff'ffff'ffff));
+}
 
 TEST(IndexFacts, APacketOfSeveralFlowsIsFoundByTheUidOfEach) {
   using Uids = std::vector<protocol::Uid>;
@@ -61,24 +66,83 @@ TEST(IndexFacts, APacketOfSeveralFlowsIsFoundByTheUidOfEach) {
     EXPECT_EQ(page.opaque_chunks(), 0u);
     const KeyColumn column = page.column(Column::Uid).value();
     EXPECT_EQ(column.entries(), 5u);
-    EXPECT_EQ(column.find({.low = 1}), 0b000'1110u);
-    EXPECT_EQ(column.find({.low = 2}), 0b000'1100u);
-    EXPECT_EQ(column.find({.low = 3}), 0b001'0000u);
-    EXPECT_EQ(column.find({.low = 4}), 0b010'0000u);
-    EXPECT_EQ(column.find({.low = 5}), 0b100'0000u);
+    EXPECT_EQ(find_uid(column, 1), 0b000'1110u);
+    EXPECT_EQ(find_uid(column, 2), 0b000'1100u);
+    EXPECT_EQ(find_uid(column, 3), 0b001'0000u);
+    EXPECT_EQ(find_uid(column, 4), 0b010'0000u);
+    EXPECT_EQ(find_uid(column, 5), 0b100'0000u);
   }
 }
 
-TEST(IndexFacts, APacketOfMoreFlowsThanAFactSetHasRoomForMakesItsChunkOpaque) {
+TEST(IndexFacts, AUidStandsWithTheIdentityOfItsFlow) {
+  using Uids = std::vector<protocol::Uid>;
+  const auto frame = PacketBuilder()
+                         .ethernet()
+                         .ipv4("10.0.0.1", "10.0.0.2")
+                         .udp(5, 4789)
+                         .vxlan(7)
+                         .ethernet()
+                         .ipv4("10.0.0.3", "10.0.0.4")
+                         .tcp(1, 2)
+                         .build();
+  const auto unit = page_with_uids(frame, {Uids{{.words = {1, 0x0002'0000, 3}}, uid_of(5)}});
+  const auto bytes = static_cast<std::uint32_t>(frame.size());
+  const Packet packet{.data = frame.data(), .captured_bytes = bytes, .wire_bytes = bytes};
+  const test::Parsed parsed = test::parse(packet);
+  const protocol::FlowIdentities identities(packet, parsed.headers, parsed.keys);
+  ASSERT_EQ(identities.all().size(), 2u);
+  const KeyColumn column = IndexPage::parse(unit)->column(Column::Uid).value();
+  EXPECT_EQ(column.entries(), 2u);
+  EXPECT_EQ(column.find(uid_key(0x1'0002, identities.all()[0])), 1u);
+  EXPECT_EQ(column.find(uid_key(5, identities.all()[1])), 1u);
+}
+
+TEST(IndexFacts, ADatagramInFragmentsIsFoundByEachFragmentThatMakesItWhole) {
+  using Uids = std::vector<protocol::Uid>;
+  const IndexFacts facts(1);
+  // The outer packet of a tunnel in fragments, or the innermost one.
+  for (const bool outer : {false, true}) {
+    SCOPED_TRACE(outer);
+    IndexBuilder builder(UidColumn::Yes);
+    const Uids uids = {uid_of(1)};
+    std::vector<std::uint64_t> identities;
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+      PacketBuilder build;
+      build.ethernet().ipv4("10.0.0.1", "10.0.0.2", {.id = id, .more_fragments = true});
+      if (outer) build.udp(5, 4789).vxlan(7).ethernet().ipv4("10.0.0.3", "10.0.0.4");
+      const auto frame = build.tcp(1, 2).build();
+      const auto bytes = static_cast<std::uint32_t>(frame.size());
+      const Packet packet{.data = frame.data(), .captured_bytes = bytes, .wire_bytes = bytes};
+      const test::Parsed parsed = test::parse(packet);
+      builder.begin_chunk();
+      const std::uint64_t hash = facts.hash(packet, parsed.headers, parsed.keys, uids);
+      facts.note(hash, packet, parsed.headers, parsed.keys, builder, uids);
+      builder.end_chunk({});
+      identities.push_back(
+          protocol::FlowIdentities(packet, parsed.headers, parsed.keys).of_flow(0));
+    }
+    std::vector<std::uint8_t> unit(kUnitBytesMax);
+    unit.resize(builder.encode({}, unit, ColumnFilters{}));
+    const KeyColumn column = IndexPage::parse(unit)->column(Column::Uid).value();
+    EXPECT_EQ(column.entries(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(column.find(uid_key(1, identities[i])), ChunkMask{1} << i);
+    }
+  }
+}
+
+TEST(IndexFacts, APacketOfMoreFlowsThanAFactSetHasRoomForTakesTheColumnFromItsPage) {
   const auto frame = PacketBuilder().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).build();
   std::vector<protocol::Uid> uids;
   for (std::uint32_t i = 1; i <= kKeysOfFactSetMax; ++i) uids.push_back(uid_of(i));
   std::vector<protocol::Uid> more = uids;
   more.push_back(uid_of(200));
-  const auto unit = page_with_uids(frame, {uids, more, uids, more});
-  const IndexPage page = IndexPage::parse(unit).value();
-  EXPECT_EQ(page.opaque_chunks(), 0b1010u);
-  EXPECT_EQ(page.column(Column::Uid)->find({.low = kKeysOfFactSetMax}), 0b1111u);
+  const auto with = page_with_uids(frame, {uids, uids});
+  EXPECT_EQ(find_uid(IndexPage::parse(with)->column(Column::Uid).value(), kKeysOfFactSetMax),
+            0b11u);
+  const auto without = page_with_uids(frame, {uids, more, uids});
+  EXPECT_FALSE(IndexPage::parse(without)->entry(Column::Uid));
+  EXPECT_EQ(IndexPage::parse(without)->opaque_chunks(), 0u);
 }
 
 // Chunks of 4 KiB in segments of 16: a head and three packets of frame_for_a_chunk(). Each segment
@@ -109,7 +173,7 @@ class UidLane {
       for (const DirectoryPage& row : directory.pages) {
         const auto page = IndexPage::parse(file.subspan(row.offset, row.unit_bytes)).value();
         const auto column = page.column(Column::Uid);
-        found.push_back(column ? column->find({.low = uid}) : std::nullopt);
+        found.push_back(column ? find_uid(*column, uid) : std::nullopt);
       }
     }
     return found;

@@ -29,7 +29,7 @@ TEST(IndexAllocation, PagesOfAnyFillAllocateNothing) {
       builder->add_protocol(protocol_key(ProtocolClass::TcpPort, i & 0xffff));
       builder->add_tenant(i);
       builder->add_community_id(i);
-      builder->add_uid(i);
+      builder->add_uid(uid_key(i, i));
     }
     builder->end_chunk({});
     bytes += builder->encode({}, unit, filters);

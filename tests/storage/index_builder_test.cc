@@ -107,7 +107,7 @@ TEST(IndexBuilder, EveryPageTellsOfItsOwnPacketsAndNoOthers) {
       builder.add_protocol(
           protocol_key(ProtocolClass::TcpPort, static_cast<std::uint16_t>(flow % 70)));
       builder.add_tenant(flow % 100);
-      builder.add_uid(flow);
+      builder.add_uid(uid_key(flow, flow % 7));
       std::array<std::uint8_t, 16> address{};
       store_be(address.data() + 6, flow);
       if (flow % 4 == 0) builder.add_ipv6(address.data());
@@ -152,9 +152,8 @@ TEST(IndexBuilder, EveryPageTellsOfItsOwnPacketsAndNoOthers) {
         std::map<std::uint64_t, ChunkMask> keys;
         EXPECT_TRUE(written.page().column(column).value().for_each([&](const IndexKey& key,
                                                                        ChunkMask mask) {
-          EXPECT_TRUE(
-              keys.emplace(column == Column::Ipv6 ? key.high << 16 | key.low >> 48 : key.low, mask)
-                  .second);
+          const bool wide = column == Column::Ipv6 || column == Column::Uid;
+          EXPECT_TRUE(keys.emplace(wide ? key.high << 16 | key.low >> 48 : key.low, mask).second);
         }));
         return keys;
       };
@@ -281,12 +280,14 @@ TEST(IndexBuilder, MarksChunksWhenAColumnIsFull) {
         if (column == 2) builder.add_protocol(protocol_key(ProtocolClass::IpProtocol, 6));
         if (column == 3) builder.add_protocol(protocol_key(ProtocolClass::UdpPort, key & 0xffff));
         if (column == 4) builder.add_tenant(key);
-        if (column == 5) builder.add_uid(key);
+        if (column == 5) builder.add_uid(uid_key(key, 0));
       }
     }
     builder.end_chunk({});
     EXPECT_TRUE(builder.wants_page());
-    EXPECT_EQ(encode(builder).page().opaque_chunks(), 1u);
+    const WrittenPage page = encode(builder);
+    EXPECT_EQ(page.page().opaque_chunks(), 1u);
+    EXPECT_FALSE(page.page().entry(Column::Uid)) << "it tells of all packets, or is not there";
   }
 }
 
@@ -328,7 +329,7 @@ TEST(IndexBuilder, WritesTheColumnOfUidsWhereAllPacketsOfThePageHadThem) {
     for (const UidColumn uids : one.packets) {
       builder.set_uids(uids);
       EXPECT_TRUE(builder.add(hash));
-      if (uids == UidColumn::Yes) builder.add_uid(7);
+      if (uids == UidColumn::Yes) builder.add_uid(uid_key(7, 1));
       hash += 0x1'0000'0000'0000;
     }
     builder.end_chunk({});
@@ -349,6 +350,25 @@ TEST(IndexBuilder, APageThatBeginsWithoutWordOfUidsIsAsThePacketsBeforeIt) {
       EXPECT_EQ(encode(builder).page().entry(Column::Uid).has_value(), uids == UidColumn::Yes);
     }
   }
+}
+
+// Or else a segment would seem not to have a flow that began in such a page.
+TEST(IndexBuilder, TheFilterHasTheUidsOfAPageThatLeavesTheirColumnOut) {
+  IndexBuilder builder(UidColumn::Yes);
+  KeyFilter filter(1u << 12);
+  ColumnFilters filters{};
+  filters[static_cast<std::size_t>(Column::Uid)] = &filter;
+  constexpr std::uint64_t kHash = 0x1'0000'0000'0000;
+  for (const bool left_out : {true, false}) {
+    builder.begin_chunk();
+    if (builder.add(kHash)) builder.add_uid(uid_key(7, 1));
+    if (left_out) builder.leave_out_uids();
+    builder.end_chunk({});
+    const WrittenPage page = encode(builder, kUnitBytesMax, filters);
+    EXPECT_EQ(page.page().entry(Column::Uid).has_value(), !left_out);
+  }
+  filter.fold();
+  EXPECT_TRUE(KeyFilterView::parse(filter.bytes(), kFilterHashes)->contains({.low = 7}));
 }
 
 TEST(IndexBuilder, WithoutRoomForUidsNoPageHasThem) {

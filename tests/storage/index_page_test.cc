@@ -43,7 +43,7 @@ std::vector<std::pair<Column, IndexKey>> random_keys(Prng& random) {
   keys.emplace_back(Column::Tenants,
                     IndexKey{.low = tenant_key(TenantClass::Vlan, random.below(20))});
   keys.emplace_back(Column::CommunityId, IndexKey{.low = random.next() >> 24});
-  keys.emplace_back(Column::Uid, IndexKey{.low = 0xff'ffff'ffff - random.below(50)});
+  keys.emplace_back(Column::Uid, uid_key(0xffff'ffff'ffff - random.below(50), random.below(3)));
   return keys;
 }
 
@@ -63,7 +63,7 @@ void add_key(IndexBuilder& builder, Column column, const IndexKey& key) {
     case Column::CommunityId:
       return builder.add_community_id(key.low);
     case Column::Uid:
-      return builder.add_uid(key.low);
+      return builder.add_uid(key);
     case Column::Chunks:
       break;
   }

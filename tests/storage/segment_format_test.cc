@@ -198,7 +198,7 @@ TEST(SegmentFormat, KeysHaveTheirClassInTheTopByte) {
   EXPECT_EQ(tenant_key(TenantClass::Vlan, 100), 0x0100'0000'0000'0064u);
   EXPECT_EQ(tenant_key(TenantClass::GwlbEndpoint, 0xffee'ddcc'bbaa'9988), 0x03ee'ddcc'bbaa'9988u);
   EXPECT_EQ(key_bytes(Column::Ipv6), 16u);
-  EXPECT_EQ(key_bytes(Column::Uid), 5u);
+  EXPECT_EQ(key_bytes(Column::Uid), 12u);
   EXPECT_EQ(key_bytes(Column::Chunks), 0u);
 }
 

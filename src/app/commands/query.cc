@@ -106,7 +106,9 @@ int query(const QueryOptions& options) {
                               .window = options.window,
                               .expression = options.filter,
                               .scope = options.scope,
-                              .community_id = options.community_id});
+                              .community_id = options.community_id,
+                              .uid = options.uid,
+                              .tenant = options.tenant});
   }();
   if (!source) return report_error(source.error());
   QueryReport report{.options = &options, .counts = {}};

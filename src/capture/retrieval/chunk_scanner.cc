@@ -57,6 +57,9 @@ void ChunkScanner::read_records(ChunkScan& chunk, Bytes records) {
   PacketBatch& batch = scratch_->batch;
   batch.count = 0;
   keys_.clear();
+  if (from.question->asks_for_named_flows()) {
+    from.flows.of_chunk(chunk.task.number, scratch_->flows);
+  }
   Timestamp key = chunk.task.first;
   while (const auto record = cursor.next()) {
     if (!record->is_packet) continue;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/packet_batch.h"
+#include "capture/retrieval/named_flows.h"
 #include "capture/retrieval/packet_question.h"
 #include "capture/retrieval/query_counts.h"
 #include "capture/retrieval/segment_planner.h"
@@ -30,6 +31,7 @@ struct OpenSegment {
   std::uint32_t rank = 0;               // place among the segments of the query
   std::vector<InterfaceId> interfaces;  // in the table of the answer, by number in the segment
   std::vector<bool> refused;            // likewise: no packet of the interface matches
+  NamedFlows flows = {};                // of the uid that is asked for
   const PacketQuestion* question = nullptr;
   std::uint32_t unread = 0;  // chunks that are planned or being read
 };

@@ -107,7 +107,11 @@ struct QueryCounts {
   std::uint64_t pages = 0;
   std::uint64_t pages_read = 0;
   std::uint64_t chunks_without_index = 0;  // read because no page tells of them
-  std::uint64_t open_segments = 0;         // not sealed: read up to the last whole unit
+  // Where a uid is asked for:
+  std::uint64_t chunks_without_uids = 0;  // that may match otherwise, and say nothing of uids
+  std::uint64_t chunks_with_uids = 0;     // of the asked time, that do
+  std::uint64_t chunks_of_two_flows = 0;  // read, and another flow has the same identity there
+  std::uint64_t open_segments = 0;        // not sealed: read up to the last whole unit
   std::uint64_t index_bytes = 0;  // read of heads, directories, index pages and unit headers
   std::uint64_t chunk_bytes = 0;  // read of chunks
   std::uint64_t packets_examined = 0;
@@ -127,7 +131,7 @@ struct QueryCounts {
 
   [[nodiscard]] bool complete() const noexcept {
     return lost.packets == 0 && !expired.any() && damaged.count() == 0 && gone.count() == 0 &&
-           unsealed.count() == 0;
+           unsealed.count() == 0 && chunks_without_uids == 0;
   }
 };
 

@@ -26,6 +26,9 @@ bool filter_may_have(const segment::Directory& directory, const KeyQuestion& que
   const auto view = segment::KeyFilterView::parse(filter->bytes, filter->hashes);
   if (!view) return true;
   return std::ranges::any_of(question.ranges, [&](const KeyRange& range) {
+    if (question.column == segment::Column::Uid) {
+      return view->contains(segment::filter_key(question.column, range.low));
+    }
     if (range.low.high != range.high.high) return true;
     if (range.high.low - range.low.low >= kFilterKeysMax) return true;
     for (segment::IndexKey key = range.low;; ++key.low) {
@@ -107,8 +110,10 @@ bool SegmentPlanner::ruled_out_by_filters(const segment::Directory& directory,
                                           const segment::DirectoryPage& page,
                                           SkippedBy& skipped) const {
   const auto has = [&](const KeyQuestion& question) -> ChunkMask {
-    // Of a column that a page had no room for, the filter need not have its keys.
-    const bool in_filter = page.column(question.column).bytes != 0;
+    // Of a column that a page had no room for, the filter need not have its keys. Opaque chunks
+    // have keys that it has not, but for uids: where they are told of, they are told of as a whole.
+    const bool in_filter = page.column(question.column).bytes != 0 &&
+                           (page.opaque_chunks == 0 || question.column == segment::Column::Uid);
     return !in_filter || filter_may_have(directory, question) ? 1 : 0;
   };
   return expression_.possible(1, has, skipped) == 0;
@@ -127,7 +132,7 @@ void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
   SkippedBy skipped{};
   found.wanted =
       !found.losses_counted || !std::ranges::all_of(directory.pages, [&](const auto& page) {
-        return page.opaque_chunks == 0 && ruled_out_by_filters(directory, page, skipped);
+        return ruled_out_by_filters(directory, page, skipped);
       });
   if (found.wanted) return;
   for (const segment::DirectoryPage& page : directory.pages) {
@@ -142,6 +147,9 @@ void SegmentPlanner::survey_sealed(SurveyedSegment& found) {
 
 void SegmentPlanner::count_skipped(const segment::DirectoryPage& page, const SkippedBy& skipped) {
   counts_.chunks.considered += page.chunks;
+  if (skipped[static_cast<std::size_t>(segment::Column::Uid)] != 0) {
+    counts_.chunks_with_uids += page.chunks;
+  }
   for (std::size_t i = 0; i < skipped.size(); ++i) {
     if (skipped[i] != 0) counts_.chunks.skipped_by_column[i] += page.chunks;
   }
@@ -179,7 +187,8 @@ std::optional<SegmentPlanner::Planned> SegmentPlanner::plan(SurveyedSegment& fou
     found.file = std::move(*opened);
   }
   Planned planned{.file = std::make_unique<segment::SegmentFile>(std::move(*found.file)),
-                  .tasks = std::move(found.tasks)};
+                  .tasks = std::move(found.tasks),
+                  .flows = std::move(found.flows)};
   found.file.reset();
   if (planned.tasks.empty()) {
     if (!found.directory) {
@@ -194,10 +203,12 @@ std::optional<SegmentPlanner::Planned> SegmentPlanner::plan(SurveyedSegment& fou
     }
     rows_tell_losses_ = !found.losses_counted;
     counts_.pages += found.directory->pages.size();
+    flows_ = {};
     for (std::size_t i = 0; i < found.directory->pages.size(); ++i) {
       plan_page(*planned.file, *found.directory, i, planned.tasks);
     }
     found.directory.reset();
+    planned.flows = std::move(flows_);
   }
   std::ranges::stable_sort(planned.tasks, {}, &ChunkTask::first);
   return planned;
@@ -208,8 +219,7 @@ void SegmentPlanner::plan_page(const segment::SegmentFile& file,
                                std::vector<ChunkTask>& tasks) {
   const segment::DirectoryPage& page = directory.pages[index];
   SkippedBy skipped{};
-  if (page.opaque_chunks == 0 && !rows_tell_losses_ &&
-      ruled_out_by_filters(directory, page, skipped)) {
+  if (!rows_tell_losses_ && ruled_out_by_filters(directory, page, skipped)) {
     count_skipped(page, skipped);
     return;
   }
@@ -240,21 +250,57 @@ bool SegmentPlanner::take_page(const segment::SegmentFile& file, std::uint64_t e
 SegmentPlanner::ChunkMask SegmentPlanner::possible_chunks(const std::string& name, ChunkMask chunks,
                                                           PageReader& page) {
   if (chunks == 0) return 0;
+  std::optional<NamedFlows::Page> uids;
   const auto has = [&](const KeyQuestion& question) -> ChunkMask {
     PageReader::ColumnState state{};
     const auto column = page.column(question.column, state);
     if (state == PageReader::ColumnState::Damaged) {
       counts_.notes.add(name + ": column " + std::string(name_of(question.column)) +
-                        " of an index page is damaged (its chunks are read)");
+                        " of an index page is damaged (its chunks are " +
+                        (question.column == segment::Column::Uid ? "not searched)" : "read)"));
     }
     if (!column) return chunks;
+    if (question.column == segment::Column::Uid) {
+      uids = NamedFlows::read(*column, question);
+      return uids ? uids->chunks : chunks;
+    }
     ChunkMask found = page.opaque_chunks();
     for (const KeyRange& range : question.ranges) {
       found |= chunks_with(*column, range.low, range.high, chunks);
     }
     return found;
   };
-  return expression_.possible(chunks, has, counts_.chunks.skipped_by_column);
+  const ChunkMask possible = expression_.possible(chunks, has, counts_.chunks.skipped_by_column);
+  if (!asks_for_uid()) return possible;
+  if (uids) counts_.chunks_with_uids += static_cast<std::uint64_t>(std::popcount(chunks));
+  return take_uids(name, possible, page, uids);
+}
+
+bool SegmentPlanner::asks_for_uid() const noexcept {
+  return std::ranges::find(expression_.questions(), segment::Column::Uid, &KeyQuestion::column) !=
+         expression_.questions().end();
+}
+
+// Of the chunks that are possible otherwise, those whose packets can be told by the uid.
+SegmentPlanner::ChunkMask SegmentPlanner::take_uids(const std::string& name, ChunkMask possible,
+                                                    const PageReader& page,
+                                                    const std::optional<NamedFlows::Page>& uids) {
+  const auto count = [](ChunkMask chunks) {
+    return static_cast<std::uint64_t>(std::popcount(chunks));
+  };
+  if (!uids) {
+    counts_.chunks_without_uids += count(possible);
+    return 0;
+  }
+  if (possible == 0) return 0;
+  if (!flows_.add(page.first_chunk(), possible, *uids)) {
+    counts_.notes.add(name + ": the flow has more datagrams in fragments than a query takes of a " +
+                      "segment");
+    counts_.chunks_without_uids += count(possible);
+    return 0;
+  }
+  counts_.chunks_of_two_flows += count(possible & uids->shared);
+  return possible;
 }
 
 // The chunks of a page that cannot be used, by their own headers.
@@ -277,8 +323,7 @@ void SegmentPlanner::walk_page(const segment::SegmentFile& file,
     const segment::ChunkRow row = row_of(*unit, *chunk);
     ++found;
     if (!consider(row)) continue;
-    ++counts_.chunks_without_index;
-    add_task(row, page.first_chunk + found - 1, tasks);
+    add_unindexed(row, page.first_chunk + found - 1, tasks);
   }
   if (found < page.chunks) {
     counts_.damaged.add(file.name() + ": " + std::to_string(page.chunks - found) +
@@ -297,6 +342,16 @@ bool SegmentPlanner::consider(const segment::ChunkRow& row) {
   return true;
 }
 
+void SegmentPlanner::add_unindexed(const segment::ChunkRow& row, std::uint32_t number,
+                                   std::vector<ChunkTask>& tasks) {
+  if (asks_for_uid()) {
+    ++counts_.chunks_without_uids;
+    return;
+  }
+  ++counts_.chunks_without_index;
+  add_task(row, number, tasks);
+}
+
 void SegmentPlanner::add_task(const segment::ChunkRow& row, std::uint32_t number,
                               std::vector<ChunkTask>& tasks) {
   // One without times comes when what was before it in its segment does.
@@ -313,6 +368,7 @@ void SegmentPlanner::add_task(const segment::ChunkRow& row, std::uint32_t number
 void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_damaged) {
   ++counts_.open_segments;
   rows_tell_losses_ = true;
+  flows_ = {};
   const segment::SegmentFile& file = *found.file;
   auto walk = file.walk(segment::Depth::Header);
   std::vector<segment::ChunkRow> rows;                     // that no page has told of
@@ -322,8 +378,7 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
   const auto take_rows = [&] {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (!consider(rows[i])) continue;
-      ++counts_.chunks_without_index;
-      add_task(rows[i], chunks - static_cast<std::uint32_t>(rows.size() - i), found.tasks);
+      add_unindexed(rows[i], chunks - static_cast<std::uint32_t>(rows.size() - i), found.tasks);
     }
     rows.clear();
   };
@@ -357,6 +412,7 @@ void SegmentPlanner::survey_open(SurveyedSegment& found, bool in_use, bool tail_
   }
   tell_end(file, walk, {.in_use = in_use, .tail_damaged = tail_damaged, .until = until});
   found.wanted = !found.tasks.empty();
+  found.flows = std::move(flows_);
   if (!found.wanted) return;
   found.first = std::ranges::min_element(found.tasks, {}, &ChunkTask::first)->first;
 }

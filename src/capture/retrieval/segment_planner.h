@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "capture/retrieval/index_expression.h"
+#include "capture/retrieval/named_flows.h"
 #include "capture/retrieval/page_reader.h"
 #include "capture/retrieval/query_counts.h"
 #include "storage/segment/directory.h"
@@ -42,6 +43,7 @@ struct SurveyedSegment {
   std::optional<storage::segment::SegmentFile> file = {};
   std::optional<storage::segment::Directory> directory = {};
   std::vector<ChunkTask> tasks = {};  // of one that is not sealed: already planned
+  NamedFlows flows = {};              // likewise
 };
 
 // One thread. All that is borrowed outlives it.
@@ -61,6 +63,7 @@ class SegmentPlanner {
   struct Planned {
     std::unique_ptr<storage::segment::SegmentFile> file;
     std::vector<ChunkTask> tasks;
+    NamedFlows flows;  // of the uid that is asked for
   };
   std::optional<Planned> plan(SurveyedSegment& segment);
 
@@ -74,8 +77,7 @@ class SegmentPlanner {
   void survey_open(SurveyedSegment& segment, bool in_use, bool tail_damaged);
   Result<storage::segment::SegmentFile> open(const std::string& path);
   void tell_error(SurveyedSegment& segment, const Error& error);
-  // Nothing in the page matches, but for its opaque chunks, as the filters of the segment say. Says
-  // by which column.
+  // Nothing in the page matches, as the filters of the segment say. Says by which column.
   bool ruled_out_by_filters(const storage::segment::Directory& directory,
                             const storage::segment::DirectoryPage& page, SkippedBy& skipped) const;
   void plan_page(const storage::segment::SegmentFile& file,
@@ -84,11 +86,17 @@ class SegmentPlanner {
   bool take_page(const storage::segment::SegmentFile& file, std::uint64_t end,
                  std::vector<ChunkTask>& tasks);
   ChunkMask possible_chunks(const std::string& name, ChunkMask chunks, PageReader& page);
+  [[nodiscard]] bool asks_for_uid() const noexcept;
+  ChunkMask take_uids(const std::string& name, ChunkMask possible, const PageReader& page,
+                      const std::optional<NamedFlows::Page>& uids);
   void walk_page(const storage::segment::SegmentFile& file,
                  const storage::segment::Directory& directory, std::size_t index,
                  std::vector<ChunkTask>& tasks);
   // Counts a chunk and what is lost before it. False: it is not of the asked time.
   bool consider(const storage::segment::ChunkRow& row);
+  // One that no page tells of.
+  void add_unindexed(const storage::segment::ChunkRow& row, std::uint32_t number,
+                     std::vector<ChunkTask>& tasks);
   void add_task(const storage::segment::ChunkRow& row, std::uint32_t number,
                 std::vector<ChunkTask>& tasks);
   struct OpenEnd {
@@ -109,6 +117,7 @@ class SegmentPlanner {
   const TimeWindow& window_;
   QueryCounts& counts_;
   PageReader page_;
+  NamedFlows flows_;              // of the segment that is being planned
   bool rows_tell_losses_ = true;  // of the segment that is being planned; else they are counted
   std::atomic<std::uint64_t> bytes_read_{0};
 };

@@ -51,6 +51,27 @@ bool comes_later(const std::unique_ptr<ChunkScan>& a,
   return place(*a) > place(*b);
 }
 
+// What a uid cannot tell.
+void add_uid_notes(QueryCounts& counts) {
+  const auto chunks = [](std::uint64_t count) {
+    return std::to_string(count) + (count == 1 ? " chunk" : " chunks");
+  };
+  if (counts.chunks_without_uids != 0 && counts.chunks_with_uids == 0) {
+    counts.notes.add(
+        "the index has no uids here: the store was written without --logs, or is still being "
+        "written (ask for the flow by --community-id and its time)");
+  } else if (counts.chunks_without_uids != 0) {
+    counts.notes.add("of " + chunks(counts.chunks_without_uids) +
+                     " of the asked time the index has no uids: they were not searched "
+                     "(--community-id and the time of the flow find packets there)");
+  }
+  if (counts.chunks_of_two_flows != 0) {
+    counts.notes.add("another flow of the same addresses and ports is in " +
+                     chunks(counts.chunks_of_two_flows) +
+                     " of this one: its packets there are in the answer too");
+  }
+}
+
 }  // namespace
 
 StoreSource::StoreSource(StoreQuery query)
@@ -74,8 +95,23 @@ Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
     }
     source->index_.require(std::move(*question));
   }
-  source->questions_.push_back(
-      std::make_unique<PacketQuestion>(source->query_.expression, source->query_.scope, id));
+  const std::string& uid = source->query_.uid;
+  if (!uid.empty()) {
+    auto question = uid_question(uid);
+    if (!question) {
+      return Error{.code = ErrorCode::Usage,
+                   .context = "--uid " + uid + ": no uid (as conn.log has them: C and 17 letters " +
+                              "and digits, as in C0hC3VDzJSe9kNcv9a)"};
+    }
+    source->index_.require(std::move(*question));
+  }
+  for (KeyQuestion& question : tenant_questions(source->query_.tenant)) {
+    source->index_.require(std::move(question));
+  }
+  source->questions_.push_back(std::make_unique<PacketQuestion>(
+      source->query_.expression, source->query_.scope,
+      PacketConditions{
+          .community_id = id, .of_named_flows = !uid.empty(), .tenant = source->query_.tenant}));
   WEIR_CHECK(source->survey());
   WEIR_CHECK(source->try_expression());
   return source;
@@ -294,6 +330,7 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   if (!planned || planned->tasks.empty()) return ok();
   auto open = std::make_unique<OpenSegment>();
   open->file = std::move(planned->file);
+  open->flows = std::move(planned->flows);
   open->rank = rank;
   open->unread = static_cast<std::uint32_t>(planned->tasks.size());
   WEIR_CHECK(take_interfaces(*open));
@@ -434,6 +471,7 @@ QueryCounts StoreSource::counts() const {
   QueryCounts counts = counts_;
   const std::uint64_t bytes = planner_.bytes_read();
   counts.index_bytes = bytes - std::min(bytes, counts.chunk_bytes);
+  add_uid_notes(counts);
   return counts;
 }
 

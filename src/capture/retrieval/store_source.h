@@ -41,6 +41,8 @@ struct StoreQuery {
   std::string expression;  // pcap-filter; empty: every packet
   filter::Scope scope = filter::Scope::Frame;
   std::string community_id;  // empty: of any flow
+  std::string uid;           // likewise
+  TenantConditions tenant = {};
   std::uint32_t threads = 4;
 };
 
@@ -52,8 +54,9 @@ class StoreSource final : public interface::Source {
   static constexpr std::size_t kOpenSegmentsMax = 256;
   static constexpr std::uint32_t kInterfacesMax = 65'536;
 
-  // Looks at all segments of the stores; chunks are not read yet. Errors: Usage (no Community ID),
-  // BadFilter (no link type of the stores takes the expression), those of listing a directory.
+  // Looks at all segments of the stores; chunks are not read yet. Errors: Usage (no Community ID,
+  // no uid), BadFilter (no link type of the stores takes the expression), those of listing a
+  // directory.
   static Result<std::unique_ptr<StoreSource>> open(StoreQuery query);
   ~StoreSource() override;
 

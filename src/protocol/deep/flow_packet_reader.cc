@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "protocol/deep/checksum.h"
+#include "protocol/deep/flow_walk.h"
 #include "protocol/deep/key_hash.h"
 #include "protocol/headers/decoder_table.h"
 #include "protocol/headers/flow_hash.h"
-#include "protocol/headers/icmp.h"
 #include "protocol/headers/ipv4.h"
 #include "protocol/headers/parse_batch.h"
 #include "protocol/headers/transport.h"
@@ -16,16 +16,6 @@
 
 namespace weir::protocol {
 namespace {
-
-constexpr std::uint8_t kIpProtocolIcmp = 1;
-constexpr std::uint8_t kIpProtocolIgmp = 2;
-constexpr std::uint8_t kIpProtocolIpv4 = 4;
-constexpr std::uint8_t kIpProtocolIpv6 = 41;
-constexpr std::uint8_t kIpProtocolGre = 47;
-constexpr std::uint8_t kIpProtocolEsp = 50;
-constexpr std::uint8_t kIpProtocolIcmpv6 = 58;
-constexpr std::uint8_t kIpProtocolNone = 59;
-constexpr std::uint8_t kIpProtocolMobility = 135;
 
 constexpr std::uint32_t kUdpHeaderBytes = 8;
 constexpr std::uint32_t kIcmpHeaderBytes = 8;
@@ -61,40 +51,11 @@ TunnelType tunnel_of(LayerType type) noexcept {
   }
 }
 
-bool is_transport(LayerType type) noexcept {
-  return type == LayerType::Tcp || type == LayerType::Udp || type == LayerType::Icmp ||
-         type == LayerType::Icmpv6 || type == LayerType::Sctp;
-}
-
-// Protocols whose packets are no flows of their own: what they carry is, or cannot be seen, or
-// concerns groups and not two ends. As Zeek has it.
-bool makes_no_flow(std::uint8_t ip_protocol) noexcept {
-  switch (ip_protocol) {
-    case kIpProtocolIgmp:
-    case kIpProtocolIpv4:
-    case kIpProtocolIpv6:
-    case kIpProtocolGre:
-    case kIpProtocolEsp:
-    case kIpProtocolNone:
-    case kIpProtocolMobility:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Whatever is inside, or whether it can be read: flows of these ports are kept with the carriers,
 // so that each is one flow.
 bool is_tunnel_flow(const PacketKeys& keys) noexcept {
   return keys.ip_protocol == kIpProtocolUdp &&
          (is_tunnel_port(keys.source_port) || is_tunnel_port(keys.destination_port));
-}
-
-bool is_one_way_icmp(const PacketKeys& keys) noexcept {
-  const std::uint8_t type = static_cast<std::uint8_t>(keys.source_port);
-  if (keys.ip_protocol == kIpProtocolIcmp) return detail::kIcmpAnswers[type] == 0xff;
-  if (keys.ip_protocol == kIpProtocolIcmpv6) return detail::kIcmpv6Answers[type] == 0xff;
-  return false;
 }
 
 // What the packet itself does not say of its tenant, the packet around it may.
@@ -112,15 +73,6 @@ TenantIdentity within(const TenantIdentity& around, TenantIdentity own) noexcept
   if (own.gwlb_endpoint == 0) own.gwlb_endpoint = around.gwlb_endpoint;
   if (own.gwlb_attachment == 0) own.gwlb_attachment = around.gwlb_attachment;
   return own;
-}
-
-void add_vlan(TenantIdentity& tenant, const std::uint8_t* tag) noexcept {
-  const auto id = static_cast<std::uint16_t>(load_be16(tag) & 0x0fff);
-  if (tenant.vlan == TenantIdentity::kNoVlan) {
-    tenant.vlan = id;
-  } else if (tenant.inner_vlan == TenantIdentity::kNoVlan) {
-    tenant.inner_vlan = id;
-  }
 }
 
 FlowKind kind_of(std::uint8_t ip_protocol) noexcept {

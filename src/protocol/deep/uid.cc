@@ -1,5 +1,6 @@
 #include "protocol/deep/uid.h"
 
+#include "protocol/deep/uid_text.h"
 #include "protocol/deep/word_hash.h"
 #include "protocol/headers/flow_hash.h"
 
@@ -62,6 +63,24 @@ UidText text_of(const Uid& uid) noexcept {
     chunk /= kBase;
   }
   return text;
+}
+
+std::optional<Uid> parse_uid(std::string_view text) noexcept {
+  if (text.size() != UidText::kBytes || text.front() != 'C') return std::nullopt;
+  Uid uid;
+  for (const char c : text.substr(1)) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    std::uint64_t carry = digit;
+    for (std::size_t i = uid.words.size(); i-- > 0;) {
+      carry += std::uint64_t{uid.words[i]} * kBase;
+      uid.words[i] = static_cast<std::uint32_t>(carry);
+      carry >>= 32;
+    }
+    if (carry != 0) return std::nullopt;  // above 96 bits
+  }
+  if (uid.empty()) return std::nullopt;
+  return uid;
 }
 
 Uid make_uid(const FlowKey& key, Timestamp first_packet, std::uint32_t incarnation,

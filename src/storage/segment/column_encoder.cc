@@ -86,13 +86,13 @@ std::span<LongFact> sort_facts(std::span<LongFact> facts, std::span<LongFact> sc
 }
 std::span<WideFact> sort_facts(std::span<WideFact> facts, std::span<WideFact>) noexcept {
   std::sort(facts.begin(), facts.end(),
-            [](const WideFact& a, const WideFact& b) { return a.address < b.address; });
+            [](const WideFact& a, const WideFact& b) { return a.key < b.key; });
   return facts;
 }
 
 constexpr std::uint64_t order(const ShortFact& fact) noexcept { return fact.key_and_set; }
 constexpr std::uint64_t order(const LongFact& fact) noexcept { return fact.number; }
-constexpr IndexKey order(const WideFact& fact) noexcept { return fact.address; }
+constexpr IndexKey order(const WideFact& fact) noexcept { return fact.key; }
 
 }  // namespace
 
@@ -128,8 +128,9 @@ template void sort_and_merge(std::span<WideFact>, std::size_t, std::span<WideFac
 
 template <typename Fact>
 std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const SetsOfPage& sets,
-                                           std::uint32_t key_bytes, std::span<std::uint8_t> to,
+                                           Column column, std::span<std::uint8_t> to,
                                            KeyFilter* filter) noexcept {
+  const std::uint32_t key_bytes = segment::key_bytes(column);
   // The table of groups comes first, and how long it is, is known last: the entries are moved to it
   // then.
   const auto entries_max = static_cast<std::uint32_t>(facts.size());
@@ -156,7 +157,7 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const Se
     } while (i < facts.size() && key_of(facts[i]) == key);
     if (chunks == 0) continue;
     // What is not in the filter is nowhere in the segment, also where a column is left out.
-    if (filter != nullptr && told == 0) filter->add(key);
+    if (filter != nullptr && told == 0) filter->add(filter_key(column, key));
     has_room = has_room && end - at >= static_cast<std::ptrdiff_t>(kEntryBytesMax);
     if (!has_room) continue;
     if (entries % kGroupEntries == 0) {
@@ -185,13 +186,13 @@ std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const Se
 }
 
 template std::optional<EncodedColumn> encode_column(std::span<const ShortFact>, const SetsOfPage&,
-                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    Column, std::span<std::uint8_t>,
                                                     KeyFilter*) noexcept;
 template std::optional<EncodedColumn> encode_column(std::span<const LongFact>, const SetsOfPage&,
-                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    Column, std::span<std::uint8_t>,
                                                     KeyFilter*) noexcept;
 template std::optional<EncodedColumn> encode_column(std::span<const WideFact>, const SetsOfPage&,
-                                                    std::uint32_t, std::span<std::uint8_t>,
+                                                    Column, std::span<std::uint8_t>,
                                                     KeyFilter*) noexcept;
 
 }  // namespace weir::storage::segment

@@ -25,9 +25,9 @@ struct LongFact {
   std::uint64_t number = 0;
   std::uint64_t set = 0;
 };
-// ... and IPv6 addresses.
+// ... and of IPv6 addresses and uids.
 struct WideFact {
-  IndexKey address;
+  IndexKey key;
   std::uint64_t set = 0;
 };
 
@@ -38,7 +38,7 @@ constexpr IndexKey key_of(const ShortFact& fact) noexcept {
   return {.low = fact.key_and_set >> kSetBits};
 }
 constexpr IndexKey key_of(const LongFact& fact) noexcept { return {.low = fact.number}; }
-constexpr IndexKey key_of(const WideFact& fact) noexcept { return fact.address; }
+constexpr IndexKey key_of(const WideFact& fact) noexcept { return fact.key; }
 constexpr std::uint32_t set_of(const ShortFact& fact) noexcept {
   return static_cast<std::uint32_t>(fact.key_and_set) & (kSetNumbers - 1);
 }
@@ -55,7 +55,7 @@ constexpr LongFact with_set(const LongFact& fact, std::uint32_t set) noexcept {
   return {.number = fact.number, .set = set};
 }
 constexpr WideFact with_set(const WideFact& fact, std::uint32_t set) noexcept {
-  return {.address = fact.address, .set = set};
+  return {.key = fact.key, .set = set};
 }
 
 // Orders all facts by key, the first `sorted` of which are so already. `scratch`: as many as the
@@ -73,12 +73,12 @@ struct EncodedColumn {
   std::uint32_t bytes = 0;
   std::uint32_t entries = 0;
 };
-// Packs sorted facts into `to`: each key that is in a chunk once. The keys of sets that have not
-// told the filter go into it, unless it is null. Nothing: no room; then the column must be left
-// out, which is legitimate, and the filter has its keys all the same.
+// Packs sorted facts of a column into `to`: each key that is in a chunk once. The keys of sets that
+// have not told the filter go into it, unless it is null. Nothing: no room; then the column must be
+// left out, which is legitimate, and the filter has its keys all the same.
 template <typename Fact>
 std::optional<EncodedColumn> encode_column(std::span<const Fact> facts, const SetsOfPage& sets,
-                                           std::uint32_t key_bytes, std::span<std::uint8_t> to,
+                                           Column column, std::span<std::uint8_t> to,
                                            KeyFilter* filter) noexcept;
 
 }  // namespace weir::storage::segment

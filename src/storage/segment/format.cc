@@ -179,8 +179,9 @@ std::uint32_t key_bytes(Column column) noexcept {
     case Column::Tenants:
       return 8;
     case Column::CommunityId:
-    case Column::Uid:
       return 5;
+    case Column::Uid:
+      return 12;
     case Column::Chunks:
       break;
   }

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "storage/segment/index_key.h"
 
 namespace weir::storage::segment {
 
@@ -157,7 +158,7 @@ enum class Column : std::uint8_t {
   Protocols = 4,    // key: class and value, see protocol_key()
   Tenants = 5,      // likewise, tenant_key()
   CommunityId = 6,  // the first five bytes of the SHA-1
-  Uid = 7,          // the upper 40 bits
+  Uid = 7,          // with the flow's identity, uid_key()
 };
 inline constexpr std::uint32_t kColumnsMax = 8;  // in a directory: ids 1 to 8
 // Bytes of a key of the column; 0: it has no keys.
@@ -179,6 +180,24 @@ enum class ProtocolClass : std::uint8_t {
 enum class TenantClass : std::uint8_t { Vlan = 1, Vni = 2, GwlbEndpoint = 3, GwlbAttachment = 4 };
 [[nodiscard]] constexpr std::uint64_t tenant_key(TenantClass which, std::uint64_t value) noexcept {
   return std::uint64_t{static_cast<std::uint8_t>(which)} << 56 | (value & 0x00ff'ffff'ffff'ffff);
+}
+
+// Keys of Column::Uid, of twelve bytes: the upper 48 of the 96 bits of a uid, and 48 of the
+// identity of its flow (protocol/deep/flow_identity.h), which can be found again from a packet
+// alone.
+inline constexpr unsigned kUidKeyBits = 48;
+[[nodiscard]] constexpr IndexKey uid_key(std::uint64_t uid_start, std::uint64_t identity) noexcept {
+  return {.high = uid_start >> 16, .low = uid_start << kUidKeyBits | identity};
+}
+[[nodiscard]] constexpr std::uint64_t uid_start_of(const IndexKey& key) noexcept {
+  return key.high << 16 | key.low >> kUidKeyBits;
+}
+[[nodiscard]] constexpr std::uint64_t identity_of(const IndexKey& key) noexcept {
+  return key.low & 0xffff'ffff'ffff;
+}
+// What the filter of a column has for a key: of uids not the identity, since nobody asks for both.
+[[nodiscard]] constexpr IndexKey filter_key(Column column, const IndexKey& key) noexcept {
+  return column == Column::Uid ? IndexKey{.low = uid_start_of(key)} : key;
 }
 
 struct PageFacts {

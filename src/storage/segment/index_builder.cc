@@ -37,9 +37,17 @@ class IndexBuilder::PageWriter {
   template <typename Fact>
   void add_column(Column column, std::span<const Fact> sorted) noexcept {
     const auto room = to_.subspan(at_, to_.size() - kBlockTrailBytes - at_);
-    const auto encoded = encode_column(sorted, sets_, key_bytes(column), room,
-                                       filters_[static_cast<std::size_t>(column)]);
+    const auto encoded =
+        encode_column(sorted, sets_, column, room, filters_[static_cast<std::size_t>(column)]);
     if (encoded) take(column, *encoded);
+  }
+
+  // Of a column that is left out the filter gets the keys all the same: their fact sets count as
+  // told from now on.
+  template <typename Fact>
+  void leave_out_column(Column column, std::span<const Fact> sorted) noexcept {
+    (void)encode_column(sorted, sets_, column, to_.first(0),
+                        filters_[static_cast<std::size_t>(column)]);
   }
 
   std::uint32_t finish(const PagePlace& place, PageFacts page) noexcept {
@@ -94,7 +102,7 @@ IndexBuilder::IndexBuilder(UidColumn uids)
       uids_(room_for_uids_ ? kOthersMax : 0),
       short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kShortScratchMax)),
       long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)),
-      wide_scratch_(std::make_unique_for_overwrite<WideFact[]>(kIpv6Max)) {
+      wide_scratch_(std::make_unique_for_overwrite<WideFact[]>(kWideScratchMax)) {
   add_kind_keys();
 }
 
@@ -128,6 +136,7 @@ bool IndexBuilder::insert(std::uint64_t hash) noexcept {
   WEIR_ASSERT(chunk_bit_ != 0);
   if (!has_room(kKeysOfFactSetMax)) {
     mark_opaque();
+    leave_out_uids();
     return false;
   }
   set_ = table_.insert(hash, chunk_bit_);
@@ -172,11 +181,16 @@ std::uint32_t IndexBuilder::encode(const PagePlace& place, std::span<std::uint8_
   PageWriter page(to, sets, filters);
   page.add_rows({rows_.data(), chunk_count_});
   page.add_column(Column::Ipv4, ipv4_.sorted(short_scratch));
-  page.add_column(Column::Ipv6, ipv6_.sorted({wide_scratch_.get(), kIpv6Max}));
+  const std::span<WideFact> wide_scratch(wide_scratch_.get(), kWideScratchMax);
+  page.add_column(Column::Ipv6, ipv6_.sorted(wide_scratch));
   page.add_column(Column::Protocols, ports_.sorted(short_scratch));
   page.add_column(Column::Tenants, tenants_.sorted({long_scratch_.get(), kOthersMax}));
   page.add_column(Column::CommunityId, community_ids_.sorted(short_scratch));
-  if (page_has_uids_) page.add_column(Column::Uid, uids_.sorted(short_scratch));
+  if (page_has_uids_) {
+    page.add_column(Column::Uid, uids_.sorted(wide_scratch));
+  } else {
+    page.leave_out_column(Column::Uid, uids_.sorted(wide_scratch));
+  }
   const std::uint32_t bytes = page.finish(place, {.first_chunk = place.first_chunk,
                                                   .chunk_count = chunk_count_,
                                                   .opaque_chunks = opaque_chunks_});

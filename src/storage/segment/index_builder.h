@@ -11,6 +11,7 @@
 // looked into, and nothing is missed.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -53,8 +54,8 @@ class IndexBuilder {
   // Yes: there is room for the column, and packets have uids until set_uids() says otherwise.
   explicit IndexBuilder(UidColumn uids);
 
-  // Of the packets from now on: a page has the column when all of its packets had uids. Does
-  // nothing where there is no room for it.
+  // Of the packets from now on: a page has the column when all of its packets had uids, and there
+  // was room for each. Does nothing where there is no room for the column.
   void set_uids(UidColumn uids) noexcept {
     packets_have_uids_ = room_for_uids_ && uids == UidColumn::Yes;
     page_has_uids_ = packets_have_uids_ && (page_has_uids_ || table_.met() == 0);
@@ -77,7 +78,7 @@ class IndexBuilder {
   // Keys of the fact set that add() just called new. Doubles are allowed.
   void add_ipv4(std::uint32_t address) noexcept { ipv4_.add(short_fact(address, set_)); }
   void add_ipv6(const std::uint8_t* address) noexcept {
-    ipv6_.add({.address = IndexKey::ipv6(address), .set = set_});
+    ipv6_.add({.key = IndexKey::ipv6(address), .set = set_});
   }
   // See format.h.
   void add_protocol(std::uint32_t protocol_key) noexcept {
@@ -91,8 +92,10 @@ class IndexBuilder {
   void add_community_id(std::uint64_t start) noexcept {
     community_ids_.add(short_fact(start, set_));
   }
-  // Needs UidColumn::Yes.
-  void add_uid(std::uint64_t start) noexcept { uids_.add(short_fact(start, set_)); }
+  // uid_key(). Needs UidColumn::Yes.
+  void add_uid(const IndexKey& key) noexcept { uids_.add({.key = key, .set = set_}); }
+  // A packet has uids that are not told: the page has no column of them.
+  void leave_out_uids() noexcept { page_has_uids_ = false; }
 
   // The chunk has a packet that its keys do not tell of as a whole.
   void mark_opaque() noexcept { opaque_chunks_ |= chunk_bit_; }
@@ -124,6 +127,7 @@ class IndexBuilder {
   static constexpr std::uint32_t kKinds = kNetworkKeys.size() + 256;
   static_assert(FactTable::kSetsMax + kKinds <= kSetNumbers);
   static constexpr std::uint32_t kShortScratchMax = kPortsMax + kKinds;
+  static constexpr std::uint32_t kWideScratchMax = std::max(kIpv6Max, kOthersMax);
   [[nodiscard]] bool insert(std::uint64_t hash) noexcept;
   // For so many more in each list.
   [[nodiscard]] bool has_room(std::uint32_t facts) const noexcept;
@@ -147,7 +151,7 @@ class IndexBuilder {
   FactList<ShortFact> ports_;  // and the keys of all kinds, with fact sets of their own
   FactList<LongFact> tenants_;
   FactList<ShortFact> community_ids_;
-  FactList<ShortFact> uids_;
+  FactList<WideFact> uids_;
   std::unique_ptr<ShortFact[]> short_scratch_;
   std::unique_ptr<LongFact[]> long_scratch_;
   std::unique_ptr<WideFact[]> wide_scratch_;
@@ -156,8 +160,9 @@ class IndexBuilder {
  public:
   static constexpr std::size_t kBytesMax =
       FactTable::kBytesMax +
-      (kIpv4Max + 2 * kPortsMax + kKinds + 2 * kOthersMax + kShortScratchMax) * sizeof(ShortFact) +
-      2 * kIpv6Max * sizeof(WideFact) + 2 * kOthersMax * sizeof(LongFact);
+      (kIpv4Max + 2 * kPortsMax + kKinds + kOthersMax + kShortScratchMax) * sizeof(ShortFact) +
+      (kIpv6Max + kOthersMax + kWideScratchMax) * sizeof(WideFact) +
+      2 * kOthersMax * sizeof(LongFact);
 };
 
 // Address space that a builder takes, beside itself. Resident is what is used: some 100 bytes a

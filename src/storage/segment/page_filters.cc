@@ -6,7 +6,8 @@ namespace weir::storage::segment {
 namespace {
 
 // Protocols have none: a segment has most ports.
-constexpr std::array kFiltered = {Column::Ipv4, Column::Ipv6, Column::Tenants, Column::CommunityId};
+constexpr std::array kFiltered = {Column::Ipv4, Column::Ipv6, Column::Tenants, Column::CommunityId,
+                                  Column::Uid};
 
 }  // namespace
 

@@ -19,7 +19,7 @@ class PageFilters {
  public:
   // Room for 170,000 keys at 12 bits each; more make a filter weaker, never wrong.
   static constexpr std::uint32_t kBits = std::uint32_t{1} << 21;
-  static constexpr std::size_t kBytesMax = std::size_t{4} * kBits / 8;
+  static constexpr std::size_t kBytesMax = std::size_t{5} * kBits / 8;
 
   PageFilters();
   [[nodiscard]] const ColumnFilters& pointers() const noexcept { return pointers_; }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@
 
 #include "base/clock.h"
 #include "base/packet_batch.h"
+#include "capture/flow_stage.h"
 #include "output/segment_store.h"
 #include "output/store_sink.h"
+#include "protocol/deep/flow_uids.h"
 #include "protocol/headers/parse_batch.h"
 #include "support/fake_clock.h"
 
@@ -49,6 +52,7 @@ class StoreWriter {
     batch_->gap = {.interface = {packet.interface}, .before = 0, .packets = packet.lost_before};
     protocol::parse_batch(*batch_, *headers_, *keys_);
     verdicts_->wanted[0] = 1;
+    if (stage_ != nullptr) stage_->take(*batch_, *headers_, *keys_, *verdicts_, 1, &uids_);
     output::Sink& to = sink_->lane(lane);
     ASSERT_TRUE(to.reserve().ok());
     to.write({.batch = *batch_,
@@ -56,8 +60,13 @@ class StoreWriter {
               .verdicts = *verdicts_,
               .session = 1,
               .headers = headers_.get(),
-              .keys = keys_.get()});
+              .keys = keys_.get(),
+              .uids = stage_ != nullptr ? &uids_ : nullptr});
   }
+  // The packets from now on are analysed on their way; null: no more.
+  void analyse(capture::FlowStage* stage) { stage_ = stage; }
+  // Of the packet that was added last.
+  [[nodiscard]] std::span<const protocol::Uid> uids() const { return uids_.of(0); }
   // What was added is in the files; segments stay open.
   void flush(std::size_t lane) {
     output::Sink& to = sink_->lane(lane);
@@ -80,6 +89,8 @@ class StoreWriter {
   std::unique_ptr<HeadersArray> headers_ = std::make_unique<HeadersArray>();
   std::unique_ptr<KeysArray> keys_ = std::make_unique<KeysArray>();
   std::unique_ptr<Verdicts> verdicts_ = std::make_unique<Verdicts>();
+  capture::FlowStage* stage_ = nullptr;
+  protocol::FlowUids uids_;
 };
 
 }  // namespace weir::test

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/prng.h"
 #include "protocol/deep/flow_key.h"
+#include "protocol/deep/uid_text.h"
 
 namespace weir::protocol {
 namespace {
@@ -35,6 +36,22 @@ TEST(Uid, IsWrittenAs17DigitsWithTheMostSignificantFirst) {
   EXPECT_EQ(text_of(Uid{{1, 0, 0}}).view(), "C000000LygHa16AHYG");
   EXPECT_EQ(text_of(Uid{{0x01234567, 0x89abcdef, 0xfedcba98}}).view(), "C00SONE5v7pP37HWv2");
   EXPECT_EQ(text_of(Uid{{0xffffffff, 0xffffffff, 0xffffffff}}).view(), "C1f2SI9UJPXvb7vdJ1");
+}
+
+TEST(Uid, IsReadAsItIsWritten) {
+  Prng random(1);
+  for (int i = 0; i < 1000; ++i) {
+    Uid uid;
+    for (std::uint32_t& word : uid.words) word = static_cast<std::uint32_t>(random.next());
+    ASSERT_EQ(parse_uid(text_of(uid).view()), uid);
+  }
+  EXPECT_EQ(parse_uid("C1f2SI9UJPXvb7vdJ1"), (Uid{{0xffffffff, 0xffffffff, 0xffffffff}}));
+  EXPECT_EQ(start_of(Uid{{0x01234567, 0x89abcdef, 0xfedcba98}}), 0x0123456789ab);
+  for (const char* text :
+       {"", "C", "C1f2SI9UJPXvb7vdJ2", "Czzzzzzzzzzzzzzzzz", "C00000000000000000",
+        "D0000000000000001z", "C0000000000000000-", "C000000000000000001", "C0000000000000001"}) {
+    EXPECT_EQ(parse_uid(text), std::nullopt) << text;
+  }
 }
 
 TEST(Uid, IsTheSameOnEveryMachine) {
