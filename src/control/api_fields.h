@@ -242,6 +242,76 @@ struct Schema<IndexAnswer> {
 };
 
 template <>
+struct Schema<QueryLoss> {
+  static constexpr std::string_view kName = "QueryLoss";
+  static void fields(auto& v, auto& x) {
+    v.field("packets", x.packets, "that the capture lost in the asked time");
+    v.field("first", x.first, "of the chunks that tell of them; 0: there are none");
+    v.field("last", x.last, "of these chunks");
+  }
+};
+
+template <>
+struct Schema<QueryStatus> {
+  static constexpr std::string_view kName = "Query";
+  static void fields(auto& v, auto& x) {
+    v.field("id", x.id, "rising, from 1 with each start of the engine");
+    v.field("state", x.state,
+            "planning, running; ended: done, cancelled, client_gone (or it took nothing for 30 s), "
+            "failed");
+    v.field("who", x.who, "asked");
+    v.field("session", x.session, "whose store was asked");
+    v.field("stores", x.stores, "its directories");
+    v.field("since", x.since, "first moment, in seconds since 1970; empty: no bound");
+    v.field("until", x.until, "last moment; empty: no bound");
+    v.field("filter", x.filter, "pcap-filter expression; empty: every packet");
+    v.field("inner", x.inner, "whether the filter sees the innermost frame");
+    v.field("community_id", x.community_id, "of the flow; empty: any");
+    v.field("limit", x.limit, "packets at most; 0: all");
+    v.field("begun", x.begun, "when");
+    v.field("ended", x.ended, "when; 0: it has not");
+    v.field("packets", x.packets, "in the answer, until now");
+    v.field("bytes", x.bytes, "of these, on the wire");
+    v.field("read_bytes", x.read_bytes, "of total_bytes that are read or need not be");
+    v.field("total_bytes", x.total_bytes, "in segments that can have packets of the answer");
+    v.field("complete", x.complete,
+            "every packet of the asked time that matches is in the answer; false until it is done");
+    v.field("limited", x.limited, "limit ended it");
+    v.field("out_of_order", x.out_of_order, "packets that came behind later ones");
+    v.field("lost", x.lost, "what the capture lost");
+    v.field("damaged_packets", x.damaged_packets, "how many could not be read");
+    v.field(
+        "missing", x.missing,
+        "what may be missing in the answer and why, in sentences: lost by the capture, deleted, "
+        "damaged, not yet in the files");
+    v.field("notes", x.notes, "for which nothing is missing, the first 64");
+    v.field("error", x.error, "why it is not done; empty: it is, or runs");
+  }
+};
+
+template <>
+struct Schema<QueryList> {
+  static constexpr std::string_view kName = "QueryList";
+  static void fields(auto& v, auto& x) {
+    v.field("queries", x.queries, "that run, and the last 64 that have ended, by id");
+  }
+};
+
+template <>
+struct Schema<QueryRequest> {
+  static constexpr std::string_view kName = "QueryRequest";
+  static void fields(auto& v, auto& x) {
+    v.field("session", x.session, "whose store is asked");
+    v.optional("since", x.since, "first moment, as parameters of type time; absent: no bound");
+    v.optional("until", x.until, "last moment; absent: no bound");
+    v.optional("filter", x.filter, "pcap-filter expression; absent: every packet");
+    v.optional("inner", x.inner, "true: the filter sees the innermost frame");
+    v.optional("community_id", x.community_id, "of the flow, as in conn.log; absent: any");
+    v.optional("limit", x.limit, "packets at most; absent or 0: all");
+  }
+};
+
+template <>
 struct Schema<ProblemAnswer> {
   static constexpr std::string_view kName = "Problem";
   static void fields(auto& v, auto& x) {

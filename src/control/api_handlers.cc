@@ -15,6 +15,8 @@ constexpr Duration kDeadlineDefault = std::chrono::seconds(10);
 constexpr Duration kDeadlineMax = std::chrono::minutes(10);
 constexpr std::uint64_t kRowsDefault = 100;
 constexpr std::uint64_t kRowsMax = 1000;
+constexpr std::size_t kNameBytesMax = 256;
+constexpr std::size_t kFilterBytesMax = 64 * 1024;
 constexpr Duration kHistoryDefault = std::chrono::hours(1);
 
 HttpResponse answer(const Route& route, std::string body) {
@@ -239,6 +241,14 @@ HttpResponse ApiHandlers::dispatch(const Asked& asked) {
       return events(asked);
     case RouteId::Tail:
       return tail(asked);
+    case RouteId::Queries:
+      return answer(route, to_json(QueryList{parts_.engine.queries()}));
+    case RouteId::BeginQuery:
+      return begin_query(asked);
+    case RouteId::Query:
+      return query(asked);
+    case RouteId::CancelQuery:
+      return cancel_query(asked);
     case RouteId::CreateSession:
     case RouteId::StopSession:
     case RouteId::PauseSession:
@@ -349,6 +359,73 @@ HttpResponse ApiHandlers::tail(const Asked& asked) {
   HttpResponse response = answer(asked.route, {});
   response.stream = make_tail_stream(std::move(*packets));
   return response;
+}
+
+HttpResponse ApiHandlers::begin_query(const Asked& asked) {
+  if (asked.request.minor_version == 0) {
+    return problem(505, name_of(ErrorCode::Unsupported),
+                   "a query is answered in HTTP/1.1 only (a client of HTTP/1.0 cannot see that an "
+                   "answer has broken off)");
+  }
+  const auto asked_for = query_of(asked);
+  if (!asked_for) return problem_for(asked_for.error());
+  auto begun = parts_.engine.begin_query(*asked_for);
+  if (!begun) {
+    HttpResponse response = problem_for(begun.error());
+    if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+  HttpResponse response = answer(asked.route, {});
+  response.headers.emplace_back("Weir-Query", std::to_string(begun->id));
+  response.stream = std::move(begun->answer);
+  return response;
+}
+
+Result<PacketQuery> ApiHandlers::query_of(const Asked& asked) const {
+  WEIR_TRY(QueryRequest request, query_request(asked.request.body));
+  if (request.session.size() > kNameBytesMax || request.filter.size() > kFilterBytesMax) {
+    return Error{.code = ErrorCode::Usage,
+                 .context =
+                     "the session's name or the filter is too long (at most 256 bytes, and "
+                     "64 KiB)"};
+  }
+  PacketQuery query{.who = who(asked.principal),
+                    .session = std::move(request.session),
+                    .since = {},
+                    .until = {},
+                    .filter = std::move(request.filter),
+                    .inner = request.inner,
+                    .community_id = std::move(request.community_id),
+                    .packets_max = request.limit};
+  const auto take_time = [this](std::string_view name, const std::string& text,
+                                std::optional<Timestamp>& into) -> Result<void> {
+    if (text.empty()) return ok();
+    into = parse_time(text, parts_.clock.wall());
+    if (into) return ok();
+    return Error{.code = ErrorCode::Usage,
+                 .context = std::string(name) + ": \"" + text +
+                            "\" is not a time such as 2026-11-21T20:00:00Z, 1700000000.5 or -1h"};
+  };
+  WEIR_CHECK(take_time("since", request.since, query.since));
+  WEIR_CHECK(take_time("until", request.until, query.until));
+  if (query.since && query.until && *query.since > *query.until) {
+    return Error{.code = ErrorCode::Usage, .context = "since: it lies after until"};
+  }
+  return query;
+}
+
+HttpResponse ApiHandlers::query(const Asked& asked) const {
+  const auto found = parts_.engine.query(asked.parameters.count("id").value_or(0));
+  if (found) return answer(asked.route, to_json(*found));
+  return problem(404, name_of(ErrorCode::NotFound),
+                 "query " + asked.name + ": there is none of that id (GET /v1/queries)");
+}
+
+HttpResponse ApiHandlers::cancel_query(const Asked& asked) {
+  const auto cancelled =
+      parts_.engine.cancel_query(asked.parameters.count("id").value_or(0), who(asked.principal));
+  if (!cancelled) return problem_for(cancelled.error());
+  return answer(asked.route, to_json(*cancelled));
 }
 
 HttpResponse ApiHandlers::command(const Asked& asked) {

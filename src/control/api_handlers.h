@@ -42,7 +42,7 @@ class ApiHandlers final : public HttpHandler {
  private:
   struct Asked {
     const Route& route;
-    const std::string& name;  // of the session
+    const std::string& name;  // of the session, or a query's id
     const HttpRequest& request;
     const Principal& principal;
     const Parameters& parameters;
@@ -62,6 +62,10 @@ class ApiHandlers final : public HttpHandler {
   HttpResponse history(const Asked& asked) const;
   HttpResponse events(const Asked& asked);
   HttpResponse tail(const Asked& asked);
+  HttpResponse begin_query(const Asked& asked);
+  Result<PacketQuery> query_of(const Asked& asked) const;
+  HttpResponse query(const Asked& asked) const;
+  HttpResponse cancel_query(const Asked& asked);
   HttpResponse command(const Asked& asked);
   Result<Command> command_of(const Asked& asked) const;
 

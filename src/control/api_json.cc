@@ -153,6 +153,7 @@ void write_components(JsonWriter& json) {
 
 std::string_view type_name(const std::string& /*sample*/) { return "a string"; }
 std::string_view type_name(const std::uint64_t& /*sample*/) { return "a whole number"; }
+std::string_view type_name(const bool& /*sample*/) { return "true or false"; }
 
 class ReadFields {
  public:
@@ -228,6 +229,8 @@ std::string to_json(const HealthAnswer& answer) { return text_of(answer); }
 std::string to_json(const IndexAnswer& answer) { return text_of(answer); }
 std::string to_json(const CommandResult& result) { return text_of(result); }
 std::string to_json(const ApiEvent& event) { return text_of(event); }
+std::string to_json(const QueryList& list) { return text_of(list); }
+std::string to_json(const QueryStatus& query) { return text_of(query); }
 
 Result<FilterRequest> filter_request(std::string_view body) { return read<FilterRequest>(body); }
 Result<LogLevelRequest> log_level_request(std::string_view body) {
@@ -236,13 +239,14 @@ Result<LogLevelRequest> log_level_request(std::string_view body) {
 Result<RollbackRequest> rollback_request(std::string_view body) {
   return read<RollbackRequest>(body);
 }
+Result<QueryRequest> query_request(std::string_view body) { return read<QueryRequest>(body); }
 
 void write_schemas(JsonWriter& json) {
   write_components<EngineStatus, ModuleStatus, SessionList, SessionStatus, OutputStatus, RuleStatus,
                    InterfaceList, InterfaceStatus, GenerationList, GenerationStatus, JournalPage,
                    JournalRow, HistoryAnswer, HistorySeries, HealthAnswer, IndexAnswer,
-                   CommandResult, ApiEvent, ProblemAnswer, FilterRequest, LogLevelRequest,
-                   RollbackRequest>(json);
+                   CommandResult, ApiEvent, QueryList, QueryStatus, QueryLoss, ProblemAnswer,
+                   FilterRequest, LogLevelRequest, RollbackRequest, QueryRequest>(json);
 }
 
 }  // namespace weir::control

@@ -25,11 +25,14 @@ std::string to_json(const HealthAnswer& answer);
 std::string to_json(const IndexAnswer& answer);
 std::string to_json(const CommandResult& result);
 std::string to_json(const ApiEvent& event);
+std::string to_json(const QueryList& list);
+std::string to_json(const QueryStatus& query);
 
 // Error Usage: the body is no such object, a member is missing, of another type or unknown.
 Result<FilterRequest> filter_request(std::string_view body);
 Result<LogLevelRequest> log_level_request(std::string_view body);
 Result<RollbackRequest> rollback_request(std::string_view body);
+Result<QueryRequest> query_request(std::string_view body);
 
 // {"Status": {...}, ...}: a JSON Schema for each of the above, and for problems.
 void write_schemas(JsonWriter& json);

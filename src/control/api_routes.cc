@@ -83,11 +83,20 @@ constexpr std::array kOfEvents = {
               .required = false,
               .meaning = "as after, which goes first; browsers send it when they connect again"}};
 
+constexpr std::array kOfQuery = {Parameter{.name = "id",
+                                           .place = Path,
+                                           .type = ParameterType::Count,
+                                           .required = true,
+                                           .meaning = "of the query"}};
+
 constexpr std::array kNotFound = {404, 501, 503};
 constexpr std::array kChanges = {404, 409, 503, 504};
 constexpr std::array kCreates = {404, 409, 503, 504, 507};
 constexpr std::array kConfigures = {404, 409, 412, 428, 503, 504, 507};
 constexpr std::array kReads = {404, 503};
+constexpr std::array kQueries = {404, 503, 505};
+constexpr std::array kMissing = {404};
+constexpr std::array kEnded = {404, 409};
 constexpr std::array kUnwell = {503};
 constexpr std::array kNone = {304};
 constexpr std::array kCommon = {400, 403, 500};
@@ -344,6 +353,47 @@ constexpr std::array kRoutes = {
           .status = 200,
           .gives = Content::EventStream,
           .problems = kUnwell},
+    Route{.id = RouteId::Queries,
+          .method = "GET",
+          .path = "/v1/queries",
+          .action = Action::Read,
+          .summary = "The queries that run, and the last 64 that have ended",
+          .status = 200,
+          .gives = Content::Json,
+          .gives_schema = "QueryList"},
+    Route{.id = RouteId::BeginQuery,
+          .method = "POST",
+          .path = "/v1/queries",
+          .action = Action::Tail,
+          .pace = Pace::Slow,
+          .summary =
+              "The packets of a session's store that match, as pcapng; the header Weir-Query has "
+              "the query's id; the stream breaks off where the query does",
+          .takes = Content::Json,
+          .takes_schema = "QueryRequest",
+          .status = 200,
+          .gives = Content::Pcapng,
+          .problems = kQueries},
+    Route{.id = RouteId::Query,
+          .method = "GET",
+          .path = "/v1/queries/{id}",
+          .action = Action::Read,
+          .summary = "One query, and what is missing in its answer",
+          .parameters = kOfQuery,
+          .status = 200,
+          .gives = Content::Json,
+          .gives_schema = "Query",
+          .problems = kMissing},
+    Route{.id = RouteId::CancelQuery,
+          .method = "DELETE",
+          .path = "/v1/queries/{id}",
+          .action = Action::Tail,
+          .summary = "End a query; its stream breaks off",
+          .parameters = kOfQuery,
+          .status = 200,
+          .gives = Content::Json,
+          .gives_schema = "Query",
+          .problems = kEnded},
 };
 
 constexpr bool table_follows_enum() {

@@ -40,6 +40,10 @@ enum class RouteId : std::uint8_t {
   Journal,
   History,
   Events,
+  Queries,
+  BeginQuery,
+  Query,
+  CancelQuery,
   kCount,
 };
 

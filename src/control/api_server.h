@@ -23,7 +23,7 @@ struct ApiOptions {
   std::string metrics_listen;  // "127.0.0.1:9478"; empty: metrics on the socket only
   RoleGroups groups;
   uid_t engine_uid = ::geteuid();
-  std::uint32_t listeners_max = 32;  // event streams and tails at a time
+  std::uint32_t listeners_max = 32;  // event streams, tails and queries at a time
   HttpLimits limits;                 // streams_max is listeners_max
 };
 

@@ -25,23 +25,23 @@ class EventStream final : public HttpStream {
   }
   ~EventStream() override { bells_.remove(bell_.get()); }
 
-  void run(StreamWriter& out) override {
+  Ending run(StreamWriter& out) override {
     // Something at once, so that the client knows that it is connected.
-    if (!out.write(": events of weir\n\n")) return;
+    if (!out.write(": events of weir\n\n")) return Ending::Whole;
     for (;;) {
       const std::string text = next();
       if (!text.empty()) {
-        if (!out.write(text)) return;
+        if (!out.write(text)) return Ending::Whole;
         continue;
       }
       switch (out.wait(bell_.get(), kCommentPeriod)) {
         case StreamWriter::Wake::Gone:
-          return;
+          return Ending::Whole;
         case StreamWriter::Wake::Readable:
           silence(bell_.get());
           break;
         case StreamWriter::Wake::TimedOut:
-          if (!out.write(":\n\n")) return;
+          if (!out.write(":\n\n")) return Ending::Whole;
       }
     }
   }
@@ -72,12 +72,12 @@ class TailStream final : public HttpStream {
  public:
   explicit TailStream(UniqueFd packets) noexcept : packets_(std::move(packets)) {}
 
-  void run(StreamWriter& out) override {
+  Ending run(StreamWriter& out) override {
     std::array<char, kTailBytes> bytes;
     for (;;) {
       switch (out.wait(packets_.get(), std::chrono::hours(1))) {
         case StreamWriter::Wake::Gone:
-          return;
+          return Ending::Whole;
         case StreamWriter::Wake::TimedOut:
           continue;
         case StreamWriter::Wake::Readable:
@@ -85,8 +85,8 @@ class TailStream final : public HttpStream {
       }
       const ssize_t count = ::read(packets_.get(), bytes.data(), bytes.size());
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (count <= 0) return;
-      if (!out.write({bytes.data(), static_cast<std::size_t>(count)})) return;
+      if (count <= 0) return Ending::Whole;
+      if (!out.write({bytes.data(), static_cast<std::size_t>(count)})) return Ending::Whole;
     }
   }
 

@@ -36,6 +36,9 @@ struct IndexAnswer {
   std::string version;
   std::vector<std::string> paths;
 };
+struct QueryList {
+  std::vector<QueryStatus> queries;
+};
 struct ProblemAnswer {
   std::string type;
   std::string title;
@@ -46,6 +49,15 @@ struct ProblemAnswer {
 
 struct FilterRequest {
   std::string filter;
+};
+struct QueryRequest {
+  std::string session;
+  std::string since;
+  std::string until;
+  std::string filter;
+  bool inner = false;
+  std::string community_id;
+  std::uint64_t limit = 0;
 };
 struct LogLevelRequest {
   std::string module;

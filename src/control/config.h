@@ -119,7 +119,8 @@ struct ControlConfig {
   std::string viewer_group;
   std::string operator_group;
   std::string admin_group;
-  std::uint32_t listeners_max = 32;  // event streams and tails at a time
+  std::uint32_t listeners_max = 32;  // event streams, tails and queries at a time
+  std::uint32_t queries_max = 4;     // of these, queries
   friend bool operator==(const ControlConfig&, const ControlConfig&) = default;
 };
 

@@ -492,7 +492,14 @@ constexpr std::array kControlKeys = {
          .min = 1,
          .max = 1024,
          .reload = kRestart,
-         .help = "event streams and tails at a time"}),
+         .help = "event streams, tails and queries at a time"}),
+    key<ControlConfig, &ControlConfig::queries_max>(
+        {.name = "queries_max",
+         .type = Integer,
+         .min = 1,
+         .max = 64,
+         .reload = kRestart,
+         .help = "queries at a time; each takes up to 64 MiB of memory and two threads"}),
 };
 
 template <typename Section>

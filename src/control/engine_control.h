@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
+#include "control/http_stream.h"
 
 namespace weir::control {
 
@@ -166,6 +168,59 @@ struct CommandResult {
   std::vector<std::string> needs_restart;
 };
 
+// Packets of a session's store.
+struct PacketQuery {
+  std::string who;
+  std::string session;
+  std::optional<Timestamp> since;  // both of the asked time; nothing: no bound
+  std::optional<Timestamp> until;
+  std::string filter;  // pcap-filter; empty: every packet
+  bool inner = false;  // the filter sees the innermost frame
+  std::string community_id;
+  std::uint64_t packets_max = 0;  // 0: no limit
+};
+
+struct QueryLoss {
+  std::uint64_t packets = 0;
+  Timestamp first{};  // of the chunks that tell of them; 0: there are none
+  Timestamp last{};
+};
+
+struct QueryStatus {
+  std::uint64_t id = 0;
+  std::string state;  // "planning", "running", "done", "cancelled", "client_gone", "failed"
+  std::string who;
+  std::string session;
+  std::vector<std::string> stores;
+  std::string since;  // seconds since 1970, or empty
+  std::string until;
+  std::string filter;
+  bool inner = false;
+  std::string community_id;
+  std::uint64_t limit = 0;
+  Timestamp begun{};
+  Timestamp ended{};
+  std::uint64_t packets = 0;  // in the answer so far
+  std::uint64_t bytes = 0;    // of these, on the wire
+  std::uint64_t read_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  // When it has ended, as `weir query` has it.
+  bool complete = false;
+  bool limited = false;
+  std::uint64_t out_of_order = 0;
+  QueryLoss lost;
+  std::uint64_t damaged_packets = 0;
+  std::vector<std::string> missing;
+  std::vector<std::string> notes;
+  std::string error;
+};
+
+// The answer is the stream: pcapng, whole only when the query is done.
+struct BegunQuery {
+  std::uint64_t id = 0;
+  std::unique_ptr<HttpStream> answer;
+};
+
 class EngineControl {
  public:
   virtual ~EngineControl() = default;
@@ -194,6 +249,16 @@ class EngineControl {
   // The session's packets from now on as pcapng, until the descriptor is closed. What a reader is
   // too slow for is counted as lost{slow_reader} of the tail, never of the session.
   virtual Result<UniqueFd> tail(std::string_view session, std::string_view who) = 0;
+
+  // Looks at all segments of the session's stores before it returns; the answer's own threads read
+  // them. Errors: NotFound for the session, Usage for one without a store and for what was asked,
+  // BadFilter, Resource when too many run, Closed when the engine ends or somebody cancelled it.
+  virtual Result<BegunQuery> begin_query(const PacketQuery& query) = 0;
+  // By id: those that run, and the last that have ended. Neither waits for any of them.
+  [[nodiscard]] virtual std::vector<QueryStatus> queries() const = 0;
+  [[nodiscard]] virtual std::optional<QueryStatus> query(std::uint64_t id) const = 0;
+  // Soon it ends. Errors: NotFound, Conflict for one that has ended.
+  virtual Result<QueryStatus> cancel_query(std::uint64_t id, std::string_view who) = 0;
 };
 
 }  // namespace weir::control

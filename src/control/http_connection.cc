@@ -61,12 +61,13 @@ bool ConnectionWriter::flush() {
 
 bool ConnectionWriter::wait_writable(MonotonicTime until) const noexcept {
   std::array fds = {pollfd{.fd = connection_.fd.get(), .events = POLLOUT, .revents = 0},
-                    pollfd{.fd = stop_fd_, .events = POLLIN, .revents = 0}};
+                    pollfd{.fd = stop_fd_, .events = POLLIN, .revents = 0},
+                    pollfd{.fd = end_fd_, .events = POLLIN, .revents = 0}};
   for (;;) {
     const Duration left = until - clock_.monotonic();
     if (left <= Duration::zero()) return false;
     if (poll_for(fds, left) == 0) continue;
-    if (fds[1].revents != 0) return false;
+    if (fds[1].revents != 0 || fds[2].revents != 0) return false;
     return (fds[0].revents & POLLOUT) != 0;
   }
 }
@@ -75,11 +76,12 @@ StreamWriter::Wake ConnectionWriter::wait(int fd, Duration timeout) {
   // Of the client only its end is of interest; a negative descriptor is ignored by poll.
   std::array fds = {pollfd{.fd = connection_.fd.get(), .events = 0, .revents = 0},
                     pollfd{.fd = stop_fd_, .events = POLLIN, .revents = 0},
+                    pollfd{.fd = end_fd_, .events = POLLIN, .revents = 0},
                     pollfd{.fd = fd, .events = POLLIN, .revents = 0}};
   const MonotonicTime until = clock_.monotonic() + timeout;
   while (!gone_) {
     if (poll_for(fds, until - clock_.monotonic()) > 0) {
-      if (fds[0].revents != 0 || fds[1].revents != 0) break;
+      if (fds[0].revents != 0 || fds[1].revents != 0 || fds[2].revents != 0) break;
       return Wake::Readable;
     }
     if (clock_.monotonic() >= until) return Wake::TimedOut;

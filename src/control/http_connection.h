@@ -52,11 +52,12 @@ struct HttpConnection {
 // Writes a stream's answer to its client.
 class ConnectionWriter final : public StreamWriter {
  public:
-  // `stop_fd` becomes readable when the server stops.
-  ConnectionWriter(HttpConnection& connection, int stop_fd, Duration stall_max, const Clock& clock,
-                   bool chunked) noexcept
+  // `stop_fd` becomes readable when the server stops; `end_fd` is that of the stream.
+  ConnectionWriter(HttpConnection& connection, int stop_fd, int end_fd, Duration stall_max,
+                   const Clock& clock, bool chunked) noexcept
       : connection_(connection),
         stop_fd_(stop_fd),
+        end_fd_(end_fd),
         stall_max_(stall_max),
         clock_(clock),
         chunked_(chunked) {}
@@ -72,6 +73,7 @@ class ConnectionWriter final : public StreamWriter {
 
   HttpConnection& connection_;
   int stop_fd_;
+  int end_fd_;
   Duration stall_max_;
   const Clock& clock_;
   bool chunked_;

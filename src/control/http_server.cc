@@ -487,8 +487,8 @@ void Server::serve(HttpConnection& connection) {
     gauges_.refused_streams.fetch_add(1, std::memory_order_relaxed);
     const std::size_t tag = response.tag;
     response = busy(
-        "there are too many event streams and tails (end one; control.listeners_max "
-        "says how many there may be)");
+        "there are too many event streams, tails and queries (end one; control.listeners_max says "
+        "how many there may be)");
     response.tag = tag;
   }
   connection.close_after = !request.keep_alive;
@@ -526,11 +526,10 @@ void Server::give_back(HttpConnection& connection) {
 // ---- streams
 
 void Server::run_stream(HttpConnection& connection) {
-  ConnectionWriter writer(connection, stop_.get(), limits_.stream_stall_max, clock_,
-                          connection.chunked);
+  ConnectionWriter writer(connection, stop_.get(), connection.stream->end_fd(),
+                          limits_.stream_stall_max, clock_, connection.chunked);
   try {
-    connection.stream->run(writer);
-    writer.finish();
+    if (connection.stream->run(writer) == HttpStream::Ending::Whole) writer.finish();
   } catch (const std::exception&) {
     // The client sees an answer without its end.
   }

@@ -25,8 +25,14 @@ class StreamWriter {
 class HttpStream {
  public:
   virtual ~HttpStream() = default;
-  // On a thread of its own; the answer ends when it returns.
-  virtual void run(StreamWriter& out) = 0;
+  // How the answer ends when run() returns. Cut: without the end of a whole one, by which its
+  // client (of HTTP/1.1) knows that something is missing.
+  enum class Ending : std::uint8_t { Whole, Cut };
+  // On a thread of its own.
+  virtual Ending run(StreamWriter& out) = 0;
+  // Readable once the stream is to end although its client is there: the writer says then that
+  // there is nobody. Negative: it never is.
+  [[nodiscard]] virtual int end_fd() const noexcept { return -1; }
 };
 
 }  // namespace weir::control

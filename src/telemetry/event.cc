@@ -67,6 +67,9 @@ constexpr EventKindInfo kTable[] = {
      "the receiver of reports does not answer; reports wait for it"},
     {EventKind::ReportReceiverBack, "report_receiver_back", kInfo, "url, reports",
      "the receiver of reports answers again"},
+    {EventKind::QueryEnded, "query_ended", kInfo,
+     "query, session, who, to, packets, bytes, complete, seconds",
+     "a query of the API over a session's store has ended: done, cancelled, client_gone or failed"},
 };
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(kTable); ++i) {

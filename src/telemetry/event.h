@@ -47,6 +47,7 @@ enum class EventKind : std::uint8_t {
   StorePressure,
   ReportReceiverAway,
   ReportReceiverBack,
+  QueryEnded,
   kCount,
 };
 struct EventKindInfo {

@@ -110,6 +110,10 @@ enum class Metric : std::uint8_t {
   ApiRequestSeconds,
   ApiListeners,
   ApiRefused,
+  QueriesRunning,
+  QueriesEnded,
+  QueryPackets,
+  QueryBytes,
   // telemetry
   LogLines,
   LogSuppressed,

@@ -90,6 +90,32 @@ TEST(CtlCommandLine, NumbersAndTimes) {
   EXPECT_EQ(taken({"events", "--after", "0", "--follow"}).after, 0u);
 }
 
+TEST(CtlCommandLine, AQueryIsASessionAndAnExpression) {
+  const CtlOptions options =
+      taken({"query", "all", "--since", "2023-11-14T22:13:20Z", "--until", "1700000001", "--inner",
+             "--community-id", "1:x", "-c", "9", "-w", "x.pcapng", "tcp", "port", "443"});
+  EXPECT_EQ(options.verb, CtlVerb::Query);
+  EXPECT_EQ(options.name, "all");
+  EXPECT_EQ(options.text, "tcp port 443");
+  EXPECT_EQ(options.from, Timestamp{1'700'000'000'000'000'000});
+  EXPECT_EQ(options.until, Timestamp{1'700'000'001'000'000'000});
+  EXPECT_TRUE(options.inner);
+  EXPECT_EQ(options.community_id, "1:x");
+  EXPECT_EQ(options.packets_max, 9u);
+  EXPECT_EQ(options.file, "x.pcapng");
+  const CtlOptions plain = taken({"query", "all"});
+  EXPECT_EQ(plain.text, "");
+  EXPECT_EQ(plain.from, std::nullopt);
+  EXPECT_EQ(plain.file, "-");
+  EXPECT_EQ(taken({"cancel-query", "7"}).number, 7u);
+  EXPECT_EQ(taken({"queries"}).verb, CtlVerb::Queries);
+  EXPECT_THAT(refused({"query", "all", "--since", "soon"}), HasSubstr("--since soon: no time"));
+  EXPECT_THAT(refused({"query", "all", "--since", "5m", "--until", "1h"}),
+              HasSubstr("--since is after --until"));
+  EXPECT_THAT(refused({"query", "all", "--json"}), HasSubstr("both want standard output"));
+  EXPECT_THAT(refused({"cancel-query"}), HasSubstr("(see weir ctl cancel-query --help)"));
+}
+
 TEST(CtlCommandLine, MistakesPointToTheHelpOfTheCommand) {
   EXPECT_THAT(refused({}), HasSubstr("(see weir ctl --help)"));
   EXPECT_THAT(refused({"pause"}), HasSubstr("(see weir ctl pause --help)"));

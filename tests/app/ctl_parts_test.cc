@@ -185,6 +185,20 @@ TEST(CtlRequests, EveryVerbAsksWhatTheApiServes) {
       {{.verb = CtlVerb::Events, .after = 7, .follow = true}, "GET /v1/events?after=7", ""},
       {{.verb = CtlVerb::Health}, "GET /v1/health", ""},
       {{.verb = CtlVerb::Metrics}, "GET /metrics", ""},
+      {{.verb = CtlVerb::Query, .name = "all"}, "POST /v1/queries", R"({"session":"all"})"},
+      {{.verb = CtlVerb::Query,
+        .name = "all",
+        .text = "port 53",
+        .from = Timestamp{1'700'000'000'500'000'000},
+        .until = now,
+        .inner = true,
+        .community_id = "1:x",
+        .packets_max = 9},
+       "POST /v1/queries",
+       R"({"session":"all","since":"1700000000.500000000","until":"1700000000.000000000",)"
+       R"("filter":"port 53","inner":true,"community_id":"1:x","limit":9})"},
+      {{.verb = CtlVerb::Queries}, "GET /v1/queries", ""},
+      {{.verb = CtlVerb::CancelQuery, .number = 7}, "DELETE /v1/queries/7", ""},
   };
   for (const Case& one : cases) {
     const ApiRequest request = request_for(one.options, now, "doc", "\"7\"");

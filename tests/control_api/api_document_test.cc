@@ -30,6 +30,8 @@ page is generated from the table that requests are matched against (`src/control
 curl --unix-socket /run/weir/weir.sock http://weir/v1/status
 curl --unix-socket /run/weir/weir.sock -X POST 'http://weir/v1/config/reload?deadline=5s'
 curl --unix-socket /run/weir/weir.sock -N http://weir/v1/sessions/all/tail | wireshark -k -i -
+curl --unix-socket /run/weir/weir.sock --json '{"session":"all","filter":"port 53"}' \
+    -o dns.pcapng http://weir/v1/queries
 ```
 
 ## Who may do what
@@ -53,8 +55,18 @@ loopback port for `/metrics` and `/healthz`, for everybody on the host.
   Unknown parameters and members are refused, too.
 - `GET /v1/config` has the generation as its `ETag`; `PUT /v1/config` wants it back as
   `If-Match`, else 428, and answers 412 when somebody was faster.
+- A query reads the store of a session (all its directories) as the session has it now, as `weir
+  query` does ([query.md](query.md)), and takes no path. `since` and `until` are written as the
+  parameters of type time: RFC 3339, seconds since 1970, or `-1h`. Its answer is read from the disk
+  as fast as the client takes it; a client that takes nothing for 30 s is gone.
+  `control.queries_max` says how many may run (4), each with 64 MiB of memory at most and two
+  threads of its own. An answer without its last chunk is not whole: the query has failed or was
+  cancelled (curl: error 18). What is missing in a whole one, `GET /v1/queries/{id}` says, for the
+  last 64 that have ended; `id` is the header `Weir-Query`. Each is in the journal, and an event
+  when it has ended.
 - HEAD is served where GET is. Requests: head 16 KiB and 100 lines at most, body 1 MiB, whole
-  within 10 s; 64 connections, idle for 30 s at most. Event streams and tails are counted apart
+  within 10 s; 64 connections, idle for 30 s at most. Event streams, tails and queries are counted
+  apart
   (`control.listeners_max`). Too many of anything: 503 with `Retry-After`.
 
 ## Statuses

@@ -172,6 +172,72 @@ TEST_F(ApiHandlersTest, AnswersHeadOfStreamsWithoutStartingThem) {
   EXPECT_EQ(ask("HEAD", "/v1/sessions/none/tail").status, 404);
 }
 
+TEST_F(ApiHandlersTest, ReadsWhatAQueryAsks) {
+  const HttpResponse begun = send_json(
+      "POST", "/v1/queries",
+      R"({"session":"web","since":"1700000000","until":"2023-11-14T22:13:21Z","filter":"udp",)"
+      R"("inner":true,"community_id":"1:x","limit":5})");
+  EXPECT_EQ(begun.status, 200) << begun.body;
+  EXPECT_EQ(begun.content_type, "application/x-pcapng");
+  EXPECT_EQ(header(begun, "Weir-Query"), "7");
+  ASSERT_NE(begun.stream, nullptr);
+  const PacketQuery query = engine.packet_query();
+  EXPECT_EQ(query.who, "root (uid 0)");
+  EXPECT_EQ(query.session, "web");
+  EXPECT_EQ(query.since, Timestamp{1'700'000'000'000'000'000});
+  EXPECT_EQ(query.until, Timestamp{1'700'000'001'000'000'000});
+  EXPECT_EQ(query.filter, "udp");
+  EXPECT_TRUE(query.inner);
+  EXPECT_EQ(query.community_id, "1:x");
+  EXPECT_EQ(query.packets_max, 5u);
+  EXPECT_EQ(send_json("POST", "/v1/queries", R"({"session":"web"})").status, 200);
+  EXPECT_EQ(engine.packet_query().since, std::nullopt);
+  EXPECT_EQ(engine.packet_query().until, std::nullopt);
+}
+
+TEST_F(ApiHandlersTest, RefusesQueriesThatItCannotRead) {
+  const std::string long_name(257, 'x');
+  const std::string long_filter(65'537, 'x');
+  for (const std::string& body :
+       {std::string(R"({})"), std::string(R"({"session":1})"),
+        std::string(R"({"session":"web","inner":"yes"})"),
+        std::string(R"({"session":"web","since":"soon"})"),
+        std::string(R"({"session":"web","since":"1700000001","until":"1700000000"})"),
+        std::string(R"({"session":"web","path":"/data"})"), R"({"session":")" + long_name + R"("})",
+        R"({"session":"web","filter":")" + long_filter + R"("})"}) {
+    EXPECT_EQ(send_json("POST", "/v1/queries", body).status, 400) << body.substr(0, 100);
+  }
+  EXPECT_EQ(engine.packet_query().session, "") << "nothing was begun";
+}
+
+TEST_F(ApiHandlersTest, AQueryNeedsAClientThatSeesWhereTheAnswerBreaksOff) {
+  HttpParser parser({});
+  const std::string text =
+      "POST /v1/queries HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: "
+      "17\r\n\r\n{\"session\":\"web\"}";
+  std::size_t taken = 0;
+  ASSERT_EQ(parser.feed(text, taken), HttpParser::State::Complete);
+  EXPECT_EQ(handlers.handle(parser.request(), root()).status, 505);
+}
+
+TEST_F(ApiHandlersTest, TellsOfQueriesAndCancelsThem) {
+  const json all = json::parse(ask("GET", "/v1/queries").body);
+  ASSERT_EQ(all["queries"].size(), 1u);
+  EXPECT_EQ(all["queries"][0], json::parse(ask("GET", "/v1/queries/1").body));
+  EXPECT_EQ(all["queries"][0]["lost"]["packets"], 2);
+  EXPECT_EQ(all["queries"][0]["missing"][0], "segment x: damaged");
+  EXPECT_EQ(ask("GET", "/v1/queries/2").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/queries/one").status, 400);
+  EXPECT_EQ(ask("DELETE", "/v1/queries/1").status, 200);
+  EXPECT_EQ(engine.cancelled_by(), "root (uid 0)");
+  engine.error = Error{.code = ErrorCode::Conflict, .context = "query 1: it has ended already"};
+  EXPECT_EQ(ask("DELETE", "/v1/queries/1").status, 409);
+  engine.error = Error{.code = ErrorCode::Resource, .context = "query: 4 are running"};
+  const HttpResponse many = send_json("POST", "/v1/queries", R"({"session":"web"})");
+  EXPECT_EQ(many.status, 503);
+  EXPECT_EQ(header(many, "Retry-After"), "1");
+}
+
 TEST_F(ApiHandlersTest, TellsOfHealth) {
   engine.health = "late";
   EXPECT_EQ(ask("GET", "/v1/health").status, 200);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -18,8 +19,22 @@
 #include "base/unique_fd.h"
 #include "control/api_events.h"
 #include "control/engine_control.h"
+#include "control/http_stream.h"
 
 namespace weir::test {
+
+// An answer to a query: one write, and whole or not.
+class FakeAnswer final : public control::HttpStream {
+ public:
+  explicit FakeAnswer(Ending ending) : ending_(ending) {}
+  Ending run(control::StreamWriter& out) override {
+    (void)out.write("packets");
+    return ending_;
+  }
+
+ private:
+  Ending ending_;
+};
 
 class FakeEngine final : public control::EngineControl {
  public:
@@ -151,6 +166,48 @@ class FakeEngine final : public control::EngineControl {
     return UniqueFd(ends[0]);
   }
 
+  Result<control::BegunQuery> begin_query(const control::PacketQuery& query) override {
+    const std::lock_guard lock(mutex_);
+    packet_query_ = query;
+    if (error) return *error;
+    return control::BegunQuery{.id = 7, .answer = std::make_unique<FakeAnswer>(query_ending)};
+  }
+  [[nodiscard]] std::vector<control::QueryStatus> queries() const override { return {*query(1)}; }
+  [[nodiscard]] std::optional<control::QueryStatus> query(std::uint64_t id) const override {
+    if (id != 1) return std::nullopt;
+    return control::QueryStatus{.id = 1,
+                                .state = "done",
+                                .who = "alice (uid 1000)",
+                                .session = "web",
+                                .stores = {"/data/packets"},
+                                .since = "1700000000.000000000",
+                                .until = "",
+                                .filter = "tcp",
+                                .community_id = "",
+                                .begun = {1'700'000'000'000'000'000},
+                                .ended = {1'700'000'001'000'000'000},
+                                .packets = 3,
+                                .bytes = 300,
+                                .lost = {.packets = 2, .first = {1}, .last = {2}},
+                                .missing = {"segment x: damaged"},
+                                .notes = {},
+                                .error = ""};
+  }
+  Result<control::QueryStatus> cancel_query(std::uint64_t id, std::string_view who) override {
+    const std::lock_guard lock(mutex_);
+    cancelled_by_ = who;
+    if (error) return *error;
+    return *query(id);
+  }
+
+  [[nodiscard]] control::PacketQuery packet_query() const {
+    const std::lock_guard lock(mutex_);
+    return packet_query_;
+  }
+  [[nodiscard]] std::string cancelled_by() const {
+    const std::lock_guard lock(mutex_);
+    return cancelled_by_;
+  }
   // What the tails write to; the newest last.
   std::vector<UniqueFd> take_writers() {
     const std::lock_guard lock(mutex_);
@@ -174,6 +231,7 @@ class FakeEngine final : public control::EngineControl {
   std::string config_toml = "[engine]\nstate_dir = \"/var/lib/weir\"\n";
   std::string metrics_text = "# TYPE weir_packets_total counter\nweir_packets_total 1\n";
   std::optional<Error> error;
+  control::HttpStream::Ending query_ending = control::HttpStream::Ending::Whole;
   std::function<Result<control::CommandResult>(const control::Command&)> on_execute;
 
  private:
@@ -182,6 +240,8 @@ class FakeEngine final : public control::EngineControl {
   std::vector<control::Command> commands_;
   std::vector<UniqueFd> writers_;
   std::string tail_who_;
+  control::PacketQuery packet_query_;
+  std::string cancelled_by_;
 };
 
 // Events that a test makes; of the last `kept` at most.

@@ -325,8 +325,8 @@ TEST_F(HttpServerTest, SurvivesRandomBytes) {
 class Endless final : public HttpStream {
  public:
   explicit Endless(bool waits) : waits_(waits) {}
-  void run(StreamWriter& out) override {
-    if (!out.write("begun\n")) return;
+  Ending run(StreamWriter& out) override {
+    if (!out.write("begun\n")) return Ending::Whole;
     const std::string piece(10'000, 'x');
     if (waits_) {
       while (out.wait(-1, 1h) == StreamWriter::Wake::TimedOut) {
@@ -335,9 +335,42 @@ class Endless final : public HttpStream {
       while (out.write(piece)) {
       }
     }
+    return Ending::Whole;
   }
 
  private:
+  bool waits_;
+};
+
+// Its end is not the end of the answer.
+class Broken final : public HttpStream {
+ public:
+  Ending run(StreamWriter& out) override {
+    (void)out.write("begun\n");
+    return Ending::Cut;
+  }
+};
+
+// Writes, or waits, until its descriptor is readable.
+class Ended final : public HttpStream {
+ public:
+  Ended(UniqueFd end, bool waits) : end_(std::move(end)), waits_(waits) {}
+  Ending run(StreamWriter& out) override {
+    if (!out.write("begun\n")) return Ending::Cut;
+    const std::string piece(10'000, 'x');
+    if (waits_) {
+      while (out.wait(-1, 1h) == StreamWriter::Wake::TimedOut) {
+      }
+    } else {
+      while (out.write(piece)) {
+      }
+    }
+    return Ending::Cut;
+  }
+  [[nodiscard]] int end_fd() const noexcept override { return end_.get(); }
+
+ private:
+  UniqueFd end_;
   bool waits_;
 };
 
@@ -370,7 +403,7 @@ TEST_F(HttpStreamTest, MoreListenersThanThreadsBlockNobody) {
   RawClient more(path_);
   const std::string answer = more.ask(kWait);
   EXPECT_EQ(status_of(answer), 503);
-  EXPECT_THAT(answer, HasSubstr("too many event streams and tails"));
+  EXPECT_THAT(answer, HasSubstr("too many event streams, tails and queries"));
   EXPECT_EQ(server_->counts().refused_streams, 1u);
   EXPECT_EQ(status_of(more.get("/")), 200);  // the connection is as good as before
   // A listener that goes makes room.
@@ -405,6 +438,42 @@ TEST_F(HttpStreamTest, EndsAStreamWhoseClientTakesNothing) {
   ASSERT_TRUE(slow.read_until("begun\n"));
   pollfd closed{.fd = slow.fd(), .events = POLLRDHUP, .revents = 0};
   EXPECT_EQ(::poll(&closed, 1, test::kPatienceMs), 1);
+}
+
+TEST_F(HttpStreamTest, AStreamThatBreaksOffHasNoLastChunk) {
+  echo_.on_handle = [](const HttpRequest&) {
+    HttpResponse response;
+    response.content_type = "text/plain";
+    response.stream = std::make_unique<Broken>();
+    return response;
+  };
+  start();
+  RawClient client(path_);
+  client.send(kWait);
+  EXPECT_THAT(client.read_all(), testing::EndsWith("\r\n\r\n6\r\nbegun\n\r\n"));
+}
+
+TEST_F(HttpStreamTest, AStreamEndsByItsDescriptorWhetherItWaitsOrItsClientTakesNothing) {
+  for (const bool waits : {true, false}) {
+    auto bell = make_bell();
+    ASSERT_TRUE(bell.ok());
+    UniqueFd mine(::dup(bell->get()));
+    UniqueFd theirs = std::move(*bell);
+    echo_.on_handle = [&](const HttpRequest&) {
+      HttpResponse response;
+      response.content_type = "text/plain";
+      response.stream = std::make_unique<Ended>(std::move(theirs), waits);
+      return response;
+    };
+    start();
+    RawClient client(path_);
+    client.send(kWait);
+    ASSERT_TRUE(client.read_until("begun\n"));
+    ring(mine.get());
+    pollfd closed{.fd = client.fd(), .events = POLLRDHUP, .revents = 0};
+    EXPECT_EQ(::poll(&closed, 1, test::kPatienceMs), 1) << waits;
+    server_->stop();
+  }
 }
 
 TEST_F(HttpStreamTest, WritesChunksOrToTheEndForOldClients) {

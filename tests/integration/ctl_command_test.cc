@@ -90,6 +90,14 @@ TEST_F(CtlCommand, EveryCommandAsksAndPrintsTheAnswer) {
        "GET /v1/journal",
        R"({"journal":[{"id":1,"machine":"engine"}],"next":0})",
        "engine: "},
+      {{"queries"},
+       "GET /v1/queries",
+       R"({"queries":[{"id":7,"state":"running","session":"web"}]})",
+       "running  web"},
+      {{"cancel-query", "7"},
+       "DELETE /v1/queries/7",
+       R"({"id":7,"state":"running"})",
+       "query       7, running\n"},
       {{"history", "m"}, "GET /v1/history", R"({"series":[]})", "no values"},
       {{"health"}, "GET /v1/health", R"({"health":"ok","state":"running","modules":[]})", "ok "},
   };
@@ -255,6 +263,52 @@ TEST_F(CtlCommand, ATailThatBreaksOffEndsBehindAWholeBlock) {
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.err, HasSubstr("ended the stream in the middle"));
   EXPECT_EQ(result.out, whole);
+}
+
+constexpr const char* kQueryHead =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-pcapng\r\nWeir-Query: 7\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n";
+
+TEST_F(CtlCommand, AQueryWritesPacketsAndSaysWhatIsMissing) {
+  const std::string stream = section() + block(6, "packet..");
+  const std::string state =
+      R"({"id":7,"state":"done","packets":1,"bytes":8,"complete":false,"ended":"1700000002.0",)"
+      R"("lost":{"packets":3,"first":"1700000000.0","last":"1700000001.0"},)"
+      R"("missing":["3 packets are missing","segment x was deleted meanwhile"]})";
+  engine.answer("POST /v1/queries", kQueryHead + chunk(stream) + kLastChunk);
+  engine.answer("GET /v1/queries/7", json_answer(state));
+  const CommandResult to_pipe = ctl({"query", "all", "udp"});
+  EXPECT_EQ(to_pipe.status, 0);
+  EXPECT_EQ(to_pipe.out, stream);
+  EXPECT_EQ(to_pipe.err,
+            "weir: found 1 packet, 8 B (query 7, done)\n"
+            "weir: 3 packets are missing\n"
+            "weir: segment x was deleted meanwhile\n");
+  const CommandResult to_file = ctl({"query", "all", "-w", directory.file("x.pcapng"), "--json"});
+  EXPECT_EQ(to_file.status, 0) << to_file.err;
+  EXPECT_EQ(content(directory.file("x.pcapng")), stream);
+  EXPECT_EQ(to_file.out, state + "\n");
+}
+
+TEST_F(CtlCommand, AQueryThatBreaksOffSaysWhyAndKeepsWhatCame) {
+  const std::string whole = section() + block(6, "packet..");
+  engine.answer("POST /v1/queries", kQueryHead + chunk(whole + std::string("\x06\0\0", 3)));
+  engine.answer("GET /v1/queries/7", json_answer(R"({"id":7,"state":"cancelled","packets":1,)"
+                                                 R"("error":"cancelled by bob"})"));
+  const CommandResult result = ctl({"query", "all"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("weir: the answer is not whole: cancelled by bob\n"));
+  EXPECT_EQ(result.out, whole);
+}
+
+TEST_F(CtlCommand, AQueryThatIsRefusedLeavesTheFileAlone) {
+  const std::string path = directory.file("precious.pcapng");
+  std::ofstream(path) << "precious";
+  engine.answer("POST /v1/queries", problem_answer(400, "bad_filter", "syntax error"));
+  const CommandResult refused = ctl({"query", "all", "-w", path, "tcp", "prot"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_EQ(refused.err, "weir: syntax error\n");
+  EXPECT_EQ(content(path), "precious");
 }
 
 TEST_F(CtlCommand, ATailThatIsRefusedLeavesTheFileAlone) {

@@ -91,6 +91,10 @@ Result<std::string> text_of_answer(CtlVerb verb, const ApiAnswer& answer) {
       return rendered(read_generations(answer.body));
     case CtlVerb::History:
       return rendered(read_history(answer.body));
+    case CtlVerb::Queries:
+      return rendered(read_queries(answer.body));
+    case CtlVerb::CancelQuery:
+      return rendered(read_query(answer.body));
     case CtlVerb::Config:
       return etag_line(answer.etag) + answer.body;
     case CtlVerb::Metrics:
@@ -111,6 +115,7 @@ class TailReceiver final : public StreamReceiver {
  public:
   TailReceiver(CtlOutput& output, const EndWatch& watch) : output_(output), watch_(watch) {}
 
+  void is_query(std::uint64_t id) override { query_ = id; }
   bool begin() override { return took(output_.open_file()); }
   bool receive(std::string_view bytes) override {
     auto blocks = blocks_.add(bytes);
@@ -118,6 +123,7 @@ class TailReceiver final : public StreamReceiver {
     return took(output_.write(*blocks, &watch_));
   }
   [[nodiscard]] const Result<void>& result() const noexcept { return result_; }
+  [[nodiscard]] std::uint64_t query() const noexcept { return query_; }  // 0: none was begun
 
  private:
   bool took(Result<void> result) {
@@ -127,6 +133,7 @@ class TailReceiver final : public StreamReceiver {
 
   CtlOutput& output_;
   const EndWatch& watch_;
+  std::uint64_t query_ = 0;
   PcapngBlocks blocks_;
   Result<void> result_;
 };
@@ -169,6 +176,10 @@ class EventReceiver final : public StreamReceiver {
   Result<void> result_;
 };
 
+bool writes_file(CtlVerb verb) noexcept {
+  return verb == CtlVerb::Tail || verb == CtlVerb::Config || verb == CtlVerb::Query;
+}
+
 // One command.
 class Ctl {
  public:
@@ -176,8 +187,7 @@ class Ctl {
       : options_(options),
         client_(options.socket, options.deadline ? *options.deadline + kGrace : Duration(kPatience),
                 clock_),
-        output_(options.verb == CtlVerb::Tail || options.verb == CtlVerb::Config ? options.file
-                                                                                 : "-") {}
+        output_(writes_file(options.verb) ? options.file : "-") {}
 
   Result<int> run() {
     switch (options_.verb) {
@@ -189,6 +199,8 @@ class Ctl {
         return journal();
       case CtlVerb::Health:
         return health();
+      case CtlVerb::Query:
+        return query();
       default:
         return ask();
     }
@@ -224,18 +236,42 @@ class Ctl {
     return 0;
   }
 
+  Result<void> refuse_terminal(const std::string& command) const {
+    if (!output_.is_terminal()) return ok();
+    return Error{.code = ErrorCode::Usage,
+                 .sys_errno = 0,
+                 .context = "packets are not written to a terminal (-w FILE, or a pipe: weir ctl " +
+                            command + " " + options_.name + " -w - | wireshark -k -i -)"};
+  }
+
   Result<int> tail() {
-    if (output_.is_terminal()) {
-      return Error{.code = ErrorCode::Usage,
-                   .sys_errno = 0,
-                   .context =
-                       "packets are not written to a terminal (-w FILE, or a pipe: weir ctl "
-                       "tail " +
-                       options_.name + " -w - | wireshark -k -i -)"};
-    }
+    WEIR_CHECK(refuse_terminal("tail"));
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     TailReceiver receiver(output_, *watch);
     return stream(receiver, std::nullopt);
+  }
+
+  Result<int> query() {
+    WEIR_CHECK(refuse_terminal("query"));
+    WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
+    TailReceiver receiver(output_, *watch);
+    const auto end = client_.stream(request_for(options_, clock_.wall()), receiver);
+    if (!end && receiver.query() == 0) return Error(end.error());
+    if (end.ok() && *end == StreamEnd::ByReceiver) WEIR_CHECK(receiver.result());
+    if (watch->ended()) {
+      print("weir: ended early: there may be more packets\n");
+      return 0;
+    }
+    // How it ended, and what is missing; also where the answer has broken off.
+    WEIR_TRY(ApiAnswer answer,
+             client_.call({.path = "/v1/queries/" + std::to_string(receiver.query())}));
+    WEIR_TRY(const control::QueryStatus status, read_query(answer.body));
+    print(summary_of(status));
+    if (options_.json) print(json_line(std::move(answer.body)), stdout);
+    return end.ok() && status.state == "done" ? 0 : 1;
+  }
+  static void print(const std::string& text, std::FILE* to = stderr) {
+    std::fwrite(text.data(), 1, text.size(), to);
   }
 
   Result<int> events() {

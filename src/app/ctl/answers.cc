@@ -95,6 +95,10 @@ class Fields {
   void read(const char* name, std::vector<Item>& into, ReadItem read_item) const {
     each(name, [&](const Json& value) { into.push_back(read_item(Fields(value, problem_))); });
   }
+  template <typename ReadMembers>
+  void read_object(const char* name, ReadMembers read_members) const {
+    if (const Json* value = find(name)) read_members(Fields(*value, problem_));
+  }
   // [[time, value], ...]; a value that is not finite is null.
   void read(const char* name, std::vector<std::pair<Timestamp, double>>& into) const {
     each(name, [&](const Json& value) {
@@ -288,6 +292,40 @@ EventAnswer event_of(const Fields& fields) {
   return event;
 }
 
+control::QueryStatus query_of(const Fields& fields) {
+  control::QueryStatus query;
+  fields.read("id", query.id);
+  fields.read("state", query.state);
+  fields.read("who", query.who);
+  fields.read("session", query.session);
+  fields.read("stores", query.stores);
+  fields.read("since", query.since);
+  fields.read("until", query.until);
+  fields.read("filter", query.filter);
+  fields.read("inner", query.inner);
+  fields.read("community_id", query.community_id);
+  fields.read("limit", query.limit);
+  fields.read("begun", query.begun);
+  fields.read("ended", query.ended);
+  fields.read("packets", query.packets);
+  fields.read("bytes", query.bytes);
+  fields.read("read_bytes", query.read_bytes);
+  fields.read("total_bytes", query.total_bytes);
+  fields.read("complete", query.complete);
+  fields.read("limited", query.limited);
+  fields.read("out_of_order", query.out_of_order);
+  fields.read_object("lost", [&query](const Fields& lost) {
+    lost.read("packets", query.lost.packets);
+    lost.read("first", query.lost.first);
+    lost.read("last", query.lost.last);
+  });
+  fields.read("damaged_packets", query.damaged_packets);
+  fields.read("missing", query.missing);
+  fields.read("notes", query.notes);
+  fields.read("error", query.error);
+  return query;
+}
+
 // One object.
 template <typename ReadItem>
 auto read_one(std::string_view text, ReadItem read_item)
@@ -389,5 +427,9 @@ Result<std::vector<control::HistorySeries>> read_history(std::string_view json) 
   return read_list(json, "series", series_of);
 }
 Result<EventAnswer> read_event(std::string_view json) { return read_one(json, event_of); }
+Result<control::QueryStatus> read_query(std::string_view json) { return read_one(json, query_of); }
+Result<std::vector<control::QueryStatus>> read_queries(std::string_view json) {
+  return read_list(json, "queries", query_of);
+}
 
 }  // namespace weir::app

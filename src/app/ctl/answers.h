@@ -50,5 +50,7 @@ Result<std::vector<JournalAnswer>> read_journal(std::string_view json);
 Result<HealthAnswer> read_health(std::string_view json);
 Result<std::vector<control::HistorySeries>> read_history(std::string_view json);
 Result<EventAnswer> read_event(std::string_view json);
+Result<control::QueryStatus> read_query(std::string_view json);
+Result<std::vector<control::QueryStatus>> read_queries(std::string_view json);
 
 }  // namespace weir::app

@@ -236,6 +236,9 @@ Result<StreamEnd> ApiClient::stream(const ApiRequest& asked, StreamReceiver& rec
     status = response.status;
     newest = parts_->clock.monotonic();
     if (refused(status)) return true;
+    if (response.has_header("Weir-Query")) {
+      receiver.is_query(response.get_header_value<std::uint64_t>("Weir-Query"));
+    }
     enough = !receiver.begin();
     return !enough;
   };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ struct ApiAnswer {
 class StreamReceiver {
  public:
   virtual ~StreamReceiver() = default;
+  // Before begin(), where the bytes are the answer to a query: its id.
+  virtual void is_query(std::uint64_t id) { (void)id; }
   // The engine has agreed and bytes will follow. False ends the stream.
   virtual bool begin() = 0;
   // False ends the stream.

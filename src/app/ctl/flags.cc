@@ -1,11 +1,14 @@
 #include "app/ctl/flags.h"
 
 #include <charconv>
+#include <tuple>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "app/query_flags.h"
 #include "app/values.h"
+#include "base/clock.h"
 
 namespace weir::app {
 
@@ -18,6 +21,8 @@ struct CtlFlags::Parts {
   std::uint64_t rows = 20;
   std::string module;              // or, alone, a level
   std::vector<std::string> words;  // of a filter
+  std::string from;                // a query's times
+  std::string until;
 
   CLI::App& add(CtlVerb verb, const char* name, const char* help, const std::string& example) {
     CLI::App* command = ctl->add_subcommand(name, help);
@@ -32,6 +37,8 @@ struct CtlFlags::Parts {
   void add_configuration();
   void add_engine();
   void add_telling();
+  void add_queries();
+  std::optional<std::string> take_query();
 };
 
 namespace {
@@ -83,6 +90,52 @@ void CtlFlags::Parts::add_sessions() {
   options.file = "-";
   tail.add_option("-w,--write", options.file, "write to this file ('-', default: standard output)")
       ->type_name("FILE");
+}
+
+void CtlFlags::Parts::add_queries() {
+  CLI::App& query =
+      add(CtlVerb::Query, "query", "packets of a session's store, as pcapng",
+          "query all --since 15m -w found.pcapng tcp port 443\nThe engine reads its store beside "
+          "the capture; 'weir query' does the same with any store. What is missing in the answer "
+          "is said at the end.");
+  add_session(query);
+  query.add_option("EXPRESSION", words, "pcap-filter expression")->type_name("");
+  query.add_option("--since", from, "packets from then on: a time, or how long ago (15m)")
+      ->type_name("T");
+  query.add_option("--until", until, "packets until then")->type_name("T");
+  query.add_flag("--inner", options.inner, "the expression is of the innermost frame");
+  query.add_option("--community-id", options.community_id, "packets of this flow")->type_name("ID");
+  query.add_option("-c,--count", options.packets_max, "this many packets at most")->type_name("N");
+  query
+      .add_option("-w,--write", options.file, "write to this file ('-', default: standard output)")
+      ->type_name("FILE");
+  add(CtlVerb::Queries, "queries", "the queries that run, and the last that have ended", "queries");
+  add(CtlVerb::CancelQuery, "cancel-query", "end a query", "cancel-query 7")
+      .add_option("ID", options.number, "of the query, as 'weir ctl queries' has it")
+      ->required()
+      ->type_name("");
+}
+
+// Joins what the words of a query said; the text of an error, or nothing.
+std::optional<std::string> CtlFlags::Parts::take_query() {
+  for (const std::string& word : words) options.text += (options.text.empty() ? "" : " ") + word;
+  const Timestamp now = SystemClock().wall();
+  for (const auto& [flag, text, into] : {std::tuple("--since", &from, &options.from),
+                                         std::tuple("--until", &until, &options.until)}) {
+    if (text->empty()) continue;
+    *into = parse_moment(*text, now);
+    if (*into) continue;
+    return std::string(flag) + " " + *text +
+           ": no time (write 2026-11-21T20:00:00Z, seconds since 1970, or 15m for a quarter of an "
+           "hour ago)";
+  }
+  if (options.from && options.until && *options.from > *options.until) {
+    return "--since is after --until";
+  }
+  if (options.json && options.file == "-") {
+    return "query --json with -w -: both want standard output (name a file)";
+  }
+  return std::nullopt;
 }
 
 void CtlFlags::Parts::add_configuration() {
@@ -170,6 +223,7 @@ CtlFlags::CtlFlags(CLI::App& app) : parts_(std::make_unique<Parts>()) {
       "Exit status: 0 done, 1 failed, 2 wrong usage or refused as wrong.");
   parts_->add_engine();
   parts_->add_sessions();
+  parts_->add_queries();
   parts_->add_configuration();
   parts_->add_telling();
   // Also behind the command: weir ctl sessions --json.
@@ -219,6 +273,8 @@ std::optional<std::string> CtlFlags::finish() {
     case CtlVerb::Tail:
       if (options.json) return "tail --json: packets are no JSON (leave --json out)";
       break;
+    case CtlVerb::Query:
+      return parts_->take_query();
     case CtlVerb::Journal:
       options.number = parts_->rows;
       break;

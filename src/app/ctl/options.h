@@ -32,6 +32,9 @@ enum class CtlVerb : std::uint8_t {
   Events,
   Health,
   Metrics,
+  Query,
+  Queries,
+  CancelQuery,
 };
 
 inline constexpr const char* kControlSocket = "/run/weir/weir.sock";
@@ -42,14 +45,20 @@ struct CtlOptions {
   bool json = false;
   std::optional<Duration> deadline;  // of a command; nothing: the engine's own
 
-  std::string name;                    // a session, a metric, a module (empty: all of them)
-  std::string text;                    // a filter, a level
-  std::string file;                    // to read or to write; "-": standard input or output
-  std::uint64_t number = 0;            // a generation (0: the one before), rows of the journal
+  std::string name;          // a session, a metric, a module (empty: all of them)
+  std::string text;          // a filter, a level
+  std::string file;          // to read or to write; "-": standard input or output
+  std::uint64_t number = 0;  // a generation (0: the one before), rows of the journal, a query
   std::optional<std::uint64_t> after;  // the id of an event; 0: the oldest that is kept
   bool follow = false;
   Duration since{};  // ago
   Duration step{};
+  // Of a query; `text` is its filter.
+  std::optional<Timestamp> from;
+  std::optional<Timestamp> until;
+  bool inner = false;
+  std::string community_id;
+  std::uint64_t packets_max = 0;  // 0: no limit
 };
 
 }  // namespace weir::app

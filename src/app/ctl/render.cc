@@ -89,6 +89,17 @@ std::string number_text(double value) {
   return {text.data(), end};
 }
 
+std::string packets_text(std::uint64_t count) {
+  return count_text(count) + (count == 1 ? " packet" : " packets");
+}
+
+bool has_ended(const control::QueryStatus& query) { return query.ended != Timestamp{}; }
+
+std::string progress_text(const control::QueryStatus& query) {
+  if (query.total_bytes == 0) return has_ended(query) ? "100 %" : "0 %";
+  return std::to_string(query.read_bytes * 100 / query.total_bytes) + " %";
+}
+
 std::string series_name(const control::HistorySeries& series) {
   std::string labels;
   for (const auto& [name, value] : series.labels) {
@@ -255,6 +266,48 @@ std::string text_of(const EventAnswer& event) {
                            event.module + ": " + event.text +
                            (fields.empty() ? "" : " (" + fields + ")");
   return printable(text) + "\n";
+}
+
+std::string text_of(const std::vector<control::QueryStatus>& queries) {
+  if (queries.empty()) return "no queries\n";
+  Table table{{"ID", kRight},      {"STATE"},         {"SESSION"},      {"WHO"},
+              {"PACKETS", kRight}, {"BYTES", kRight}, {"READ", kRight}, {"COMPLETE"},
+              {"BEGUN (UTC)"},     {"FILTER"}};
+  for (const control::QueryStatus& query : queries) {
+    table.add({std::to_string(query.id), query.state, query.session, query.who,
+               count_text(query.packets), size_text(query.bytes), progress_text(query),
+               has_ended(query) ? (query.complete ? "yes" : "no") : "",
+               utc_seconds_text(query.begun), query.filter});
+  }
+  return table.text();
+}
+
+std::string text_of(const control::QueryStatus& query) {
+  Lines lines;
+  lines.add("query", std::to_string(query.id) + ", " + query.state);
+  lines.add("who", query.who);
+  lines.add("session", query.session);
+  lines.add_unless_empty("filter", query.filter);
+  lines.add("begun", utc_seconds_text(query.begun) + " UTC");
+  lines.add("packets", count_text(query.packets) + ", " + size_text(query.bytes));
+  lines.add("read", progress_text(query));
+  lines.add_unless_empty("error", query.error);
+  return lines.take();
+}
+
+std::string summary_of(const control::QueryStatus& query) {
+  std::string text = "weir: found " + packets_text(query.packets) + ", " + size_text(query.bytes) +
+                     " (query " + std::to_string(query.id) + ", " + query.state + ")\n";
+  const auto add = [&text](const std::string& line) { text += "weir: " + printable(line) + "\n"; };
+  if (query.limited) add("there may be more packets: -c ended it");
+  for (const auto* lines : {&query.notes, &query.missing}) {
+    for (const std::string& line : *lines) add(line);
+  }
+  if (query.out_of_order != 0) {
+    add(packets_text(query.out_of_order) + " came behind later ones");
+  }
+  if (!query.error.empty()) add("the answer is not whole: " + query.error);
+  return text;
 }
 
 }  // namespace weir::app

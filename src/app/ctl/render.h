@@ -20,5 +20,9 @@ std::string text_of(const control::CommandResult& result);
 std::string text_of(const control::JournalRow& row);
 std::string text_of(const std::vector<control::HistorySeries>& series);
 std::string text_of(const EventAnswer& event);
+std::string text_of(const std::vector<control::QueryStatus>& queries);
+std::string text_of(const control::QueryStatus& query);
+// The closing lines of one that has ended: what was found, and what is missing.
+std::string summary_of(const control::QueryStatus& query);
 
 }  // namespace weir::app

@@ -56,6 +56,19 @@ ApiRequest history_request(const CtlOptions& options, Timestamp now) {
   return get(path);
 }
 
+ApiRequest query_request(const CtlOptions& options) {
+  JsonWriter body;
+  body.begin_object().field("session", options.name);
+  if (options.from) body.field("since", epoch_seconds(*options.from));
+  if (options.until) body.field("until", epoch_seconds(*options.until));
+  if (!options.text.empty()) body.field("filter", options.text);
+  if (options.inner) body.field("inner", true);
+  if (!options.community_id.empty()) body.field("community_id", options.community_id);
+  if (options.packets_max != 0) body.field("limit", options.packets_max);
+  body.end_object();
+  return with_json({.method = "POST", .path = "/v1/queries"}, body);
+}
+
 ApiRequest events_request(const CtlOptions& options) {
   std::string path = "/v1/events";
   if (options.after || !options.follow) {
@@ -129,6 +142,12 @@ ApiRequest request_for(const CtlOptions& options, Timestamp now, std::string doc
       return get("/v1/health");
     case CtlVerb::Metrics:
       return get("/metrics");
+    case CtlVerb::Query:
+      return query_request(options);
+    case CtlVerb::Queries:
+      return get("/v1/queries");
+    case CtlVerb::CancelQuery:
+      return {.method = "DELETE", .path = "/v1/queries/" + std::to_string(options.number)};
   }
   return {};
 }

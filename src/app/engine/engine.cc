@@ -76,6 +76,7 @@ Engine::Engine(const EngineOptions& options, const Clock& clock, Signals& signal
 Engine::~Engine() {
   if (api_ != nullptr) events_.remove_observer(*api_);
   if (commands_ != nullptr) commands_->close();
+  if (queries_ != nullptr) queries_->close();
   if (orchestrator_ != nullptr) orchestrator_->request_abort();
 }
 
@@ -171,6 +172,10 @@ void Engine::build_modules(const control::Config& config) {
                                                    .registry = registry_,
                                                    .health = health_,
                                                    .telemetry = *telemetry_});
+  queries_ = std::make_unique<QueryTable>(
+      config.control.queries_max,
+      QueryTable::Parts{
+          .sessions = *table_, .journaler = *journaler_, .news = *news_, .clock = clock_});
   api_ =
       std::make_unique<ApiModule>(config.control, config.telemetry.listen, *this, *news_, clock_);
   capture_ = std::make_unique<CaptureModule>(*orchestrator_, *table_, health_, clock_);
@@ -181,8 +186,8 @@ void Engine::build_modules(const control::Config& config) {
   health_.add_observer(*news_);
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
-           view_.get(), table_.get(), stores_.get(), telemetry_.get(), api_.get(), logs_.get(),
-           &events_, &health_}) {
+           view_.get(), table_.get(), stores_.get(), queries_.get(), telemetry_.get(), api_.get(),
+           logs_.get(), &events_, &health_}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.
@@ -262,6 +267,7 @@ void Engine::attend(MonotonicTime now) {
   commands_->run_pending();
   if (drain_asked_ && !stopping_) {
     stopping_ = true;
+    queries_->close();
     (void)notify_.stopping("draining");
     supervisor_->drain(now, {.who = "engine", .why = "asked to drain"});
   }

@@ -15,6 +15,7 @@
 #include "app/engine/engine_news.h"
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
+#include "app/engine/query_table.h"
 #include "app/engine/session_table.h"
 #include "app/engine/spill_registry.h"
 #include "app/engine/store_registry.h"
@@ -68,6 +69,18 @@ class Engine final : public control::EngineControl {
   [[nodiscard]] std::string metrics() const override { return view_->metrics(); }
   Result<control::CommandResult> execute(const control::Command& command) override;
   Result<UniqueFd> tail(std::string_view session, std::string_view who) override;
+  Result<control::BegunQuery> begin_query(const control::PacketQuery& query) override {
+    return queries_->begin(query);
+  }
+  [[nodiscard]] std::vector<control::QueryStatus> queries() const override {
+    return queries_->status();
+  }
+  [[nodiscard]] std::optional<control::QueryStatus> query(std::uint64_t id) const override {
+    return queries_->status(id);
+  }
+  Result<control::QueryStatus> cancel_query(std::uint64_t id, std::string_view who) override {
+    return queries_->cancel(id, who);
+  }
 
  private:
   class Settings;  // control::ConfigParticipant for log levels, intervals and groups
@@ -123,6 +136,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<control::ConfigManager> config_;
   std::unique_ptr<TelemetryModule> telemetry_;
   std::unique_ptr<EngineView> view_;
+  std::unique_ptr<QueryTable> queries_;
   std::unique_ptr<ApiModule> api_;
   std::unique_ptr<CaptureModule> capture_;
   std::unique_ptr<Settings> settings_;

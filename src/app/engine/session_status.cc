@@ -166,6 +166,24 @@ std::optional<control::SessionStatus> SessionTable::status(std::string_view name
   return std::nullopt;
 }
 
+Result<std::vector<std::string>> SessionTable::stores_of(std::string_view session) const {
+  const std::string name(session);
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::ranges::find_if(entries_, [&](const auto& entry) { return entry->config.name == name; });
+  if (found == entries_.end()) {
+    return Error{.code = ErrorCode::NotFound,
+                 .context = "session " + name + ": there is no such session (weir ctl sessions)"};
+  }
+  if ((*found)->config.store.paths.empty()) {
+    return Error{.code = ErrorCode::Usage,
+                 .context = "session " + name +
+                            ": it has no store (give it a [session.store], and ask for what comes "
+                            "from then on)"};
+  }
+  return (*found)->config.store.paths;
+}
+
 std::size_t SessionTable::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

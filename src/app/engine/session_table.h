@@ -65,6 +65,8 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // Any thread.
   [[nodiscard]] std::vector<control::SessionStatus> status() const;
   [[nodiscard]] std::optional<control::SessionStatus> status(std::string_view name) const;
+  // The directories of its store. Errors: NotFound, Usage for a session without one.
+  [[nodiscard]] Result<std::vector<std::string>> stores_of(std::string_view session) const;
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::vector<SessionReport> reports() const;
   // Packets judged under each generation of the configuration.

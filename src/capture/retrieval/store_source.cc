@@ -25,6 +25,8 @@ namespace {
 constexpr std::size_t kKeptOpenMax = 32;
 // A call plans so many segments before its caller can stop.
 constexpr int kSegmentsPerCall = 16;
+// And so many chunks without a match are read.
+constexpr int kChunksPerCall = 64;
 constexpr std::uint32_t kReadsPerThread = 3;
 
 std::string path_in(const std::string& store, const std::string& file) {
@@ -124,6 +126,9 @@ Result<void> StoreSource::survey() {
     const bool in_use = segment::StoreLock::holder(store).has_value();
     std::vector<bool> gone;
     for (const segment::StoredSegment& one : listing.segments) {
+      if (query_.stop != nullptr && query_.stop->load(std::memory_order_relaxed)) {
+        return Error{.code = ErrorCode::Closed, .context = "the query was ended"};
+      }
       auto found =
           planner_.survey(path_in(store, one.file),
                           {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
@@ -220,6 +225,7 @@ interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packet
   batch.side_blocks = {};
   batch.gap = {};
   segments_left_ = kSegmentsPerCall;
+  chunks_left_ = kChunksPerCall;
   if (!std::exchange(begun_, true)) {
     if (const auto blocks = notes_.opening(counts_); !blocks.empty()) return lend(batch, blocks);
   }
@@ -230,11 +236,12 @@ interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packet
       continue;
     }
     take_scanned();
-    const bool stuck = scanning_.empty() && answer_bytes_ >= kAnswerBytesMax;
+    const bool stuck = scanning_.empty() && answer_bytes_ >= query_.answer_bytes_max;
     const std::uint32_t before = batch.count;
     give(batch, packets_max, stuck);
     if (batch.count == packets_max || (batch.count != 0 && batch.count == before)) break;
     if (batch.count != before) continue;
+    if (chunks_left_ <= 0) return interface::Pull::Idle;
     if (!scanning_.empty()) {
       if (!pool_.wait(*scanning_.front(), timeout)) return interface::Pull::Idle;
     } else if (all_planned()) {
@@ -301,7 +308,8 @@ bool StoreSource::next_segment_is_due() const noexcept {
 Result<void> StoreSource::read_ahead() {
   const std::size_t reads_max = std::size_t{kReadsPerThread} * query_.threads;
   for (;;) {
-    const bool full = answer_bytes_ >= kAnswerBytesMax && !(scanning_.empty() && scanned_.empty());
+    const bool full =
+        answer_bytes_ >= query_.answer_bytes_max && !(scanning_.empty() && scanned_.empty());
     if (full || scanning_.size() >= reads_max) return ok();
     if (next_segment_is_due()) {
       if (segments_left_ == 0) return ok();
@@ -407,6 +415,7 @@ void StoreSource::take_scanned() {
     std::unique_ptr<ChunkScan> chunk = std::move(scanning_.front());
     scanning_.pop_front();
     ++counts_.chunks.read;
+    --chunks_left_;
     counts_.chunk_bytes += chunk->task.unit_bytes;
     counts_.packets_examined += chunk->examined;
     counts_.packets_outside += chunk->outside;

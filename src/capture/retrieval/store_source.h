@@ -4,9 +4,9 @@
 // Order: by packet time, over all lanes, segments and stores. Packets of one time come by store (as
 // named), segment (by number), chunk, and place in the chunk; one without a time comes behind the
 // packet that it stands behind. For that, all chunks that overlap in time have to be in memory at
-// once. Where they are more than kAnswerBytesMax, or of more than kOpenSegmentsMax segments (files
-// of many times that were put into a store one by one), some packets come behind later ones, and
-// are counted.
+// once. Where they are more than StoreQuery::answer_bytes_max, or of more than kOpenSegmentsMax
+// segments (files of many times that were put into a store one by one), some packets come behind
+// later ones, and are counted.
 //
 // What is missing is said in the answer: in a Section Header that comes first, in comments of the
 // packets behind a damaged chunk, and in Interface Statistics at the end (answer_notes.h).
@@ -44,19 +44,21 @@ struct StoreQuery {
   std::string uid;           // likewise
   TenantConditions tenant = {};
   std::uint32_t threads = 4;
+  std::uint64_t answer_bytes_max = std::uint64_t{256} * 1024 * 1024;
+  // Borrowed; null: nobody ends open() early. While the source is read, wake() and close() do.
+  const std::atomic<bool>* stop = nullptr;
 };
 
-// Its memory: kAnswerBytesMax and one chunk for each thread, the index pages of one segment at a
+// Its memory: answer_bytes_max and one chunk for each thread, the index pages of one segment at a
 // time, and about 200 bytes for each segment of the stores.
 class StoreSource final : public interface::Source {
  public:
-  static constexpr std::uint64_t kAnswerBytesMax = std::uint64_t{256} * 1024 * 1024;
   static constexpr std::size_t kOpenSegmentsMax = 256;
   static constexpr std::uint32_t kInterfacesMax = 65'536;
 
   // Looks at all segments of the stores; chunks are not read yet. Errors: Usage (no Community ID,
-  // no uid), BadFilter (no link type of the stores takes the expression), those of listing a
-  // directory.
+  // no uid), BadFilter (no link type of the stores takes the expression), Closed
+  // (StoreQuery::stop), those of listing a directory.
   static Result<std::unique_ptr<StoreSource>> open(StoreQuery query);
   ~StoreSource() override;
 
@@ -140,6 +142,7 @@ class StoreSource final : public interface::Source {
   std::uint64_t answer_bytes_ = 0;  // of scanning and scanned
   Timestamp last_given_ = {std::numeric_limits<std::int64_t>::min()};
   int segments_left_ = 0;  // that this call may plan
+  int chunks_left_ = 0;    // that this call may read in vain
   bool lent_ = false;
   std::atomic<bool> closed_{false};
 

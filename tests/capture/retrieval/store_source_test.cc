@@ -2,6 +2,8 @@
 #include "capture/retrieval/store_source.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -95,6 +97,55 @@ TEST_F(StoreSourceTest, GivesThePacketsThatMatchAndReadsTheirChunksAlone) {
   EXPECT_EQ(counts().chunks.read, 4u);
   EXPECT_EQ(counts().chunks.skipped_by_column[2], 36u);
   EXPECT_TRUE(counts().complete());
+}
+
+// 400 chunks of four packets, of one time each.
+TEST_F(StoreSourceTest, ReadsNoFurtherAheadThanTheAnswersMemoryAllows) {
+  StoreWriter writer(store_, {.chunk_bytes = 4096});
+  for (int i = 0; i < 400; ++i) {
+    for (int n = 0; n < 4; ++n) {
+      writer.add(0, {.frame = udp("10.0.0.1", 1000, 900), .time_ns = kBegin + i * 1000});
+    }
+  }
+  writer.close(1);
+  constexpr std::uint64_t kBytes = 64 * 1024;
+  source_ = open({.threads = 2, .answer_bytes_max = kBytes});
+  auto batch = std::make_unique<PacketBatch>();
+  std::uint64_t packets = 0;
+  for (;;) {
+    const auto pull = source_->next_batch(*batch, 8, std::chrono::seconds(10));
+    if (pull == interface::Pull::Idle) continue;
+    if (pull != interface::Pull::Packets) break;
+    packets += batch->count;
+    // What is read and not given: the bound, and the chunk that crosses it.
+    const std::uint64_t given = packets / 4 * 4096;
+    EXPECT_LE(source_->progress().bytes_done, given + kBytes + 3 * std::uint64_t{4096}) << packets;
+    source_->release(*batch);
+  }
+  EXPECT_EQ(packets, 1600u);
+}
+
+TEST_F(StoreSourceTest, ComesBackNowAndThenWhereNothingMatches) {
+  StoreWriter writer(store_, {.chunk_bytes = 4096});
+  for (int i = 0; i < 400; ++i) {
+    writer.add(0, {.frame = udp("10.0.0.1", 1000, 3000), .time_ns = kBegin + i * 1000});
+  }
+  writer.close(1);
+  // Of this the index knows nothing.
+  source_ = open({.expression = "ether[0] = 0xff"});
+  auto batch = std::make_unique<PacketBatch>();
+  int idle = 0;
+  while (source_->next_batch(*batch, 256, std::chrono::hours(1)) == interface::Pull::Idle) ++idle;
+  EXPECT_GE(idle, 5);
+  EXPECT_EQ(counts().chunks.read, 400u);
+}
+
+TEST_F(StoreSourceTest, TheSurveyEndsWhereItIsStopped) {
+  write_forty();
+  const std::atomic<bool> stop = true;
+  const auto stopped = StoreSource::open({.stores = {store_}, .stop = &stop});
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, ErrorCode::Closed);
 }
 
 TEST_F(StoreSourceTest, AHostThatIsNowhereCostsTheDirectoryAlone) {
