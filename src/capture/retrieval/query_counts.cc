@@ -1,5 +1,7 @@
 #include "capture/retrieval/query_counts.h"
 
+#include <algorithm>
+
 namespace weir::capture::retrieval {
 
 std::string_view name_of(storage::segment::Column column) noexcept {
@@ -37,6 +39,49 @@ void Losses::add(std::uint64_t lost, const segment::TimeSpan& of) {
   } else if (gaps.size() < kGapsMax) {
     gaps.push_back({.packets = lost, .times = of});
   }
+}
+
+void Losses::add(const Losses& others) {
+  std::uint64_t in_gaps = 0;
+  for (const LossGap& gap : others.gaps) {
+    add(gap.packets, gap.times);
+    in_gaps = capped_sum(in_gaps, gap.packets);
+  }
+  packets = capped_sum(packets, others.packets - std::min(others.packets, in_gaps));
+  times.cover(others.times);
+}
+
+void LookedAt::add(const LookedAt& others) noexcept {
+  considered += others.considered;
+  skipped_by_time += others.skipped_by_time;
+  for (std::size_t i = 0; i < skipped_by_column.size(); ++i) {
+    skipped_by_column[i] += others.skipped_by_column[i];
+  }
+  read += others.read;
+}
+
+void Growing::add(const Growing& others) noexcept {
+  segments += others.segments;
+  until = std::min(until, others.until);
+}
+
+void QueryCounts::add(const QueryCounts& surveyed) {
+  segments.add(surveyed.segments);
+  chunks.add(surveyed.chunks);
+  pages += surveyed.pages;
+  pages_read += surveyed.pages_read;
+  chunks_without_index += surveyed.chunks_without_index;
+  chunks_without_uids += surveyed.chunks_without_uids;
+  chunks_with_uids += surveyed.chunks_with_uids;
+  chunks_of_two_flows += surveyed.chunks_of_two_flows;
+  open_segments += surveyed.open_segments;
+  lost.add(surveyed.lost);
+  growing.add(surveyed.growing);
+  damaged.add(surveyed.damaged);
+  gone.add(surveyed.gone);
+  unsealed.add(surveyed.unsealed);
+  notes.add(surveyed.notes);
+  packets_damaged = capped_sum(packets_damaged, surveyed.packets_damaged);
 }
 
 void Expired::add(const segment::ExpiredRecord& record, const TimeWindow& window) {

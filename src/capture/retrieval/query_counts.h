@@ -46,6 +46,10 @@ class Sentences {
     ++count_;
     if (kept_.size() < kMost) kept_.push_back(std::move(sentence));
   }
+  void add(const Sentences& others) {
+    for (const std::string& one : others.kept_) add(one);
+    count_ += others.count_ - others.kept_.size();
+  }
   [[nodiscard]] const std::vector<std::string>& kept() const noexcept { return kept_; }
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
@@ -60,6 +64,8 @@ struct LookedAt {
   std::uint64_t skipped_by_time = 0;
   SkippedBy skipped_by_column{};
   std::uint64_t read = 0;
+
+  void add(const LookedAt& others) noexcept;
 };
 
 // What the capture lost, and between which packets: of a chunk, or of a whole segment.
@@ -76,6 +82,7 @@ struct Losses {
   std::vector<LossGap> gaps;         // the first kGapsMax that were met
 
   void add(std::uint64_t lost, const storage::segment::TimeSpan& of);
+  void add(const Losses& others);
 };
 
 // Segments of the asked time that were deleted before the query could read them, as their store
@@ -99,6 +106,8 @@ struct Expired {
 struct Growing {
   std::uint64_t segments = 0;
   Timestamp until = {std::numeric_limits<std::int64_t>::max()};  // the earliest of their last ones
+
+  void add(const Growing& others) noexcept;
 };
 
 struct QueryCounts {
@@ -128,6 +137,9 @@ struct QueryCounts {
   Sentences unsealed;                 // that end early, and nobody writes to them
   Sentences notes;                    // nothing is missing for these
   std::uint64_t packets_damaged = 0;  // in chunks that could not be read, where that is known
+
+  // What the survey of segments counts; not what their stores remember and their packets show.
+  void add(const QueryCounts& surveyed);
 
   [[nodiscard]] bool complete() const noexcept {
     return lost.packets == 0 && !expired.any() && damaged.count() == 0 && gone.count() == 0 &&

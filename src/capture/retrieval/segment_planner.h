@@ -49,8 +49,10 @@ struct SurveyedSegment {
 // One thread. All that is borrowed outlives it.
 class SegmentPlanner {
  public:
-  SegmentPlanner(const IndexExpression& expression, const TimeWindow& window, QueryCounts& counts)
-      : expression_(expression), window_(window), counts_(counts) {}
+  // `bytes_read`: of all files that are opened here, by whomever.
+  SegmentPlanner(const IndexExpression& expression, const TimeWindow& window, QueryCounts& counts,
+                 std::atomic<std::uint64_t>& bytes_read)
+      : expression_(expression), window_(window), counts_(counts), bytes_read_(bytes_read) {}
 
   // Opens a segment of a store. What is wrong with it is told by the counts.
   struct Look {
@@ -66,9 +68,6 @@ class SegmentPlanner {
     NamedFlows flows;  // of the uid that is asked for
   };
   std::optional<Planned> plan(SurveyedSegment& segment);
-
-  // Read of all files that it opened, by whomever.
-  [[nodiscard]] std::uint64_t bytes_read() const noexcept { return bytes_read_.load(); }
 
  private:
   using ChunkMask = storage::segment::ChunkMask;
@@ -119,7 +118,7 @@ class SegmentPlanner {
   PageReader page_;
   NamedFlows flows_;              // of the segment that is being planned
   bool rows_tell_losses_ = true;  // of the segment that is being planned; else they are counted
-  std::atomic<std::uint64_t> bytes_read_{0};
+  std::atomic<std::uint64_t>& bytes_read_;
 };
 
 }  // namespace weir::capture::retrieval

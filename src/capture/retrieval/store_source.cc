@@ -79,7 +79,8 @@ void add_uid_notes(QueryCounts& counts) {
 StoreSource::StoreSource(StoreQuery query)
     : query_(std::move(query)),
       index_(IndexExpression::parse(query_.expression)),
-      planner_(index_, query_.window, counts_),
+      survey_(index_, query_.window, query_.threads, bytes_read_),
+      planner_(index_, query_.window, counts_, bytes_read_),
       notes_(query_.window),
       pool_(query_.threads) {}
 
@@ -124,23 +125,22 @@ Result<void> StoreSource::survey() {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
     WEIR_CHECK(check_is_store(store, listing));
     const bool in_use = segment::StoreLock::holder(store).has_value();
+    std::vector<SegmentSurvey::Place> places;
     std::vector<bool> gone;
-    for (const segment::StoredSegment& one : listing.segments) {
+    for (std::size_t at = 0; at < listing.segments.size();) {
       if (query_.stop != nullptr && query_.stop->load(std::memory_order_relaxed)) {
         return Error{.code = ErrorCode::Closed, .context = "the query was ended"};
       }
-      auto found =
-          planner_.survey(path_in(store, one.file),
-                          {.in_use = in_use, .keep_open = surveyed_.size() < kKeptOpenMax});
-      // Other tools refuse a capture without an interface, also where it has no packets.
-      if (interfaces_.count() == 0) {
-        for (const CaptureInterface& interface : found.interfaces) take_interface(interface);
+      places.clear();
+      for (; at < listing.segments.size() && places.size() < SegmentSurvey::kAtATime; ++at) {
+        const bool keep_open = surveyed_.size() + places.size() < kKeptOpenMax;
+        places.push_back({.path = path_in(store, listing.segments[at].file),
+                          .look = {.in_use = in_use, .keep_open = keep_open}});
       }
-      found.interfaces = {};
-      gone.push_back(found.gone);
-      if (!found.wanted) continue;
-      bytes_total_ += found.file_bytes;
-      surveyed_.push_back(std::move(found));
+      for (SurveyedSegment& found : survey_.look(places, counts_)) {
+        gone.push_back(found.gone);
+        take_surveyed(std::move(found));
+      }
     }
     // Last: what was deleted before the segments were listed, or since, is in it by now.
     count_expired(store, listing, gone);
@@ -149,6 +149,17 @@ Result<void> StoreSource::survey() {
   std::iota(ranks_.begin(), ranks_.end(), 0U);
   std::ranges::stable_sort(ranks_, {}, [&](std::uint32_t rank) { return surveyed_[rank].first; });
   return ok();
+}
+
+void StoreSource::take_surveyed(SurveyedSegment found) {
+  // Other tools refuse a capture without an interface, also where it has no packets.
+  if (interfaces_.count() == 0) {
+    for (const CaptureInterface& interface : found.interfaces) take_interface(interface);
+  }
+  found.interfaces = {};
+  if (!found.wanted) return;
+  bytes_total_ += found.file_bytes;
+  surveyed_.push_back(std::move(found));
 }
 
 // A record is there before its segment is deleted.
@@ -478,7 +489,7 @@ void StoreSource::leave_chunk(OpenSegment& segment) {
 
 QueryCounts StoreSource::counts() const {
   QueryCounts counts = counts_;
-  const std::uint64_t bytes = planner_.bytes_read();
+  const std::uint64_t bytes = bytes_read_.load();
   counts.index_bytes = bytes - std::min(bytes, counts.chunk_bytes);
   add_uid_notes(counts);
   return counts;

@@ -28,6 +28,7 @@
 #include "capture/retrieval/query_counts.h"
 #include "capture/retrieval/scan_pool.h"
 #include "capture/retrieval/segment_planner.h"
+#include "capture/retrieval/segment_survey.h"
 #include "filter/frame_filter.h"
 #include "interface/source.h"
 #include "storage/segment/store_directory.h"
@@ -97,6 +98,7 @@ class StoreSource final : public interface::Source {
 
   explicit StoreSource(StoreQuery query);
   Result<void> survey();
+  void take_surveyed(SurveyedSegment found);
   Result<void> try_expression();
   Result<void> plan_segment(SurveyedSegment& segment, std::uint32_t rank);
   std::uint32_t take_interface(const CaptureInterface& interface);
@@ -121,6 +123,8 @@ class StoreSource final : public interface::Source {
   StoreQuery query_;
   IndexExpression index_;
   QueryCounts counts_;
+  std::atomic<std::uint64_t> bytes_read_{0};  // of all files
+  SegmentSurvey survey_;
   SegmentPlanner planner_;
   std::deque<std::unique_ptr<PacketQuestion>> questions_;  // the last is the newest
   InterfaceTable interfaces_;
