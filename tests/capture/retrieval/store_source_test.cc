@@ -417,6 +417,32 @@ TEST_F(StoreSourceTest, ASegmentThatGoesMeanwhileIsTold) {
   EXPECT_FALSE(counts().complete());
 }
 
+TEST_F(StoreSourceTest, ManySegmentsAreToldOfInTheirOrder) {
+  write_forty();
+  const auto listing = storage::segment::list_store(store_).value();
+  storage::segment::SegmentName name = listing.segments.at(0).name;
+  const std::string first = only_segment();
+  std::vector<std::string> damaged;
+  for (int i = 1; i < 300; ++i) {
+    ++name.sequence;
+    const std::string copy = store_ + "/" + storage::segment::segment_file_name(name);
+    fs::copy_file(first, copy);
+    if (i % 70 == 0) {
+      fs::resize_file(copy, 10);
+      damaged.push_back(copy);
+    }
+  }
+  const Drained found = ask("host 10.0.0.3");
+  EXPECT_EQ(found.packets.size(), 296u * 4);
+  EXPECT_EQ(counts().segments.considered, 300u);
+  EXPECT_EQ(counts().chunks.considered, 296u * 40);
+  EXPECT_EQ(counts().chunks.skipped_by_column[2], 296u * 36);
+  const QueryCounts asked = counts();
+  const std::vector<std::string>& told = asked.damaged.kept();
+  ASSERT_EQ(told.size(), damaged.size());
+  for (std::size_t i = 0; i < told.size(); ++i) EXPECT_THAT(told[i], HasSubstr(damaged[i]));
+}
+
 TEST_F(StoreSourceTest, SegmentsWrittenByTheDescriptionAloneAreRead) {
   fs::create_directory(store_);
   test::small_segment().write(store_ + "/20231114T221320Z_0000000042_3.pcapng");
