@@ -561,7 +561,11 @@ std::vector<SectionDescription> describe_sections() {
           "What to do with some of the packets that the session's filter accepts: the first rule "
           "that matches decides, at most 16,384. A rule has an expression, or conditions, which "
           "must all hold, or neither: then it matches every packet. Conditions look at the "
-          "innermost addresses, ports and protocol."),
+          "innermost addresses, ports and protocol. For cutoff a flow is both directions of these "
+          "in "
+          "their tenant; it begins anew with a TCP SYN and when it was silent for five minutes, "
+          "and "
+          "each worker remembers 65,536 of them."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
   };
