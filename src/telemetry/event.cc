@@ -58,7 +58,8 @@ constexpr EventKindInfo kTable[] = {
      "retention has deleted a segment of a packet store"},
     {EventKind::StoreTrouble, "store_trouble", kWarning, "store, error",
      "a packet store goes on, but something is wrong with it: nothing is left that may be deleted, "
-     "a segment cannot be deleted, its manifest or its pins cannot be used; told when it begins"},
+     "a segment cannot be deleted, its manifest, its pins or what it remembers of deleted segments "
+     "cannot be used; told when it begins"},
     {EventKind::StorePressure, "store_pressure", kWarning, "store, from, to, why",
      "a packet store becomes short of room, or has enough again: normal, elevated (room for fewer "
      "than four further segments of each lane), high (fewer than two, or its bounds cannot be "

@@ -430,7 +430,11 @@ void SegmentPlanner::tell_end(const segment::SegmentFile& file, const segment::U
   } else if (!ends || (open.tail_damaged && !walk.sealed())) {
     counts_.damaged.add(file.name() + ": from byte " + std::to_string(walk.offset()) +
                         " on: " + walk.end().text() + " (what was before it is in the answer)");
-  } else if (!walk.sealed() && window_.until > open.until) {
+  } else if (walk.sealed()) {
+    if (open.tail_damaged) return;  // as is told already
+    counts_.notes.add(file.name() + ": its last bytes do not say where its directory is (its " +
+                      "chunks are looked at one by one)");
+  } else if (window_.until > open.until) {
     counts_.unsealed.add(file.name() + ": its writer did not close it, or it was cut: what came " +
                          "after byte " + std::to_string(walk.offset()) + " is lost, if anything");
   }
