@@ -233,6 +233,7 @@ class Ctl {
                        "tail " +
                        options_.name + " -w - | wireshark -k -i -)"};
     }
+    WEIR_CHECK(output_.open_pipe());
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     TailReceiver receiver(output_, *watch);
     return stream(receiver, std::nullopt);
