@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/ctl/flags.h"
+#include "app/extcap/flags.h"
 #include "app/flow_timeouts.h"
 #include "app/number_checks.h"
 #include "app/query_flags.h"
@@ -476,6 +477,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   CtlFlags ctl_flags(app);
   StoreFlags store_flags(app);
   QueryFlags query_flags(app);
+  ExtcapFlags extcap_flags(app);
 
   CLI::App* completion =
       app.add_subcommand("completion", "print the script by which a shell completes weir's words");
@@ -519,6 +521,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   if (query_flags.chosen()) {
     if (auto problem = query_flags.finish()) return usage_error(*problem);
     return query_flags.options();
+  }
+  if (extcap_flags.chosen()) {
+    if (auto problem = extcap_flags.finish()) return usage_error("extcap: " + *problem);
+    return extcap_flags.options();
   }
   if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);

@@ -6,6 +6,7 @@
 
 #include "app/commands/completion.h"
 #include "app/ctl/options.h"
+#include "app/extcap/options.h"
 #include "app/options.h"
 #include "app/query_options.h"
 
@@ -18,8 +19,9 @@ struct PrintAndExit {
   int status = 0;
 };
 
-using Command = std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions,
-                             CtlOptions, StoreOptions, QueryOptions, CompletionOptions>;
+using Command =
+    std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions, CtlOptions,
+                 StoreOptions, QueryOptions, ExtcapOptions, CompletionOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

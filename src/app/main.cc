@@ -4,16 +4,19 @@
 #include <cstdio>
 #include <exception>
 #include <variant>
+#include <vector>
 
 #include "app/command_line.h"
 #include "app/commands/capture.h"
 #include "app/commands/completion.h"
 #include "app/commands/config.h"
 #include "app/commands/ctl.h"
+#include "app/commands/extcap.h"
 #include "app/commands/query.h"
 #include "app/commands/read.h"
 #include "app/commands/run.h"
 #include "app/commands/store.h"
+#include "app/extcap/flags.h"
 #include "app/systemd_notify.h"
 
 namespace {
@@ -24,7 +27,9 @@ int print_and_exit(const weir::app::PrintAndExit& message) {
 }
 
 int run(int argc, char** argv) {
-  const weir::app::Command command = weir::app::parse_command_line(argc, argv);
+  const std::vector<const char*> words = weir::app::words_by_name(argc, argv);
+  const weir::app::Command command =
+      weir::app::parse_command_line(static_cast<int>(words.size()), words.data());
   if (const auto* message = std::get_if<weir::app::PrintAndExit>(&command))
     return print_and_exit(*message);
   if (const auto* options = std::get_if<weir::app::ReadOptions>(&command))
@@ -39,6 +44,8 @@ int run(int argc, char** argv) {
     return weir::app::store(*options);
   if (const auto* options = std::get_if<weir::app::QueryOptions>(&command))
     return weir::app::query(*options);
+  if (const auto* options = std::get_if<weir::app::ExtcapOptions>(&command))
+    return weir::app::extcap(*options);
   if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
     return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));

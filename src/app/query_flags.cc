@@ -80,9 +80,7 @@ std::optional<std::string> QueryFlags::finish() {
   }
   options.scope = words_.inner ? filter::Scope::Innermost : filter::Scope::Frame;
   const Timestamp now = SystemClock().wall();
-  if (auto problem = take_time("--since", words_.since, now, options.window.since)) return problem;
-  if (auto problem = take_time("--until", words_.until, now, options.window.until)) return problem;
-  if (options.window.since > options.window.until) return "--since is after --until";
+  if (auto problem = take_window(words_.since, words_.until, now, options.window)) return problem;
   for (auto path = options.write_paths.begin(); path != options.write_paths.end(); ++path) {
     if (std::find(options.write_paths.begin(), path, *path) != path) {
       return "-w " + *path + " given twice (name another file)";
@@ -91,6 +89,14 @@ std::optional<std::string> QueryFlags::finish() {
       return "--json with -w -: both want standard output (name a file)";
     }
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> take_window(const std::string& since, const std::string& until,
+                                       Timestamp now, capture::retrieval::TimeWindow& window) {
+  if (auto problem = take_time("--since", since, now, window.since)) return problem;
+  if (auto problem = take_time("--until", until, now, window.until)) return problem;
+  if (window.since > window.until) return "--since is after --until";
   return std::nullopt;
 }
 

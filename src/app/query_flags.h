@@ -45,6 +45,10 @@ class QueryFlags {
   QueryWords words_;
 };
 
+// What --since and --until said, where they are not empty. The text of an error, or nothing.
+std::optional<std::string> take_window(const std::string& since, const std::string& until,
+                                       Timestamp now, capture::retrieval::TimeWindow& window);
+
 // A point in time as people ask for one: RFC 3339, seconds since 1970, or how long before `now`:
 // "15m", "-15m", "15m ago". Nothing: none of them.
 std::optional<Timestamp> parse_moment(const std::string& text, Timestamp now);

@@ -178,6 +178,8 @@ std::string query_summary(const QueryReport& report) {
   return text + sentences_text(counts.notes) + missing_text(counts, *report.options);
 }
 
+std::string query_missing(const QueryReport& report) { return missing_text(report.counts); }
+
 std::string query_explanation(const QueryReport& report) {
   const QueryCounts& counts = report.counts;
   std::string text = "plan, as it ran:\n";

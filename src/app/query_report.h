@@ -32,6 +32,8 @@ struct QueryReport {
 
 // The closing lines: what was found and written, and what is missing.
 std::string query_summary(const QueryReport& report);
+// Of these, what is missing; empty: nothing.
+std::string query_missing(const QueryReport& report);
 // The plan as it ran.
 std::string query_explanation(const QueryReport& report);
 // One object, on one line.

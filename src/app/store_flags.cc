@@ -57,6 +57,27 @@ std::optional<std::string> check_directories(const std::vector<std::string>& pat
   return std::nullopt;
 }
 
+// What the interface of a store takes.
+void add_extcap_arguments(CLI::App& extcap, ExtcapWords& words) {
+  extcap
+      .add_option("--since", words.since,
+                  "of a store: from here on (2026-11-21T20:00:00Z, seconds since 1970, or 15m)")
+      ->type_name("T");
+  extcap.add_option("--until", words.until, "of a store: up to here, which is still of it")
+      ->type_name("T");
+  QueryOptions& query = words.options.query;
+  extcap.add_option("--filter", query.filter, "of a store: the same as --extcap-capture-filter")
+      ->type_name("BPF");
+  extcap.add_flag("--inner", words.inner,
+                  "of a store: apply the filters to the innermost frame of a tunnel");
+  extcap
+      .add_option("--community-id", query.community_id,
+                  "of a store: only packets of flows with this Community ID (seed 0)")
+      ->type_name("ID");
+  extcap.add_option("--count", words.count, "of a store: stop after this many packets (0: all)")
+      ->type_name("N");
+}
+
 }  // namespace
 
 struct StoreFlags::Parts {
@@ -248,6 +269,51 @@ void add_query_command(CLI::App& app, QueryWords& words) {
       "answers.\n"
       "Exit status: 0 done, also when nothing is found, or packets of the asked time were lost or "
       "deleted; 1 damage, or a failed write; 2 wrong usage or filter.");
+}
+
+void add_extcap_command(CLI::App& app, ExtcapWords& words) {
+  CLI::App& extcap =
+      *app.add_subcommand("extcap", "show sessions and stores among Wireshark's interfaces");
+  extcap.allow_extras();
+  ExtcapOptions& options = words.options;
+  extcap.callback([&words, &extcap] {
+    words.chosen = true;
+    words.unknown = extcap.remaining();
+  });
+  extcap.add_option("--socket", options.socket, "the engine's control socket")
+      ->type_name("FILE")
+      ->capture_default_str();
+  extcap
+      .add_option("--store", options.stores,
+                  "show the packet store in this directory too; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  extcap.add_flag("--extcap-interfaces", words.interfaces, "list the interfaces");
+  extcap.add_option("--extcap-version", words.version, "the version of Wireshark")
+      ->type_name("N")
+      ->expected(0, 1);
+  extcap.add_option("--extcap-interface", options.interface, "the interface that is meant")
+      ->type_name("IF");
+  extcap.add_flag("--extcap-dlts", words.link_types, "say its link type");
+  extcap.add_flag("--extcap-config", words.arguments, "list the options that it takes");
+  extcap
+      .add_option("--extcap-reload-option", words.reload_option,
+                  "the option whose values are asked for anew")
+      ->type_name("OPTION")
+      ->expected(0, 1);
+  extcap
+      .add_option("--extcap-capture-filter", options.capture_filter,
+                  "only packets that match this pcap-filter expression; without --capture: say "
+                  "what is wrong with it")
+      ->type_name("BPF");
+  extcap.add_flag("--capture", words.capture, "write its packets to the pipe of --fifo");
+  extcap.add_option("--fifo", options.fifo, "where to")->type_name("PATH");
+  add_extcap_arguments(extcap, words);
+  extcap.footer(
+      "Example: ln -s $(which weir) ~/.local/lib/wireshark/extcap/weir-extcap\n"
+      "Wireshark starts this command, under the name weir-extcap or from a script; see "
+      "docs/extcap.md.\n"
+      "Exit status: 0 done, 1 failed, 2 wrong usage, interface or filter.");
 }
 
 void BoundsFlags::add_to(CLI::App& command, const std::string& with_prefix) {

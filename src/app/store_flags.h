@@ -1,5 +1,5 @@
-// The command line of stores: `weir store`, `weir query`, and --store of the commands that write
-// one.
+// The command line of stores: `weir store`, `weir query`, `weir extcap`, and --store of the
+// commands that write one.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "app/extcap/flags.h"
 #include "app/options.h"
 #include "app/query_flags.h"
 
@@ -52,6 +53,9 @@ class StoreFlags {
 
 // Adds the command `query`. `words` outlives the parsing.
 void add_query_command(CLI::App& app, QueryWords& words);
+
+// Adds the command `extcap`. Likewise.
+void add_extcap_command(CLI::App& app, ExtcapWords& words);
 
 // --store DIR and what goes with it, and --spill DIR. Likewise.
 class StoreOutputFlags {

@@ -354,7 +354,10 @@ HttpResponse ApiHandlers::tail(const Asked& asked) {
     HttpResponse found = session(asked);
     return found.status == 200 ? answer(asked.route, {}) : std::move(found);
   }
-  auto packets = parts_.engine.tail(asked.name, who(asked.principal));
+  auto packets =
+      parts_.engine.tail({.session = std::string(asked.name),
+                          .filter = std::string(asked.parameters.text("filter").value_or("")),
+                          .who = who(asked.principal)});
   if (!packets) return problem_for(packets.error());
   HttpResponse response = answer(asked.route, {});
   response.stream = make_tail_stream(std::move(*packets));

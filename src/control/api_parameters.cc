@@ -111,6 +111,8 @@ std::string_view form_of(ParameterType type) {
   switch (type) {
     case ParameterType::Name:
       return "a name of 1 to 256 bytes";
+    case ParameterType::Text:
+      return "text";
     case ParameterType::Count:
       return "a whole number";
     case ParameterType::Duration:
@@ -213,6 +215,8 @@ bool Parameters::well_formed(const Parameter& parameter, std::string_view text) 
   switch (parameter.type) {
     case ParameterType::Name:
       return !text.empty() && text.size() <= kNameBytesMax;
+    case ParameterType::Text:
+      return true;
     case ParameterType::Count:
       return parse_count(text).has_value();
     case ParameterType::Duration:

@@ -23,6 +23,12 @@ constexpr Parameter kDeadline{
     .meaning = "until when it must be done, from now on; 10s if absent, 10m at most"};
 
 constexpr std::array kOfSession = {kName};
+constexpr std::array kOfTail = {
+    kName, Parameter{.name = "filter",
+                     .place = Query,
+                     .type = ParameterType::Text,
+                     .required = false,
+                     .meaning = "pcap-filter expression: only packets that match it too"}};
 constexpr std::array kOfCommand = {kDeadline};
 constexpr std::array kOfSessionCommand = {kName, kDeadline};
 constexpr std::array kOfConfig = {
@@ -230,7 +236,7 @@ constexpr std::array kRoutes = {
           .path = "/v1/sessions/{name}/tail",
           .action = Action::Tail,
           .summary = "The session's packets from now on, as pcapng, until the client goes",
-          .parameters = kOfSession,
+          .parameters = kOfTail,
           .status = 200,
           .gives = Content::Pcapng,
           .problems = kNotFound},

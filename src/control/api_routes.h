@@ -62,6 +62,7 @@ std::string_view media_type(Content content) noexcept;
 // What a parameter's text has to be.
 enum class ParameterType : std::uint8_t {
   Name,      // 1 to 256 bytes
+  Text,      // as long as a request may be
   Count,     // a whole number
   Duration,  // "500ms", "5s", "2m", "1h", "3d"
   Time,      // "2026-11-21T20:00:00Z", "1700000000.5", "-1h" (ago)

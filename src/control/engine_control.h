@@ -112,6 +112,12 @@ struct ConfigDocument {
   std::string toml;
 };
 
+struct TailRequest {
+  std::string session;
+  std::string filter;  // pcap-filter expression, beside that of the session; empty: every packet
+  std::string who;
+};
+
 struct JournalRow {
   std::uint64_t id = 0;
   Timestamp when{};
@@ -248,7 +254,8 @@ class EngineControl {
 
   // The session's packets from now on as pcapng, until the descriptor is closed. What a reader is
   // too slow for is counted as lost{slow_reader} of the tail, never of the session.
-  virtual Result<UniqueFd> tail(std::string_view session, std::string_view who) = 0;
+  // Errors: NotFound for the session, BadFilter, Resource.
+  virtual Result<UniqueFd> tail(const TailRequest& request) = 0;
 
   // Looks at all segments of the session's stores before it returns; the answer's own threads read
   // them. Errors: NotFound for the session, Usage for one without a store and for what was asked,

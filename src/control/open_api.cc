@@ -58,6 +58,7 @@ void write_type(JsonWriter& json, ParameterType type) {
     case ParameterType::Tag:
       json.field("type", "string").field("pattern", R"(^("[0-9]+"|\*)$)");
       break;
+    case ParameterType::Text:
     case ParameterType::Time:
       json.field("type", "string");
   }

@@ -53,6 +53,8 @@ TEST(CtlCommandLine, AFilterIsAsManyWordsAsItHas) {
   EXPECT_EQ(options.name, "web");
   EXPECT_EQ(options.text, "tcp port 443");
   EXPECT_EQ(taken({"filter", "web", ""}).text, "");
+  EXPECT_EQ(taken({"tail", "web", "-w", "x.pcapng", "tcp", "port", "443"}).text, "tcp port 443");
+  EXPECT_EQ(taken({"tail", "web"}).text, "");
 }
 
 TEST(CtlCommandLine, ALevelIsOfOneModuleOrOfAll) {

@@ -148,11 +148,13 @@ TEST_F(ApiServerTest, StreamsEventsAsTheyHappen) {
 TEST_F(ApiServerTest, StreamsPacketsUntilEitherSideHasEnough) {
   start();
   RawClient client(path_);
-  client.send("GET /v1/sessions/all/tail HTTP/1.1\r\nHost: weir\r\n\r\n");
+  client.send("GET /v1/sessions/all/tail?filter=udp%20port%2053 HTTP/1.1\r\nHost: weir\r\n\r\n");
   ASSERT_TRUE(client.read_until("application/x-pcapng"));
   auto writers = engine_.take_writers();
   ASSERT_EQ(writers.size(), 1u);
-  EXPECT_THAT(engine_.tail_who(), HasSubstr("(uid " + std::to_string(::getuid()) + ")"));
+  EXPECT_EQ(engine_.tail_request().session, "all");
+  EXPECT_EQ(engine_.tail_request().filter, "udp port 53");
+  EXPECT_THAT(engine_.tail_request().who, HasSubstr("(uid " + std::to_string(::getuid()) + ")"));
   ASSERT_EQ(::write(writers[0].get(), "packets", 7), 7);
   ASSERT_TRUE(client.read_until("7\r\npackets\r\n"));
   writers.clear();

@@ -154,12 +154,12 @@ class FakeEngine final : public control::EngineControl {
                                   .needs_restart = {"engine.user"}};
   }
 
-  Result<UniqueFd> tail(std::string_view session_name, std::string_view who) override {
-    if (!session(session_name)) {
+  Result<UniqueFd> tail(const control::TailRequest& request) override {
+    if (!session(request.session)) {
       return Error{.code = ErrorCode::NotFound, .context = "tail: no such session"};
     }
     const std::lock_guard lock(mutex_);
-    tail_who_ = who;
+    tail_ = request;
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error(errno, "pipe");
     writers_.emplace_back(ends[1]);
@@ -221,9 +221,9 @@ class FakeEngine final : public control::EngineControl {
     const std::lock_guard lock(mutex_);
     return last_query_;
   }
-  [[nodiscard]] std::string tail_who() const {
+  [[nodiscard]] control::TailRequest tail_request() const {
     const std::lock_guard lock(mutex_);
-    return tail_who_;
+    return tail_;
   }
 
   // Set before the API runs.
@@ -239,7 +239,7 @@ class FakeEngine final : public control::EngineControl {
   mutable control::HistoryQuery last_query_;
   std::vector<control::Command> commands_;
   std::vector<UniqueFd> writers_;
-  std::string tail_who_;
+  control::TailRequest tail_;
   control::PacketQuery packet_query_;
   std::string cancelled_by_;
 };

@@ -1,4 +1,5 @@
 // `weir ctl` as people and scripts run it: what it asks, prints and exits with.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -367,6 +368,31 @@ TEST_F(CtlCommand, ATailEndsWithWhoeverReadIt) {
       run_command({"bash", "-c", line + "| head -c 4 | wc -c; echo ${PIPESTATUS[0]}"});
   EXPECT_EQ(result.out, "4\n0\n");
   EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(CtlCommand, ATailIntoANamedPipeEndsWithItsReader) {
+  engine.answer_and_hold("GET /v1/sessions/all/tail",
+                         chunked_head("application/x-pcapng") + chunk(section()));
+  const std::string fifo = directory.file("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Process tail(words({"tail", "all", "-w", fifo}));
+  UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_CLOEXEC));
+  char first[4] = {};
+  ASSERT_EQ(::read(reader.get(), first, sizeof first), 4);
+  reader.reset();
+  const CommandResult result = tail.wait();
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(CtlCommand, ATailThatWaitsForTheReaderOfItsPipeAsksNothingAndCanBeEnded) {
+  const std::string fifo = directory.file("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  Process tail(words({"tail", "all", "-w", fifo}));
+  ASSERT_TRUE(tail.started());
+  tail.signal(SIGTERM);
+  EXPECT_EQ(tail.wait().status, 128 + SIGTERM);
+  EXPECT_THAT(engine.seen(), IsEmpty());
 }
 
 constexpr const char* kEvents =

@@ -341,6 +341,22 @@ TEST_F(Run, ATailShowsWhatASessionAcceptsFromNowOn) {
   EXPECT_EQ(stop_engine().status, 0);
 }
 
+TEST_F(Run, ATailWhoseReaderHasLeftIsNoFailureOfTheEngine) {
+  configure(head() + session("all"));
+  start_engine();
+  const std::string path = dir_.file("t.pcapng");
+  Process tail(weir({"ctl", "--socket", socket(), "tail", "all", "-w", path}));
+  while (!std::filesystem::exists(path)) {
+    send(1);
+  }
+  tail.signal(SIGINT);
+  EXPECT_EQ(tail.wait().status, 0);
+  send(20, 900);
+  const CommandResult end = stop_engine();
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_EQ(end.err.find("Broken pipe"), std::string::npos) << end.err;
+}
+
 TEST_F(Run, DrainsWhenItIsAskedTo) {
   configure(head() + session("all"));
   start_engine();

@@ -246,6 +246,7 @@ class Ctl {
 
   Result<int> tail() {
     WEIR_CHECK(refuse_terminal("tail"));
+    WEIR_CHECK(output_.open_pipe());
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     TailReceiver receiver(output_, *watch);
     return stream(receiver, std::nullopt);
@@ -253,6 +254,7 @@ class Ctl {
 
   Result<int> query() {
     WEIR_CHECK(refuse_terminal("query"));
+    WEIR_CHECK(output_.open_pipe());
     WEIR_TRY(const auto watch, EndWatch::open(output_.fd(), client_));
     TailReceiver receiver(output_, *watch);
     const auto end = client_.stream(request_for(options_, clock_.wall()), receiver);

@@ -93,10 +93,9 @@ Result<void> run(const QueryOptions& options, StoreSource& source, Signals& sign
 
 }  // namespace
 
-int query(const QueryOptions& options) {
-  if (auto checked = check_outputs(options); !checked) return report_error(checked.error());
-  auto signals = Signals::open();
-  if (!signals) return report_error(signals.error());
+Result<QueryReport> answer_query(const QueryOptions& options) {
+  WEIR_CHECK(check_outputs(options));
+  WEIR_TRY(Signals signals, Signals::open());
   const SystemClock clock;
   const MonotonicTime begin = clock.monotonic();
   auto source = [&] {
@@ -110,15 +109,20 @@ int query(const QueryOptions& options) {
                               .uid = options.uid,
                               .tenant = options.tenant});
   }();
-  if (!source) return report_error(source.error());
+  if (!source) return std::move(source).error();
   QueryReport report{.options = &options, .counts = {}};
   report.surveyed = clock.monotonic() - begin;
-  if (auto ran = run(options, **source, *signals, clock, report); !ran) {
-    return report_error(ran.error());
-  }
+  WEIR_CHECK(run(options, **source, signals, clock, report));
   report.elapsed = clock.monotonic() - begin;
   report.counts = (*source)->counts();
   report.uses_index = (*source)->uses_index();
+  return report;
+}
+
+int query(const QueryOptions& options) {
+  auto answered = answer_query(options);
+  if (!answered) return report_error(answered.error());
+  const QueryReport& report = *answered;
   print(query_summary(report));
   if (options.json) {
     const std::string text = query_json(report);

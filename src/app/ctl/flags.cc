@@ -83,13 +83,16 @@ void CtlFlags::Parts::add_sessions() {
   add_session(filter);
   filter.add_option("EXPRESSION", words, "pcap-filter expression")->required()->type_name("");
   CLI::App& tail = add(CtlVerb::Tail, "tail", "the packets of a session from now on, as pcapng",
-                       "tail all -w - | wireshark -k -i -\nEnds with the session, or on SIGINT; "
+                       "tail all -w - | wireshark -k -i -\n         weir ctl tail all -w "
+                       "web.pcapng tcp port 443\nEnds with the session, or on SIGINT; "
                        "the output always ends behind a whole packet. What the reader is too slow "
                        "for is lost to the tail, never to the session.");
   add_session(tail);
   options.file = "-";
   tail.add_option("-w,--write", options.file, "write to this file ('-', default: standard output)")
       ->type_name("FILE");
+  tail.add_option("EXPRESSION", words, "pcap-filter expression: only packets that match it too")
+      ->type_name("");
 }
 
 void CtlFlags::Parts::add_queries() {
@@ -255,6 +258,9 @@ std::optional<std::string> CtlFlags::finish() {
       return problem;
   }
   switch (options.verb) {
+    case CtlVerb::Tail:
+      if (options.json) return "tail --json: packets are no JSON (leave --json out)";
+      [[fallthrough]];
     case CtlVerb::Filter:
       for (const std::string& word : parts_->words) {
         options.text += (options.text.empty() ? "" : " ") + word;
@@ -269,9 +275,6 @@ std::optional<std::string> CtlFlags::finish() {
       if (!is_level(options.text)) {
         return "log-level " + options.text + ": no such level (there are: " + kLevels + ")";
       }
-      break;
-    case CtlVerb::Tail:
-      if (options.json) return "tail --json: packets are no JSON (leave --json out)";
       break;
     case CtlVerb::Query:
       return parts_->take_query();

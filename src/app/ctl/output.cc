@@ -1,6 +1,7 @@
 #include "app/ctl/output.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,8 +15,18 @@ constexpr std::size_t kPieceBytes = 4096;
 
 }  // namespace
 
+Result<void> CtlOutput::open_pipe() {
+  struct stat facts {};
+  if (path_ == "-" || ::stat(path_.c_str(), &facts) != 0 || !S_ISFIFO(facts.st_mode)) return ok();
+  return open();
+}
+
 Result<void> CtlOutput::open_file() {
-  if (path_ == "-") return ok();
+  if (path_ == "-" || file_) return ok();
+  return open();
+}
+
+Result<void> CtlOutput::open() {
   file_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file_) return system_error(errno, "write " + path_);
   return ok();

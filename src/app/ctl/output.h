@@ -15,10 +15,13 @@ class CtlOutput {
   // "-": standard output. A file is made, or made empty, by open_file().
   explicit CtlOutput(std::string path) : path_(std::move(path)) {}
 
-  // Nothing for standard output. Called once the engine has agreed, so that a refusal leaves the
-  // file as it was.
+  // Opens a named pipe, which waits for its reader; nothing else. Called before the engine is
+  // asked, while signals still end the process.
+  Result<void> open_pipe();
+  // Nothing for standard output and for what is open. Called once the engine has agreed, so that a
+  // refusal leaves the file as it was.
   Result<void> open_file();
-  // The descriptor; -1 before open_file() for a file.
+  // The descriptor; -1 for a file that is not open yet.
   [[nodiscard]] int fd() const noexcept;
   [[nodiscard]] bool is_terminal() const noexcept;
   // All of it, or an error: Closed where the reader is gone. With a watch: whatever fits before the
@@ -26,6 +29,8 @@ class CtlOutput {
   Result<void> write(std::string_view bytes, const EndWatch* watch = nullptr);
 
  private:
+  Result<void> open();
+
   std::string path_;
   UniqueFd file_;
 };

@@ -79,6 +79,12 @@ ApiRequest events_request(const CtlOptions& options) {
   return request;
 }
 
+ApiRequest tail_request(const CtlOptions& options, const std::string& session) {
+  std::string path = session + "/tail";
+  if (!options.text.empty()) add_query(path, "filter", options.text);
+  return get(path);
+}
+
 // Of requests with a body of JSON.
 ApiRequest changing_request(const CtlOptions& options, const std::string& session) {
   JsonWriter body;
@@ -115,7 +121,7 @@ ApiRequest request_for(const CtlOptions& options, Timestamp now, std::string doc
     case CtlVerb::Stop:
       return command(options, "DELETE", session);
     case CtlVerb::Tail:
-      return get(session + "/tail");
+      return tail_request(options, session);
     case CtlVerb::Interfaces:
       return get("/v1/interfaces");
     case CtlVerb::Generations:

@@ -68,7 +68,7 @@ class Engine final : public control::EngineControl {
       const control::HistoryQuery& query) const override;
   [[nodiscard]] std::string metrics() const override { return view_->metrics(); }
   Result<control::CommandResult> execute(const control::Command& command) override;
-  Result<UniqueFd> tail(std::string_view session, std::string_view who) override;
+  Result<UniqueFd> tail(const control::TailRequest& request) override;
   Result<control::BegunQuery> begin_query(const control::PacketQuery& query) override {
     return queries_->begin(query);
   }

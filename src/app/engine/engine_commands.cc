@@ -86,15 +86,13 @@ Result<void> Engine::post_reload(std::string who) {
   return ok();
 }
 
-Result<UniqueFd> Engine::tail(std::string_view session, std::string_view who) {
+Result<UniqueFd> Engine::tail(const control::TailRequest& request) {
   auto reader = std::make_shared<UniqueFd>();
-  const std::string name(session);
-  const std::string whom(who);
   WEIR_TRY(
       const state::CommandDone done,
-      commands_->submit({.who = whom, .name = "session.tail", .object = name},
-                        action_of([this, reader, name, whom]() -> Result<state::CommandOutcome> {
-                          WEIR_TRY(*reader, table_->tail(name, whom));
+      commands_->submit({.who = request.who, .name = "session.tail", .object = request.session},
+                        action_of([this, reader, request]() -> Result<state::CommandOutcome> {
+                          WEIR_TRY(*reader, table_->tail(request));
                           return state::CommandOutcome{.generation = config_->generation()};
                         })));
   (void)done;

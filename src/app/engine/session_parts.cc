@@ -141,7 +141,9 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::
   std::vector<std::unique_ptr<output::Sink>> sinks;
   sinks.push_back(std::make_unique<output::SharedSink>(std::move(sink),
                                                        static_cast<std::uint32_t>(context.lanes)));
-  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, {}));
+  std::shared_ptr<OutputsPart> part(new OutputsPart(std::move(sinks), context, {}));
+  part->of_tail_ = true;
+  return part;
 }
 
 std::optional<Error> OutputsPart::take_warning() {
@@ -167,7 +169,9 @@ std::optional<SpillMove> OutputsPart::take_spill_move() {
 
 Result<void> OutputsPart::close() {
   for (const auto& sink : sinks_) sink->cancel();
-  return outputs_->close();
+  auto closed = outputs_->close();
+  if (!closed && of_tail_ && closed.error().code == ErrorCode::Closed) return ok();
+  return closed;
 }
 
 // A pipe is let go of without a word: another output may be writing to it, and what a stream begins

@@ -59,7 +59,7 @@ class OutputsPart {
   // What the queue of a pipe does that it did not at the last call.
   std::optional<SpillMove> take_spill_move();
   // When no worker has it in a plan. A pipe whose reader sleeps is not waited for: what is in its
-  // spill queue is lost.
+  // spill queue is lost. A tail whose reader is gone has ended well.
   Result<void> close();
   // The same for one that no packet was offered: what it created goes too.
   void discard();
@@ -78,6 +78,7 @@ class OutputsPart {
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
   std::string_view spill_told_ = "writing";
+  bool of_tail_ = false;
 };
 
 // [session.logs].

@@ -433,23 +433,47 @@ void SessionTable::tell(const SessionEntry& entry) noexcept {
 
 // Tails.
 
-Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view who) {
+// What of the session's packets match the other filter too. A rule says so, for joined expressions
+// mean something else: a `vlan` in the one moves what the other looks at.
+Result<void> SessionTable::narrow(control::SessionConfig& config, const std::string& filter) const {
+  if (filter.empty()) return ok();
+  const filter::RuleSpec others{.name = "not wanted by the tail",
+                                .expression = "not (" + filter + ")",
+                                .action = filter::RuleAction::Reject};
+  // By itself, so that no parenthesis in it ends the other's.
+  for (const std::string& expression : {filter, others.expression}) {
+    control::SessionConfig alone;
+    alone.filter = expression;
+    alone.scope = config.scope;
+    WEIR_CHECK(try_filter(alone));
+  }
+  // A rule without a name is called by its place.
+  for (std::size_t i = 0; i < config.rules.size(); ++i) {
+    if (config.rules[i].name.empty()) config.rules[i].name = "rule-" + std::to_string(i + 1);
+  }
+  config.rules.insert(config.rules.begin(), others);
+  return ok();
+}
+
+Result<UniqueFd> SessionTable::tail(const control::TailRequest& request) {
+  const std::string& session = request.session;
   SessionEntry* const shown = find(session);
   if (shown == nullptr) {
-    return Error{.code = ErrorCode::NotFound,
-                 .context = "tail " + std::string(session) +
-                            ": there is no such session (see weir ctl sessions)"};
+    return Error{
+        .code = ErrorCode::NotFound,
+        .context = "tail " + session + ": there is no such session (see weir ctl sessions)"};
   }
   if (entries_.size() + tails_.size() >= kSessionsMax) {
     return Error{.code = ErrorCode::Resource,
-                 .context = "tail " + std::string(session) + ": there are " +
-                            std::to_string(kSessionsMax) + " sessions and tails already"};
+                 .context = "tail " + session + ": there are " + std::to_string(kSessionsMax) +
+                            " sessions and tails already"};
   }
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "make a pipe");
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
   control::SessionConfig config = shown->config;
+  WEIR_CHECK(narrow(config, request.filter));
   config.name = "tail-" + std::to_string(++tails_opened_);
   config.limit = {};
   config.pcapng = {};
@@ -460,12 +484,11 @@ Result<UniqueFd> SessionTable::tail(std::string_view session, std::string_view w
   entry->lanes = shown->lanes;
   entry->generation = generation_;
   entry->since = options_.parts.clock->wall();
-  WEIR_TRY(
-      entry->parts.outputs,
-      OutputsPart::open_tail(std::move(writer), "tail of " + std::string(session), options_.parts));
+  WEIR_TRY(entry->parts.outputs,
+           OutputsPart::open_tail(std::move(writer), "tail of " + session, options_.parts));
   WEIR_TRY(entry->parts.rules, compile_rules(config, options_.parts.lanes));
-  const std::string why = "tail of " + std::string(session);
-  const state::Cause cause{.who = who, .why = why};
+  const std::string why = "tail of " + session;
+  const state::Cause cause{.who = request.who, .why = why};
   entry->machine().handle(SessionEvent::Open, cause);
   {
     const std::lock_guard lock(mutex_);

@@ -57,8 +57,9 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // Limits that are reached, outputs that failed, sessions to try again, tails whose reader is
   // gone. Returns when it must be called again at the latest.
   MonotonicTime tend(MonotonicTime now);
-  // A session of its own that shows what another one accepts: the read end of its pipe.
-  Result<UniqueFd> tail(std::string_view session, std::string_view who);
+  // A session of its own that shows what another one accepts, or what of that matches a filter too:
+  // the read end of its pipe.
+  Result<UniqueFd> tail(const control::TailRequest& request);
   // After the workers have ended: closes everything. The first error.
   Result<void> close();
 
@@ -94,6 +95,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   Result<void> open_parts(Staged& staged, const SessionEntry* before);
   Result<std::vector<bool>> lanes_of(const control::SessionConfig& config) const;
   Result<void> try_filter(const control::SessionConfig& config) const;
+  Result<void> narrow(control::SessionConfig& config, const std::string& filter) const;
   void commit_session(Staged& staged, std::uint64_t generation);
   void remove_missing(const std::vector<Staged>& staged);
 
