@@ -93,7 +93,12 @@ StreamWriter::Wake ConnectionWriter::wait(int fd, Duration timeout) {
 void ConnectionWriter::finish() noexcept {
   if (!chunked_ || !connection_.out.empty()) return;
   connection_.out = "0\r\n\r\n";
-  connection_.send_some();
+  // A client that is slow has its socket full of the answer, and needs its end all the same.
+  if (gone_) {
+    connection_.send_some();
+  } else {
+    (void)flush();
+  }
 }
 
 }  // namespace weir::control

@@ -64,7 +64,8 @@ class ConnectionWriter final : public StreamWriter {
 
   [[nodiscard]] bool write(std::string_view bytes) override;
   [[nodiscard]] Wake wait(int fd, Duration timeout) override;
-  // Tells the client that the answer is whole, as far as it can be told without waiting.
+  // Tells the client that the answer is whole; waits for it as write() does, but not where that has
+  // said that there is nobody.
   void finish() noexcept;
 
  private:

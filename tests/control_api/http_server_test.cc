@@ -1,6 +1,9 @@
 // The HTTP server over a real socket: bounds, deadlines, hostile clients.
 #include "control/http_server.h"
 
+#include <sys/socket.h>
+
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -14,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/prng.h"
+#include "control/http_connection.h"
 #include "control/http_poll.h"
 #include "control/http_stream.h"
 #include "control_api/raw_client.h"
@@ -451,6 +455,28 @@ TEST_F(HttpStreamTest, AStreamThatBreaksOffHasNoLastChunk) {
   RawClient client(path_);
   client.send(kWait);
   EXPECT_THAT(client.read_all(), testing::EndsWith("\r\n\r\n6\r\nbegun\n\r\n"));
+}
+
+TEST(HttpConnectionWriter, TheEndOfAnAnswerReachesAClientWhoseSocketIsFull) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd client(ends[1]);
+  HttpConnection connection(UniqueFd{ends[0]}, {}, {});
+  while (::send(connection.fd.get(), "x", 1, MSG_DONTWAIT) == 1) {
+  }
+  const SystemClock clock;
+  std::thread stream([&] {
+    ConnectionWriter writer(connection, -1, -1, 20s, clock, true);
+    writer.finish();
+    connection.fd.reset();
+  });
+  std::string text;
+  std::array<char, 65536> bytes{};
+  for (ssize_t count = 0; (count = ::read(client.get(), bytes.data(), bytes.size())) > 0;) {
+    text.append(bytes.data(), static_cast<std::size_t>(count));
+  }
+  stream.join();
+  EXPECT_THAT(text.substr(text.find_last_of('x') + 1), testing::StrEq("0\r\n\r\n"));
 }
 
 TEST_F(HttpStreamTest, AStreamEndsByItsDescriptorWhetherItWaitsOrItsClientTakesNothing) {

@@ -165,7 +165,7 @@ TEST_F(RunQuery, AnswersAsWeirQueryDoesWhileTheEngineCaptures) {
 TEST_F(RunQuery, ATimeIsAskedForAsInWeirQuery) {
   configure(head() + stored());
   start_engine();
-  fill(500);
+  fill(1000);
   const auto files = read_store(store_);
   const std::vector<std::int64_t>& times = files.at(0).times;
   ASSERT_GT(times.size(), 200u);

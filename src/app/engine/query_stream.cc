@@ -50,6 +50,12 @@ control::HttpStream::Ending QueryStream::run(StreamWriter& out) {
 }
 
 QueryState QueryStream::answer(StreamWriter& out) {
+  // As every output, the answer names all interfaces, also those without a packet.
+  const auto describe_interfaces = [&] {
+    batch_->count = 0;
+    encoder_.begin(*batch_, source_->interfaces(), verdicts_, 1);
+    return encode(out);
+  };
   for (;;) {
     std::uint64_t wanted = kBatchPacketsMax;
     if (packets_max_ != 0) wanted = std::min(wanted, packets_max_ - packets_);
@@ -65,9 +71,9 @@ QueryState QueryStream::answer(StreamWriter& out) {
         if (!flush(out)) return interrupted();
         break;
       case interface::Pull::End:
-        return finish(out);
+        return describe_interfaces() ? finish(out) : interrupted();
       case interface::Pull::Failed:
-        (void)flush(out);
+        if (!describe_interfaces() || !flush(out)) return interrupted();
         error_ = source_->error()->context;
         return QueryState::Failed;
     }

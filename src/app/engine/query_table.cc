@@ -219,7 +219,9 @@ void QueryTable::collect(telemetry::Collection& into) const {
   std::uint64_t running = 0;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& entry : entries_) running += has_ended(entry->state()) ? 0 : 1;
+    for (const auto& entry : entries_) {
+      if (!has_ended(entry->state())) ++running;
+    }
   }
   into.add(Metric::QueriesRunning, {}, running);
   for (auto state = static_cast<std::size_t>(QueryState::Done); state < ended_.size(); ++state) {
