@@ -63,6 +63,12 @@ std::string missing_text(const QueryCounts& counts) {
   return text;
 }
 
+std::string order_text(const QueryCounts& counts) {
+  if (counts.packets_out_of_order == 0) return "";
+  return "weir: " + counted(counts.packets_out_of_order, "packet") +
+         " came behind later ones (too many chunks overlap in time)\n";
+}
+
 // "time 3, ipv4 60"
 std::string reasons_text(const LookedAt& looked) {
   std::string text;
@@ -148,11 +154,11 @@ std::string query_summary(const QueryReport& report) {
         "weir: the index tells nothing of this expression: every chunk of the asked time was "
         "read\n";
   }
-  if (counts.packets_out_of_order != 0) {
-    text += "weir: " + counted(counts.packets_out_of_order, "packet") +
-            " came behind later ones (too many chunks overlap in time)\n";
-  }
-  return text + sentences_text(counts.notes) + missing_text(counts);
+  return text + order_text(counts) + sentences_text(counts.notes) + missing_text(counts);
+}
+
+std::string store_notes(const QueryCounts& counts) {
+  return order_text(counts) + sentences_text(counts.notes) + missing_text(counts);
 }
 
 std::string query_explanation(const QueryReport& report) {

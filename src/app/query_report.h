@@ -32,6 +32,8 @@ struct QueryReport {
 
 // The closing lines: what was found and written, and what is missing.
 std::string query_summary(const QueryReport& report);
+// What there is to say of stores that were read as a whole: notes, and what is missing of them.
+std::string store_notes(const capture::retrieval::QueryCounts& counts);
 // The plan as it ran.
 std::string query_explanation(const QueryReport& report);
 // One object, on one line.

@@ -104,6 +104,15 @@ Result<void> StoreSource::try_expression() {
   return refusal ? std::move(*refusal) : std::move(tried).error();
 }
 
+void StoreSource::look_ahead() {
+  while (!error_ && interfaces_.count() == 0 && next_surveyed_ < surveyed_.size()) {
+    const std::uint32_t rank = ranks_[next_surveyed_++];
+    if (auto planned = plan_segment(surveyed_[rank], rank); !planned) {
+      error_ = std::move(planned).error();
+    }
+  }
+}
+
 interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packets_max,
                                         Duration timeout) {
   WEIR_ASSERT(!lent_);
@@ -174,6 +183,8 @@ Result<void> StoreSource::read_ahead() {
   for (;;) {
     const bool full = answer_bytes_ >= kAnswerBytesMax && !(scanning_.empty() && scanned_.empty());
     if (full || scanning_.size() >= reads_max) return ok();
+    // Nobody waits for more: it would only fill the memory.
+    if (scanned_.size() >= reads_max && can_give()) return ok();
     if (next_segment_is_due()) {
       if (segments_left_ == 0) return ok();
       --segments_left_;
@@ -264,6 +275,13 @@ std::optional<Timestamp> StoreSource::unread_from() const noexcept {
     cover(surveyed_[ranks_[next_surveyed_]].first);
   }
   return from;
+}
+
+bool StoreSource::can_give() const noexcept {
+  if (scanned_.empty()) return false;
+  const ChunkScan& first = *scanned_.front();
+  const std::optional<Timestamp> unread = unread_from();
+  return !unread || first.packets[first.next].key < *unread;
 }
 
 void StoreSource::take_scanned() {

@@ -51,6 +51,10 @@ class StoreSource final : public interface::Source {
   static Result<std::unique_ptr<StoreSource>> open(StoreQuery query);
   ~StoreSource() override;
 
+  // Plans the first segment, so that interfaces() shows what its packets come from before anything
+  // is done with them. Before the first next_batch(); begins no thread.
+  void look_ahead();
+
   interface::Pull next_batch(PacketBatch& batch, std::uint32_t packets_max,
                              Duration timeout) override;
   void release(PacketBatch& batch) override;
@@ -62,7 +66,7 @@ class StoreSource final : public interface::Source {
     return statistics_;
   }
   [[nodiscard]] const InterfaceTable& interfaces() const noexcept override { return interfaces_; }
-  [[nodiscard]] std::string_view mode() const noexcept override { return "store"; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return "file"; }
   [[nodiscard]] bool lossless() const noexcept override { return true; }
   [[nodiscard]] interface::Progress progress() const noexcept override {
     return {bytes_done_.value(), bytes_total_};
@@ -94,6 +98,8 @@ class StoreSource final : public interface::Source {
     return planned_.empty() && next_surveyed_ == surveyed_.size();
   }
   Result<void> read_ahead();
+  // There is a packet that is certain to be next.
+  [[nodiscard]] bool can_give() const noexcept;
   void submit_next();
   // Packets before this time can be given: all chunks that may have some are in memory.
   [[nodiscard]] std::optional<Timestamp> unread_from() const noexcept;
