@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/retrieval/chunk_file.h"
 #include "capture/retrieval/index_expression.h"
 #include "capture/retrieval/page_reader.h"
 #include "capture/retrieval/query_counts.h"
@@ -59,6 +60,10 @@ class SegmentPlanner {
     std::vector<ChunkTask> tasks;
   };
   std::optional<Planned> plan(SurveyedSegment& segment);
+
+  // As plan() opened it.
+  [[nodiscard]] static const ChunkFile& chunk_file(
+      const storage::segment::SegmentFile& file) noexcept;
 
   // Read of all files that it opened, by whomever.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept { return bytes_read_.load(); }

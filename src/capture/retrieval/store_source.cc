@@ -1,5 +1,7 @@
 #include "capture/retrieval/store_source.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 #include <tuple>
@@ -22,6 +24,13 @@ constexpr std::size_t kKeptOpenMax = 32;
 constexpr int kSegmentsPerCall = 16;
 constexpr std::uint32_t kReadsPerThread = 3;
 
+std::int64_t usual_cache_share() noexcept {
+  constexpr std::int64_t kLeast = 256 * 1024 * 1024;
+  const std::int64_t pages = ::sysconf(_SC_PHYS_PAGES);
+  const std::int64_t page_bytes = ::sysconf(_SC_PAGESIZE);
+  return std::max(kLeast, pages * page_bytes / 16);
+}
+
 // Of two chunks, whose next packet comes later.
 bool comes_later(const std::unique_ptr<ChunkScan>& a,
                  const std::unique_ptr<ChunkScan>& b) noexcept {
@@ -37,6 +46,7 @@ StoreSource::StoreSource(StoreQuery query)
     : query_(std::move(query)),
       index_(IndexExpression::parse(query_.expression)),
       planner_(index_, query_.window, counts_),
+      cache_share_(query_.cache_bytes.value_or(usual_cache_share())),
       pool_(query_.threads) {}
 
 StoreSource::~StoreSource() = default;
@@ -213,6 +223,8 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   open->file = std::move(planned->file);
   open->rank = rank;
   open->unread = static_cast<std::uint32_t>(planned->tasks.size());
+  open->chunks = &SegmentPlanner::chunk_file(*open->file);
+  open->cache_share = &cache_share_;
   WEIR_CHECK(take_interfaces(*open));
   planned_.push_back({.segment = open.get(), .tasks = std::move(planned->tasks)});
   open_.push_back(std::move(open));

@@ -36,6 +36,8 @@ struct StoreQuery {
   filter::Scope scope = filter::Scope::Frame;
   std::string community_id;  // empty: of any flow
   std::uint32_t threads = 4;
+  // What it may leave in the page cache. Nothing: a sixteenth of the memory, and 256 MiB at least.
+  std::optional<std::int64_t> cache_bytes = {};
 };
 
 // Its memory: kAnswerBytesMax and one chunk for each thread, the index pages of one segment at a
@@ -134,6 +136,7 @@ class StoreSource final : public interface::Source {
   telemetry::Counter bytes_done_;
   std::uint64_t bytes_total_ = 0;
   std::optional<Error> error_;
+  CacheShare cache_share_;
   ScanPool pool_;  // ends first
 };
 

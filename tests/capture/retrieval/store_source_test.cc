@@ -288,6 +288,21 @@ TEST_F(StoreSourceTest, AnOpenSegmentIsReadUpToItsLastWholeChunk) {
   writer.close(1);
 }
 
+TEST_F(StoreSourceTest, PastThePageCacheItGivesTheSame) {
+  StoreWriter writer(store_, {.chunk_bytes = 256 * 1024});
+  for (int i = 0; i < 2000; ++i) {
+    writer.add(
+        0, {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 1000), .time_ns = kBegin + i});
+  }
+  writer.close(1);
+  const Drained usual = ask("udp");
+  source_ = open({.expression = "udp", .cache_bytes = 0});
+  const Drained past = test::drain(*source_);
+  ASSERT_EQ(past.packets.size(), 2000u);
+  EXPECT_TRUE(std::ranges::equal(usual.packets, past.packets, {}, &test::DrainedPacket::frame,
+                                 &test::DrainedPacket::frame));
+}
+
 // --- damage
 
 TEST_F(StoreSourceTest, ADamagedChunkIsToldAndTheOthersAnswer) {
