@@ -13,6 +13,7 @@ namespace {
 
 using capture::retrieval::LookedAt;
 using capture::retrieval::name_of;
+using capture::retrieval::PaceReport;
 using capture::retrieval::QueryCounts;
 using capture::retrieval::Sentences;
 using capture::retrieval::SkippedBy;
@@ -130,6 +131,28 @@ void write_plan(JsonWriter& json, const QueryReport& report) {
       .end_object();
 }
 
+// Empty: no capture wrote into the stores.
+std::string pace_text(const PaceReport& pace) {
+  if (!pace.paced) return "";
+  const auto rate = [](std::uint64_t rate_bytes) { return size_text(rate_bytes) + "/s"; };
+  return "  beside a capture: " + size_text(pace.bytes) + " read from its disk, at most " +
+         rate(pace.rate) + " at the end and " + rate(pace.rate_least) + " at the least (" +
+         (pace.measured ? "as its writes allow" : "fixed: the disk tells nothing of its writes") +
+         "); " + seconds_text(pace.waited) + " waited by all threads\n";
+}
+
+void write_pace(JsonWriter& json, const PaceReport& pace) {
+  if (!pace.paced) return;
+  json.key("pace")
+      .begin_object()
+      .field("measured", pace.measured)
+      .field("bytes", pace.bytes)
+      .field("bytes_per_s", pace.rate)
+      .field("least_bytes_per_s", pace.rate_least)
+      .field("waited_s", seconds_of(pace.waited))
+      .end_object();
+}
+
 void write_lost(JsonWriter& json, const QueryCounts& counts) {
   json.key("lost").begin_object().field("packets", counts.packets_lost);
   if (!counts.lost_times.empty()) {
@@ -180,6 +203,7 @@ std::string query_explanation(const QueryReport& report) {
   text += "  packets: " + count_text(counts.packets_examined) + " examined, " +
           count_text(counts.packets_outside) + " outside the asked time, " +
           count_text(counts.packets_matched) + " matched\n";
+  text += pace_text(counts.pace);
   text += "  time: " + seconds_text(report.surveyed) + " until the first chunk could be read, " +
           seconds_text(report.elapsed) + " in all\n";
   return text;
@@ -212,6 +236,7 @@ std::string query_json(const QueryReport& report) {
         .end_object();
   }
   json.end_array().field("elapsed_s", seconds_of(report.elapsed));
+  write_pace(json, counts.pace);
   if (options.explain) write_plan(json, report);
   if (report.error) json.field("error", report.error->context);
   json.end_object();

@@ -111,6 +111,7 @@ int query(const QueryOptions& options) {
   if (!source) return report_error(source.error());
   QueryReport report{.options = &options, .counts = {}};
   report.surveyed = clock.monotonic() - begin;
+  if ((*source)->paced()) capture::retrieval::yield_to_captures();
   if (auto ran = run(options, **source, *signals, clock, report); !ran) {
     return report_error(ran.error());
   }

@@ -57,6 +57,9 @@ int read(const ReadOptions& options) {
     return open_read_inputs(options.files);
   }();
   if (!inputs) return fail_session(session, "file", std::move(inputs).error(), *stats);
+  if (std::ranges::any_of(inputs->stores, [](const auto* store) { return store->paced(); })) {
+    capture::retrieval::yield_to_captures();
+  }
   const int status =
       run_session(session, {.lanes = {{.source = inputs->source.get()}}}, *signals, *stats, clock);
   tell_about(*inputs);

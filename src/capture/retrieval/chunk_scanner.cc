@@ -35,6 +35,7 @@ bool ChunkScanner::fill_unit(const ChunkScan& chunk) {
   const std::span<std::uint8_t> into(unit_.data(), bytes);
   bool through_cache = from.chunks->in_cache(offset, bytes);
   if (!through_cache) {
+    if (from.pace != nullptr && !from.pace->wait(bytes)) return false;
     const auto cost = static_cast<std::int64_t>(bytes);
     through_cache = from.cache_share->fetch_sub(cost, std::memory_order_relaxed) > 0 ||
                     bytes < kPastCacheBytesMin;

@@ -13,6 +13,7 @@
 #include "capture/retrieval/chunk_file.h"
 #include "capture/retrieval/packet_question.h"
 #include "capture/retrieval/query_counts.h"
+#include "capture/retrieval/read_pace.h"
 #include "capture/retrieval/segment_planner.h"
 #include "storage/segment/records.h"
 #include "storage/segment/segment_file.h"
@@ -38,6 +39,7 @@ struct OpenSegment {
   const PacketQuestion* question = nullptr;
   const ChunkFile* chunks = nullptr;  // its file
   CacheShare* cache_share = nullptr;
+  ReadPace* pace = nullptr;  // none: no capture writes to its disk
   std::uint32_t unread = 0;  // chunks that are planned or being read
 };
 

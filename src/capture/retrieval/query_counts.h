@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "capture/retrieval/index_expression.h"
+#include "capture/retrieval/read_pace.h"
 #include "storage/segment/format.h"
 
 namespace weir::capture::retrieval {
@@ -77,6 +78,8 @@ struct QueryCounts {
   // What is missing, as the chunks that touch the asked time tell it.
   std::uint64_t packets_lost = 0;
   storage::segment::TimeSpan lost_times;  // of these chunks
+
+  PaceReport pace;  // of the chunks
 
   Sentences damaged;                  // what could not be read; its packets are not in the answer
   Sentences gone;                     // segments that were deleted while they were asked

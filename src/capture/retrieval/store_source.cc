@@ -49,7 +49,7 @@ StoreSource::StoreSource(StoreQuery query)
       cache_share_(query_.cache_bytes.value_or(usual_cache_share())),
       pool_(query_.threads) {}
 
-StoreSource::~StoreSource() = default;
+StoreSource::~StoreSource() { paces_.cancel(); }
 
 Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
   std::unique_ptr<StoreSource> source(new StoreSource(std::move(query)));
@@ -74,6 +74,7 @@ Result<void> StoreSource::survey() {
   for (const std::string& store : query_.stores) {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
     const bool in_use = segment::StoreLock::holder(store).has_value();
+    if (in_use) paces_.add(store);
     for (const segment::StoredSegment& one : listing.segments) {
       auto found =
           planner_.survey(store + (store.ends_with('/') ? "" : "/") + one.file,
@@ -83,6 +84,7 @@ Result<void> StoreSource::survey() {
       surveyed_.push_back(std::move(found));
     }
   }
+  if (paces_.any()) pool_.yield();
   ranks_.resize(surveyed_.size());
   std::iota(ranks_.begin(), ranks_.end(), 0U);
   std::ranges::stable_sort(ranks_, {}, [&](std::uint32_t rank) { return surveyed_[rank].first; });
@@ -225,6 +227,7 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   open->unread = static_cast<std::uint32_t>(planned->tasks.size());
   open->chunks = &SegmentPlanner::chunk_file(*open->file);
   open->cache_share = &cache_share_;
+  open->pace = paces_.of(open->chunks->device());
   WEIR_CHECK(take_interfaces(*open));
   planned_.push_back({.segment = open.get(), .tasks = std::move(planned->tasks)});
   open_.push_back(std::move(open));
@@ -360,6 +363,7 @@ QueryCounts StoreSource::counts() const {
   QueryCounts counts = counts_;
   const std::uint64_t bytes = planner_.bytes_read();
   counts.index_bytes = bytes - std::min(bytes, counts.chunk_bytes);
+  counts.pace = paces_.report();
   return counts;
 }
 

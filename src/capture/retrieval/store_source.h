@@ -78,6 +78,8 @@ class StoreSource final : public interface::Source {
 
   // When the source has ended, or is not read any more.
   [[nodiscard]] QueryCounts counts() const;
+  // A capture writes into one of the stores: reads follow it.
+  [[nodiscard]] bool paced() const noexcept { return paces_.any(); }
   // The index can leave out chunks by the expression.
   [[nodiscard]] bool uses_index() const noexcept { return index_.narrows(); }
 
@@ -136,6 +138,7 @@ class StoreSource final : public interface::Source {
   telemetry::Counter bytes_done_;
   std::uint64_t bytes_total_ = 0;
   std::optional<Error> error_;
+  ReadPaces paces_;
   CacheShare cache_share_;
   ScanPool pool_;  // ends first
 };
