@@ -86,6 +86,10 @@ bool ChunkFile::in_cache(std::uint64_t offset, std::size_t bytes) const noexcept
                              [](unsigned char page) { return (page & 1) != 0; });
 }
 
+void ChunkFile::stop_reading_ahead() const noexcept {
+  (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM);
+}
+
 // By its descriptor: the path may be gone.
 void ChunkFile::open_direct() const noexcept {
   const std::string path = "/proc/self/fd/" + std::to_string(fd_.get());

@@ -52,6 +52,8 @@ class ChunkFile final : public storage::segment::RangeReader {
   // All of it lies in the page cache. False also where the kernel does not tell us: it tells who
   // could write to the file. `offset` is a multiple of 4 KiB.
   [[nodiscard]] bool in_cache(std::uint64_t offset, std::size_t bytes) const noexcept;
+  // From now on the kernel reads no more than it is asked for: what it reads ahead follows no pace.
+  void stop_reading_ahead() const noexcept;
   // As read_at(), and leaves nothing in the page cache. `offset` and `into`, its address too, are
   // multiples of 4 KiB.
   Result<std::size_t> read_past_cache(std::uint64_t offset, std::span<std::uint8_t> into) const;

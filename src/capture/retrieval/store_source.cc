@@ -228,6 +228,7 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   open->chunks = &SegmentPlanner::chunk_file(*open->file);
   open->cache_share = &cache_share_;
   open->pace = paces_.of(open->chunks->device());
+  if (open->pace != nullptr) open->chunks->stop_reading_ahead();
   WEIR_CHECK(take_interfaces(*open));
   planned_.push_back({.segment = open.get(), .tasks = std::move(planned->tasks)});
   open_.push_back(std::move(open));

@@ -59,6 +59,16 @@ TEST_F(ChunkFileTest, PastTheCacheItReadsTheSameAndLeavesNothingInIt) {
   EXPECT_EQ(bytes_read_.load(), 4 * kPage);
 }
 
+TEST_F(ChunkFileTest, WithoutReadingAheadItReadsWhatItIsAskedForAlone) {
+  const auto file = file_of(256 * kPage);
+  file->stop_reading_ahead();
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(file->read_at(i * 4 * kPage, room(4 * kPage)).value(), 4 * kPage);
+  }
+  EXPECT_TRUE(file->in_cache(0, 32 * kPage));
+  EXPECT_EQ(file->in_cache(32 * kPage, kPage), in_memory());
+}
+
 TEST_F(ChunkFileTest, PastTheCacheItEndsWhereTheFileEnds) {
   const auto file = file_of(2 * kPage + 100);
   const auto into = room(4 * kPage);
