@@ -53,6 +53,8 @@ segment::ChunkRow row_of(const segment::Unit& unit, const segment::ChunkFacts& c
 
 Result<segment::SegmentFile> SegmentPlanner::open(const std::string& path) {
   WEIR_TRY(auto file, ChunkFile::open(path, bytes_read_));
+  // Before the first read: one that is under way goes on by itself.
+  if (!reads_ahead_) file->stop_reading_ahead();
   return segment::SegmentFile::open(std::move(file), path);
 }
 

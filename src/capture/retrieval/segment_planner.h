@@ -47,6 +47,8 @@ class SegmentPlanner {
   SegmentPlanner(const IndexExpression& expression, const TimeWindow& window, QueryCounts& counts)
       : expression_(expression), window_(window), counts_(counts) {}
 
+  // Of what it opens from now on the kernel reads nothing ahead.
+  void stop_reading_ahead() noexcept { reads_ahead_ = false; }
   // Opens a segment of a store. What is wrong with it is told by the counts.
   struct Look {
     bool in_use = false;     // a capture may be writing to it: its end need not be whole
@@ -101,6 +103,7 @@ class SegmentPlanner {
   const TimeWindow& window_;
   QueryCounts& counts_;
   PageReader page_;
+  bool reads_ahead_ = true;
   bool rows_tell_losses_ = true;  // of the segment that is being planned; else its directory did
   std::atomic<std::uint64_t> bytes_read_{0};
 };

@@ -72,9 +72,15 @@ Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
 
 Result<void> StoreSource::survey() {
   for (const std::string& store : query_.stores) {
+    if (segment::StoreLock::holder(store)) paces_.add(store);
+  }
+  if (paces_.any()) {
+    planner_.stop_reading_ahead();
+    pool_.yield();
+  }
+  for (const std::string& store : query_.stores) {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
     const bool in_use = segment::StoreLock::holder(store).has_value();
-    if (in_use) paces_.add(store);
     for (const segment::StoredSegment& one : listing.segments) {
       auto found =
           planner_.survey(store + (store.ends_with('/') ? "" : "/") + one.file,
@@ -84,7 +90,6 @@ Result<void> StoreSource::survey() {
       surveyed_.push_back(std::move(found));
     }
   }
-  if (paces_.any()) pool_.yield();
   ranks_.resize(surveyed_.size());
   std::iota(ranks_.begin(), ranks_.end(), 0U);
   std::ranges::stable_sort(ranks_, {}, [&](std::uint32_t rank) { return surveyed_[rank].first; });
@@ -228,7 +233,6 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   open->chunks = &SegmentPlanner::chunk_file(*open->file);
   open->cache_share = &cache_share_;
   open->pace = paces_.of(open->chunks->device());
-  if (open->pace != nullptr) open->chunks->stop_reading_ahead();
   WEIR_CHECK(take_interfaces(*open));
   planned_.push_back({.segment = open.get(), .tasks = std::move(planned->tasks)});
   open_.push_back(std::move(open));
