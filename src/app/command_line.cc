@@ -447,8 +447,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help for every command");
 
-  CLI::App* read =
-      app.add_subcommand("read", "run capture files through the pipeline, in argument order");
+  CLI::App* read = app.add_subcommand(
+      "read", "run capture files and stores through the pipeline, in argument order");
   PipelineFlags read_flags;
   std::vector<std::string> read_words;
   read_flags.add_to(*read);
@@ -456,9 +456,10 @@ Command parse_command_line(int argc, const char* const* argv) {
                    "threads that share the analysis, one with --store; the logs are the same")
       ->type_name("N")
       ->check(between(1, kWorkersMax));
-  read->add_option("FILE", read_words,
-                   "pcap or pcapng files, plain, gzip or zstd ('-': standard input), then "
-                   "optionally a filter expression")
+  read->add_option(
+          "FILE", read_words,
+          "pcap or pcapng files, plain, gzip or zstd, '-' for standard input, stores, then "
+          "optionally a filter expression")
       ->required()
       ->type_name("");
   read->footer("Exit status: 0 done, 1 damaged input or failed write, 2 wrong usage or filter.");

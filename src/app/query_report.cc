@@ -14,6 +14,7 @@ namespace {
 
 using capture::retrieval::LookedAt;
 using capture::retrieval::name_of;
+using capture::retrieval::PaceReport;
 using capture::retrieval::QueryCounts;
 using capture::retrieval::Sentences;
 using capture::retrieval::SkippedBy;
@@ -51,6 +52,12 @@ std::string missing_text(const QueryCounts& counts, const QueryOptions& options)
     text += "weir: " + printable(one) + "\n";
   }
   return text;
+}
+
+std::string order_text(const QueryCounts& counts) {
+  if (counts.packets_out_of_order == 0) return "";
+  return "weir: " + counted(counts.packets_out_of_order, "packet") +
+         " came behind later ones (too many chunks overlap in time)\n";
 }
 
 // "time 3, ipv4 60"
@@ -120,6 +127,28 @@ void write_times(JsonWriter& json, const char* first, const char* last,
   json.field(first, epoch_seconds(times.first)).field(last, epoch_seconds(times.last));
 }
 
+// Empty: no capture wrote into the stores.
+std::string pace_text(const PaceReport& pace) {
+  if (!pace.paced) return "";
+  const auto rate = [](std::uint64_t rate_bytes) { return size_text(rate_bytes) + "/s"; };
+  return "  beside a capture: " + size_text(pace.bytes) + " read from its disk, at most " +
+         rate(pace.rate) + " at the end and " + rate(pace.rate_least) + " at the least (" +
+         (pace.measured ? "as its writes allow" : "fixed: the disk tells nothing of its writes") +
+         "); " + seconds_text(pace.waited) + " waited by all threads\n";
+}
+
+void write_pace(JsonWriter& json, const PaceReport& pace) {
+  if (!pace.paced) return;
+  json.key("pace")
+      .begin_object()
+      .field("measured", pace.measured)
+      .field("bytes", pace.bytes)
+      .field("bytes_per_s", pace.rate)
+      .field("least_bytes_per_s", pace.rate_least)
+      .field("waited_s", seconds_of(pace.waited))
+      .end_object();
+}
+
 void write_lost(JsonWriter& json, const QueryCounts& counts) {
   json.key("lost").begin_object().field("packets", counts.lost.packets);
   write_times(json, "first", "last", counts.lost.times);
@@ -171,14 +200,17 @@ std::string query_summary(const QueryReport& report) {
         "weir: the index tells nothing of this expression: every chunk of the asked time was "
         "read\n";
   }
-  if (counts.packets_out_of_order != 0) {
-    text += "weir: " + counted(counts.packets_out_of_order, "packet") +
-            " came behind later ones (too many chunks overlap in time)\n";
-  }
-  return text + sentences_text(counts.notes) + missing_text(counts, *report.options);
+  return text + order_text(counts) + sentences_text(counts.notes) +
+         missing_text(counts, *report.options);
 }
 
-std::string query_missing(const QueryReport& report) { return missing_text(report.counts); }
+std::string store_notes(const QueryCounts& counts) {
+  return order_text(counts) + sentences_text(counts.notes) + missing_text(counts, {});
+}
+
+std::string query_missing(const QueryReport& report) {
+  return missing_text(report.counts, *report.options);
+}
 
 std::string query_explanation(const QueryReport& report) {
   const QueryCounts& counts = report.counts;
@@ -199,6 +231,7 @@ std::string query_explanation(const QueryReport& report) {
   text += "  packets: " + count_text(counts.packets_examined) + " examined, " +
           count_text(counts.packets_outside) + " outside the asked time, " +
           count_text(counts.packets_matched) + " matched\n";
+  text += pace_text(counts.pace);
   text += "  time: " + seconds_text(report.surveyed) + " until the first chunk could be read, " +
           seconds_text(report.elapsed) + " in all\n";
   return text;
@@ -234,6 +267,7 @@ std::string query_json(const QueryReport& report) {
         .end_object();
   }
   json.end_array().field("elapsed_s", seconds_of(report.elapsed));
+  write_pace(json, counts.pace);
   if (options.explain) write_plan(json, report);
   if (report.error) json.field("error", report.error->context);
   json.end_object();

@@ -34,6 +34,8 @@ struct QueryReport {
 std::string query_summary(const QueryReport& report);
 // Of these, what is missing; empty: nothing.
 std::string query_missing(const QueryReport& report);
+// What there is to say of stores that were read as a whole: notes, and what is missing of them.
+std::string store_notes(const capture::retrieval::QueryCounts& counts);
 // The plan as it ran.
 std::string query_explanation(const QueryReport& report);
 // One object, on one line.

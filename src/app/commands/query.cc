@@ -112,6 +112,7 @@ Result<QueryReport> answer_query(const QueryOptions& options) {
   if (!source) return std::move(source).error();
   QueryReport report{.options = &options, .counts = {}};
   report.surveyed = clock.monotonic() - begin;
+  if ((*source)->paced()) capture::retrieval::yield_to_captures();
   WEIR_CHECK(run(options, **source, signals, clock, report));
   report.elapsed = clock.monotonic() - begin;
   report.counts = (*source)->counts();

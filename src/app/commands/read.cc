@@ -1,34 +1,17 @@
 #include "app/commands/read.h"
 
-#include <sys/stat.h>
-
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 
 #include "app/human.h"
+#include "app/query_report.h"
+#include "app/read_inputs.h"
 #include "app/session.h"
 #include "base/clock.h"
-#include "interface/capture_file.h"
 
 namespace weir::app {
 namespace {
-
-// Opening an output empties it: it must not be one of the inputs.
-Result<void> check_output(const char* option, const std::string& path,
-                          const std::vector<std::string>& inputs) {
-  struct stat output {};
-  if (path.empty() || path == "-") return ok();
-  if (::stat(path.c_str(), &output) != 0 || !S_ISREG(output.st_mode)) return ok();
-  for (const std::string& file : inputs) {
-    struct stat input {};
-    if (::stat(file.c_str(), &input) == 0 && input.st_dev == output.st_dev &&
-        input.st_ino == output.st_ino) {
-      return Error{
-          .code = ErrorCode::Usage,
-          .context = std::string(option) + " " + path + ": is also an input (name another file)"};
-    }
-  }
-  return ok();
-}
 
 std::string joined(const std::vector<std::string>& files) {
   std::string text;
@@ -38,8 +21,20 @@ std::string joined(const std::vector<std::string>& files) {
 
 std::string title_of(const std::vector<std::string>& files) {
   if (files.size() > 1) return count_text(files.size()) + " files";
-  return files.front() == "-" ? "standard input"
-                              : std::filesystem::path(files.front()).filename().string();
+  if (files.front() == "-") return "standard input";
+  std::filesystem::path path(files.front());
+  if (!path.has_filename()) path = path.parent_path();
+  return path.filename().string();
+}
+
+// The error of a session tells damage when it is one only.
+void tell_about(const ReadInputs& inputs) {
+  for (const capture::retrieval::StoreSource* const store : inputs.stores) {
+    capture::retrieval::QueryCounts counts = store->counts();
+    if (counts.damaged.count() == 1) counts.damaged = {};
+    const std::string notes = store_notes(counts);
+    std::fwrite(notes.data(), 1, notes.size(), stderr);
+  }
 }
 
 }  // namespace
@@ -49,27 +44,26 @@ int read(const ReadOptions& options) {
                                .source_name = joined(options.files),
                                .title = title_of(options.files),
                                .pipeline = options.pipeline};
-  for (const std::string& path : options.pipeline.write_paths) {
-    if (auto checked = check_output("-w", path, options.files); !checked) {
-      return report_error(checked.error());
-    }
-  }
-  if (auto checked = check_output("--stats-json", options.pipeline.stats_path, options.files);
-      !checked) {
-    return report_error(checked.error());
-  }
+  if (auto checked = check_read_outputs(options); !checked) return report_error(checked.error());
   auto stats = StatsFile::open(options.pipeline.stats_path);
   if (!stats) return report_error(stats.error());
   auto signals = Signals::open();
   if (!signals) return fail_session(session, "file", std::move(signals).error(), *stats);
 
   const SystemClock clock;
-  auto source = interface::CaptureFileSource::open(options.files);
-  if (!source) return fail_session(session, "file", std::move(source).error(), *stats);
-  // A pipe is not waited for: what its packets come from is seen, and the filter tried, when they
-  // come.
-  (*source)->look_ahead(Duration(0));
-  return run_session(session, {.lanes = {{.source = source->get()}}}, *signals, *stats, clock);
+  auto inputs = [&] {
+    // Nothing is at stake yet.
+    const SignalsEndTheProcess while_it_looks;
+    return open_read_inputs(options.files);
+  }();
+  if (!inputs) return fail_session(session, "file", std::move(inputs).error(), *stats);
+  if (std::ranges::any_of(inputs->stores, [](const auto* store) { return store->paced(); })) {
+    capture::retrieval::yield_to_captures();
+  }
+  const int status =
+      run_session(session, {.lanes = {{.source = inputs->source.get()}}}, *signals, *stats, clock);
+  tell_about(*inputs);
+  return status;
 }
 
 }  // namespace weir::app

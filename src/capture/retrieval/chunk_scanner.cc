@@ -22,7 +22,42 @@ Bytes without_end(Bytes options) noexcept {
   return options.first(at);
 }
 
+// Smaller chunks are left to the read-ahead of the page cache.
+constexpr std::uint32_t kPastCacheBytesMin = 128 * 1024;
+
 }  // namespace
+
+bool ChunkScanner::fill_unit(const ChunkScan& chunk) {
+  const OpenSegment& from = *chunk.segment;
+  const std::uint64_t offset = chunk.task.offset;
+  const std::size_t bytes = chunk.task.unit_bytes;
+  if (bytes > segment::kUnitBytesMax || !unit_.grow(bytes)) return false;
+  const std::span<std::uint8_t> into(unit_.data(), bytes);
+  bool through_cache = from.chunks->in_cache(offset, bytes);
+  if (!through_cache) {
+    if (from.pace != nullptr && !from.pace->wait(bytes)) return false;
+    const auto cost = static_cast<std::int64_t>(bytes);
+    through_cache = from.cache_share->fetch_sub(cost, std::memory_order_relaxed) > 0 ||
+                    bytes < kPastCacheBytesMin;
+  }
+  const auto read = through_cache ? from.chunks->read_at(offset, into)
+                                  : from.chunks->read_past_cache(offset, into);
+  return read && *read == bytes;
+}
+
+std::optional<segment::Unit> ChunkScanner::read_unit(const ChunkScan& chunk) {
+  if (!fill_unit(chunk)) return std::nullopt;
+  const Bytes bytes(unit_.data(), chunk.task.unit_bytes);
+  const auto found = segment::unit_at(bytes);
+  const auto block = segment::block_at(bytes);
+  const bool sound = found && block && found->unit.unit_bytes == bytes.size() &&
+                     found->unit.block_offset == 0 &&
+                     found->unit.file_offset == chunk.task.offset &&
+                     found->unit.segment == chunk.segment->file->head().segment &&
+                     segment::unit_crc(bytes, 0) == found->unit.crc;
+  if (!sound) return std::nullopt;
+  return segment::Unit{.block = *block, .header = found->unit, .bytes = bytes};
+}
 
 void ChunkScanner::scan(ChunkScan& chunk) {
   chunk.packets.clear();
@@ -30,10 +65,17 @@ void ChunkScanner::scan(ChunkScan& chunk) {
   chunk.next = 0;
   chunk.error.reset();
   const segment::SegmentFile& file = *chunk.segment->file;
-  const auto unit = file.unit(chunk.task.offset, unit_);
+  Place place = Place::Unit;
+  std::optional<segment::Unit> unit = read_unit(chunk);
   if (!unit) {
-    chunk.error = unit.error();
-    return;
+    // Which says what is wrong.
+    auto read = file.unit(chunk.task.offset, careful_unit_);
+    if (!read) {
+      chunk.error = read.error();
+      return;
+    }
+    unit = *read;
+    place = Place::CarefulUnit;
   }
   const auto records = unit->block.kind == segment::Kind::Chunk
                            ? decoder_.records(*unit, records_)
@@ -45,10 +87,10 @@ void ChunkScanner::scan(ChunkScan& chunk) {
                                                 std::to_string(chunk.task.offset));
     return;
   }
-  const bool decoded = !records->empty() && records->data() == records_.data();
+  if (!records->empty() && records->data() == records_.data()) place = Place::Records;
   read_records(chunk, *records);
   std::ranges::stable_sort(chunk.packets, {}, &FoundPacket::key);
-  keep(chunk, decoded);
+  keep(chunk, place);
 }
 
 void ChunkScanner::read_records(ChunkScan& chunk, Bytes records) {
@@ -109,16 +151,24 @@ void ChunkScanner::judge(ChunkScan& chunk) {
 }
 
 // The chunk keeps what its packets lie in: copies of a few, or the memory that was read into.
-void ChunkScanner::keep(ChunkScan& chunk, bool in_records) {
-  std::vector<std::uint8_t>& read = in_records ? records_ : unit_;
+void ChunkScanner::keep(ChunkScan& chunk, Place place) {
+  const std::size_t read = place == Place::Unit          ? unit_.size()
+                           : place == Place::CarefulUnit ? careful_unit_.size()
+                                                         : records_.size();
   std::size_t bytes = 0;
   for (const FoundPacket& found : chunk.packets) {
     bytes += found.packet.captured_bytes + found.packet.options_bytes;
   }
-  if (bytes > read.size() / 2) {
-    chunk.memory.swap(read);
+  if (bytes > read / 2) {
+    chunk.memory_bytes = read;
+    if (place == Place::Unit) {
+      chunk.unit.swap(unit_);
+    } else {
+      chunk.memory.swap(place == Place::CarefulUnit ? careful_unit_ : records_);
+    }
     return;
   }
+  chunk.memory_bytes = bytes;
   chunk.memory.resize(bytes);
   std::uint8_t* at = chunk.memory.data();
   const auto move = [&at](const std::uint8_t*& from, std::uint32_t count) {

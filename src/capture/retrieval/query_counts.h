@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "capture/retrieval/index_expression.h"
+#include "capture/retrieval/read_pace.h"
 #include "storage/segment/expired_log.h"
 #include "storage/segment/format.h"
 
@@ -127,6 +128,8 @@ struct QueryCounts {
   std::uint64_t packets_outside = 0;  // of these, not of the asked time
   std::uint64_t packets_matched = 0;
   std::uint64_t packets_out_of_order = 0;  // given behind later ones
+
+  PaceReport pace;  // of the chunks
 
   // What is missing.
   Losses lost;

@@ -55,6 +55,7 @@ void ScanPool::wake() {
 
 void ScanPool::work() {
   name_this_thread("query");
+  if (yields_) yield_to_captures();
   ChunkScanner scanner;
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -21,6 +21,8 @@ class ScanPool {
   ScanPool(const ScanPool&) = delete;
   ScanPool& operator=(const ScanPool&) = delete;
 
+  // Its threads leave processor and disk to captures. Before the first submit().
+  void yield() noexcept { yields_ = true; }
   // Lent until it is done. In this order they are begun.
   void submit(ChunkScan& chunk);
   [[nodiscard]] bool done(const ChunkScan& chunk);
@@ -38,6 +40,7 @@ class ScanPool {
   std::condition_variable results_;  // for the owner
   std::deque<ChunkScan*> waiting_;
   std::vector<const ChunkScan*> under_way_;  // submitted and not done
+  bool yields_ = false;
   bool ending_ = false;
   bool woken_ = false;
   std::vector<std::thread> threads_;  // begun as they are needed

@@ -4,7 +4,6 @@
 #include <bit>
 #include <utility>
 
-#include "capture/retrieval/counting_reader.h"
 #include "storage/segment/key_filter.h"
 #include "storage/segment/unit_walk.h"
 
@@ -56,9 +55,14 @@ segment::ChunkRow row_of(const segment::Unit& unit, const segment::ChunkFacts& c
 }  // namespace
 
 Result<segment::SegmentFile> SegmentPlanner::open(const std::string& path) {
-  WEIR_TRY(auto file, segment::FileReader::open(path));
-  return segment::SegmentFile::open(std::make_unique<CountingReader>(std::move(file), bytes_read_),
-                                    path);
+  WEIR_TRY(auto file, ChunkFile::open(path, bytes_read_));
+  // Before the first read: one that is under way goes on by itself.
+  if (!reads_ahead_) file->stop_reading_ahead();
+  return segment::SegmentFile::open(std::move(file), path);
+}
+
+const ChunkFile& SegmentPlanner::chunk_file(const segment::SegmentFile& file) noexcept {
+  return static_cast<const ChunkFile&>(file.file());  // open() makes no other
 }
 
 void SegmentPlanner::tell_error(SurveyedSegment& segment, const Error& error) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/retrieval/chunk_file.h"
 #include "capture/retrieval/index_expression.h"
 #include "capture/retrieval/named_flows.h"
 #include "capture/retrieval/page_reader.h"
@@ -54,6 +55,8 @@ class SegmentPlanner {
                  std::atomic<std::uint64_t>& bytes_read)
       : expression_(expression), window_(window), counts_(counts), bytes_read_(bytes_read) {}
 
+  // Of what it opens from now on the kernel reads nothing ahead.
+  void stop_reading_ahead() noexcept { reads_ahead_ = false; }
   // Opens a segment of a store. What is wrong with it is told by the counts.
   struct Look {
     bool in_use = false;     // a capture may be writing to it: its end need not be whole
@@ -68,6 +71,10 @@ class SegmentPlanner {
     NamedFlows flows;  // of the uid that is asked for
   };
   std::optional<Planned> plan(SurveyedSegment& segment);
+
+  // As plan() opened it.
+  [[nodiscard]] static const ChunkFile& chunk_file(
+      const storage::segment::SegmentFile& file) noexcept;
 
  private:
   using ChunkMask = storage::segment::ChunkMask;
@@ -118,6 +125,7 @@ class SegmentPlanner {
   PageReader page_;
   NamedFlows flows_;              // of the segment that is being planned
   bool rows_tell_losses_ = true;  // of the segment that is being planned; else they are counted
+  bool reads_ahead_ = true;
   std::atomic<std::uint64_t>& bytes_read_;
 };
 

@@ -23,6 +23,7 @@ std::vector<SurveyedSegment> SegmentSurvey::look(std::span<const Place> places,
   const auto work = [&] {
     for (std::size_t i = next++; i < places.size(); i = next++) {
       SegmentPlanner planner(expression_, window_, each[i], bytes_read_);
+      if (!reads_ahead_) planner.stop_reading_ahead();
       found[i] = planner.survey(places[i].path, places[i].look);
     }
   };

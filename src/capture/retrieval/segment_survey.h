@@ -29,6 +29,8 @@ class SegmentSurvey {
                 std::atomic<std::uint64_t>& bytes_read)
       : expression_(expression), window_(window), threads_(threads), bytes_read_(bytes_read) {}
 
+  // As SegmentPlanner has it.
+  void stop_reading_ahead() noexcept { reads_ahead_ = false; }
   // At most kAtATime; what was found of each, in their order, in which it is counted too.
   std::vector<SurveyedSegment> look(std::span<const Place> places, QueryCounts& counts);
 
@@ -37,6 +39,7 @@ class SegmentSurvey {
   const TimeWindow& window_;
   const std::uint32_t threads_;
   std::atomic<std::uint64_t>& bytes_read_;
+  bool reads_ahead_ = true;
 };
 
 }  // namespace weir::capture::retrieval

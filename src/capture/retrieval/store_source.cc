@@ -44,6 +44,13 @@ Result<void> check_is_store(const std::string& store, const segment::StoreListin
                           "directory that --store was given)"};
 }
 
+std::int64_t usual_cache_share() noexcept {
+  constexpr std::int64_t kLeast = 256 * 1024 * 1024;
+  const std::int64_t pages = ::sysconf(_SC_PHYS_PAGES);
+  const std::int64_t page_bytes = ::sysconf(_SC_PAGESIZE);
+  return std::max(kLeast, pages * page_bytes / 16);
+}
+
 // Of two chunks, whose next packet comes later.
 bool comes_later(const std::unique_ptr<ChunkScan>& a,
                  const std::unique_ptr<ChunkScan>& b) noexcept {
@@ -82,9 +89,10 @@ StoreSource::StoreSource(StoreQuery query)
       survey_(index_, query_.window, query_.threads, bytes_read_),
       planner_(index_, query_.window, counts_, bytes_read_),
       notes_(query_.window),
+      cache_share_(query_.cache_bytes.value_or(usual_cache_share())),
       pool_(query_.threads) {}
 
-StoreSource::~StoreSource() = default;
+StoreSource::~StoreSource() { paces_.cancel(); }
 
 Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
   std::unique_ptr<StoreSource> source(new StoreSource(std::move(query)));
@@ -121,6 +129,14 @@ Result<std::unique_ptr<StoreSource>> StoreSource::open(StoreQuery query) {
 }
 
 Result<void> StoreSource::survey() {
+  for (const std::string& store : query_.stores) {
+    if (segment::StoreLock::holder(store)) paces_.add(store);
+  }
+  if (paces_.any()) {
+    survey_.stop_reading_ahead();
+    planner_.stop_reading_ahead();
+    pool_.yield();
+  }
   for (const std::string& store : query_.stores) {
     WEIR_TRY(const segment::StoreListing listing, segment::list_store(store));
     WEIR_CHECK(check_is_store(store, listing));
@@ -229,6 +245,15 @@ Result<void> StoreSource::try_expression() {
   return refusal ? std::move(*refusal) : std::move(tried).error();
 }
 
+void StoreSource::look_ahead() {
+  while (!error_ && interfaces_.count() == 0 && next_surveyed_ < surveyed_.size()) {
+    const std::uint32_t rank = ranks_[next_surveyed_++];
+    if (auto planned = plan_segment(surveyed_[rank], rank); !planned) {
+      error_ = std::move(planned).error();
+    }
+  }
+}
+
 interface::Pull StoreSource::next_batch(PacketBatch& batch, std::uint32_t packets_max,
                                         Duration timeout) {
   WEIR_ASSERT(!lent_);
@@ -322,6 +347,8 @@ Result<void> StoreSource::read_ahead() {
     const bool full =
         answer_bytes_ >= query_.answer_bytes_max && !(scanning_.empty() && scanned_.empty());
     if (full || scanning_.size() >= reads_max) return ok();
+    // Nobody waits for more: it would only fill the memory.
+    if (scanned_.size() >= reads_max && can_give()) return ok();
     if (next_segment_is_due()) {
       if (segments_left_ == 0) return ok();
       --segments_left_;
@@ -352,6 +379,9 @@ Result<void> StoreSource::plan_segment(SurveyedSegment& found, std::uint32_t ran
   open->flows = std::move(planned->flows);
   open->rank = rank;
   open->unread = static_cast<std::uint32_t>(planned->tasks.size());
+  open->chunks = &SegmentPlanner::chunk_file(*open->file);
+  open->cache_share = &cache_share_;
+  open->pace = paces_.of(open->chunks->device());
   WEIR_CHECK(take_interfaces(*open));
   planned_.push_back({.segment = open.get(), .tasks = std::move(planned->tasks)});
   open_.push_back(std::move(open));
@@ -419,6 +449,13 @@ std::optional<Timestamp> StoreSource::unread_from() const noexcept {
     cover(surveyed_[ranks_[next_surveyed_]].first);
   }
   return from;
+}
+
+bool StoreSource::can_give() const noexcept {
+  if (scanned_.empty()) return false;
+  const ChunkScan& first = *scanned_.front();
+  const std::optional<Timestamp> unread = unread_from();
+  return !unread || first.packets[first.next].key < *unread;
 }
 
 void StoreSource::take_scanned() {
@@ -491,6 +528,7 @@ QueryCounts StoreSource::counts() const {
   QueryCounts counts = counts_;
   const std::uint64_t bytes = bytes_read_.load();
   counts.index_bytes = bytes - std::min(bytes, counts.chunk_bytes);
+  counts.pace = paces_.report();
   add_uid_notes(counts);
   return counts;
 }

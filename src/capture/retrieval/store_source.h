@@ -48,6 +48,8 @@ struct StoreQuery {
   std::uint64_t answer_bytes_max = std::uint64_t{256} * 1024 * 1024;
   // Borrowed; null: nobody ends open() early. While the source is read, wake() and close() do.
   const std::atomic<bool>* stop = nullptr;
+  // What it may leave in the page cache. Nothing: a sixteenth of the memory, and 256 MiB at least.
+  std::optional<std::int64_t> cache_bytes = {};
 };
 
 // Its memory: answer_bytes_max and one chunk for each thread, the index pages of one segment at a
@@ -63,6 +65,10 @@ class StoreSource final : public interface::Source {
   static Result<std::unique_ptr<StoreSource>> open(StoreQuery query);
   ~StoreSource() override;
 
+  // Plans the first segment, so that interfaces() shows what its packets come from before anything
+  // is done with them. Before the first next_batch(); begins no thread.
+  void look_ahead();
+
   interface::Pull next_batch(PacketBatch& batch, std::uint32_t packets_max,
                              Duration timeout) override;
   void release(PacketBatch& batch) override;
@@ -74,7 +80,7 @@ class StoreSource final : public interface::Source {
     return statistics_;
   }
   [[nodiscard]] const InterfaceTable& interfaces() const noexcept override { return interfaces_; }
-  [[nodiscard]] std::string_view mode() const noexcept override { return "store"; }
+  [[nodiscard]] std::string_view mode() const noexcept override { return "file"; }
   [[nodiscard]] bool lossless() const noexcept override { return true; }
   [[nodiscard]] interface::Progress progress() const noexcept override {
     return {bytes_done_.value(), bytes_total_};
@@ -84,6 +90,8 @@ class StoreSource final : public interface::Source {
 
   // When the source has ended, or is not read any more.
   [[nodiscard]] QueryCounts counts() const;
+  // A capture writes into one of the stores: reads follow it.
+  [[nodiscard]] bool paced() const noexcept { return paces_.any(); }
   // The index can leave out chunks by the expression.
   [[nodiscard]] bool uses_index() const noexcept { return index_.narrows(); }
 
@@ -108,6 +116,8 @@ class StoreSource final : public interface::Source {
     return planned_.empty() && next_surveyed_ == surveyed_.size();
   }
   Result<void> read_ahead();
+  // There is a packet that is certain to be next.
+  [[nodiscard]] bool can_give() const noexcept;
   void submit_next();
   // Packets before this time can be given: all chunks that may have some are in memory.
   [[nodiscard]] std::optional<Timestamp> unread_from() const noexcept;
@@ -154,6 +164,8 @@ class StoreSource final : public interface::Source {
   telemetry::Counter bytes_done_;
   std::uint64_t bytes_total_ = 0;
   std::optional<Error> error_;
+  ReadPaces paces_;
+  CacheShare cache_share_;
   ScanPool pool_;  // ends first
 };
 

@@ -171,6 +171,13 @@ Result<StoreListing> list_store(const std::string& directory) {
   return listing;
 }
 
+bool is_store(const std::string& directory) noexcept {
+  struct stat facts = {};
+  if (::lstat((directory + kLockFile).c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) return true;
+  const auto listing = list_store(directory);
+  return listing && !listing->segments.empty();
+}
+
 Result<StoreLock> StoreLock::take(const std::string& directory) {
   const std::string what = "store " + directory;
   if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) return system_error(errno, what);

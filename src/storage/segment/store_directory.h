@@ -40,6 +40,8 @@ struct StoreListing {
   std::vector<std::string> foreign;
 };
 [[nodiscard]] Result<StoreListing> list_store(const std::string& directory);
+// It has a segment, or a store was begun in it. False also of what is no directory.
+[[nodiscard]] bool is_store(const std::string& directory) noexcept;
 
 // DIR/weir-store.lock, as long as the object lives or its process does.
 class StoreLock {

@@ -1,6 +1,9 @@
 // Queries over real stores: what comes, in which order, and what is said of what does not come.
 #include "capture/retrieval/store_source.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -340,6 +343,36 @@ TEST_F(StoreSourceTest, AnOpenSegmentIsReadUpToItsLastWholeChunk) {
   EXPECT_EQ(counts().chunks_without_index, 2u) << "behind the last page";
   EXPECT_TRUE(counts().complete());
   writer.close(1);
+}
+
+TEST_F(StoreSourceTest, BesideACaptureItsReadsArePaced) {
+  struct statfs facts = {};
+  const bool in_memory = ::statfs(dir_.path().c_str(), &facts) == 0 && facts.f_type == TMPFS_MAGIC;
+  StoreWriter writer(store_, {.chunk_bytes = 4096});
+  for (int i = 0; i < 20; ++i) {
+    writer.add(0, {.frame = udp("10.0.0.1", 1, 3000), .time_ns = kBegin + i});
+  }
+  writer.flush(0);
+  EXPECT_EQ(ask("").packets.size(), 20u);
+  EXPECT_EQ(source_->paced(), !in_memory);
+  EXPECT_EQ(counts().pace.paced, !in_memory);
+  EXPECT_EQ(counts().pace.waited, Duration(0)) << "a look-up is not slowed down";
+  writer.close(1);
+}
+
+TEST_F(StoreSourceTest, PastThePageCacheItGivesTheSame) {
+  StoreWriter writer(store_, {.chunk_bytes = 256 * 1024});
+  for (int i = 0; i < 2000; ++i) {
+    writer.add(
+        0, {.frame = udp("10.0.0.1", static_cast<std::uint16_t>(i), 1000), .time_ns = kBegin + i});
+  }
+  writer.close(1);
+  const Drained usual = ask("udp");
+  source_ = open({.expression = "udp", .cache_bytes = 0});
+  const Drained past = test::drain(*source_);
+  ASSERT_EQ(past.packets.size(), 2000u);
+  EXPECT_TRUE(std::ranges::equal(usual.packets, past.packets, {}, &test::DrainedPacket::frame,
+                                 &test::DrainedPacket::frame));
 }
 
 // --- damage
