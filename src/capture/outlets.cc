@@ -8,7 +8,7 @@ namespace weir::capture {
 Outlets::Outlets(std::span<output::Sink* const> sinks) {
   for (output::Sink* sink : sinks) {
     outlets_.push_back({.sink = sink});
-    want_uids_ = want_uids_ || sink->wants_uids();
+    if (store_ == nullptr && sink->wants_uids()) store_ = sink;
   }
 }
 

@@ -19,7 +19,12 @@ class Outlets {
   explicit Outlets(std::span<output::Sink* const> sinks);
 
   // Of the flows of packets, when there is an analysis.
-  [[nodiscard]] bool want_uids() const noexcept { return want_uids_; }
+  [[nodiscard]] bool want_uids() const noexcept { return store_ != nullptr; }
+  // Where the batch that is offered next will be stored: Sink::store_ref() of the first that wants
+  // uids. Empty: nowhere.
+  [[nodiscard]] protocol::StoreRef store_ref() const {
+    return store_ != nullptr ? store_->store_ref() : protocol::StoreRef();
+  }
 
   // One credit of every sink that still works; credits that were not used are kept. The error of
   // the last one when none works any more.
@@ -38,7 +43,7 @@ class Outlets {
     bool failed = false;
   };
   std::vector<Outlet> outlets_;
-  bool want_uids_ = false;
+  output::Sink* store_ = nullptr;  // the first that wants uids
 };
 
 }  // namespace weir::capture

@@ -194,6 +194,7 @@ void Pipeline::analyse() {
   for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
     const LanePlan::View& session = plan_->sessions[i];
     if (session.stage == nullptr || accepted_[i] == 0) continue;
+    if (session.uids != nullptr) session.uids->set_store_ref(session.outlets->store_ref());
     session.stage->take(batch_, *headers_, *keys_, *verdicts_, session.bit, session.uids);
   }
 }

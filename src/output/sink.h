@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/verdicts.h"
 #include "protocol/deep/flow_uids.h"
+#include "protocol/deep/store_ref.h"
 #include "telemetry/counter.h"
 
 namespace weir::output {
@@ -107,6 +108,9 @@ class Sink {
 
   // Whether it makes something of Offer::uids.
   [[nodiscard]] virtual bool wants_uids() const noexcept { return false; }
+  // Where the packets of the next write() will be, or behind that; empty: nowhere that records can
+  // name. As write(), with a credit, and only when it follows.
+  [[nodiscard]] virtual protocol::StoreRef store_ref() { return {}; }
   // The part of this sink that the worker of a lane calls: workers share one sink (shared_sink.h),
   // or each has its own.
   virtual Sink& lane(std::size_t index) {

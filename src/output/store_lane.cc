@@ -105,7 +105,7 @@ bool StoreLane::has_room() const {
       segment_->writer().bytes() + std::uint64_t{kBlocksForBatch} * options_.chunk_bytes >
           options_.segment_bytes;
   if (may_end && ending_ != nullptr) return false;
-  return (segment_ != nullptr && !may_end) || supply_.ready(lane_);
+  return (segment_ != nullptr && !may_end) || next_ || supply_.ready(lane_);
 }
 
 void StoreLane::see(const InterfaceTable& interfaces) {

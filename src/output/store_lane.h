@@ -67,6 +67,8 @@ class StoreLane final : public Sink {
   void cancel() noexcept override {}  // a disk answers
 
   [[nodiscard]] bool wants_uids() const noexcept override { return true; }
+  // Takes the file of the next segment when there is none that grows.
+  [[nodiscard]] protocol::StoreRef store_ref() override;
 
   // For one that has several lanes and chooses (striped_lane.h).
   //
@@ -106,6 +108,7 @@ class StoreLane final : public Sink {
   bool add_packet(const Offer& offer, std::uint32_t index);
   bool add_side_block(const InterfaceTable& interfaces, const SideBlock& block);
   bool make_room(const InterfaceTable& interfaces, std::uint32_t bytes);
+  bool take_next();
   bool next_segment(const InterfaceTable& interfaces);
   bool begin_segment(const InterfaceTable& interfaces);
   bool end_segment();
@@ -135,6 +138,7 @@ class StoreLane final : public Sink {
   IndexFacts facts_;
   std::array<std::uint64_t, kBatchPacketsMax> hashes_;  // of the packets of a batch
 
+  std::optional<FreshSegment> next_;                             // taken, and not begun
   std::unique_ptr<storage::segment::SegmentAssembler> segment_;  // that grows
   std::unique_ptr<storage::segment::SegmentAssembler> ending_;   // complete, but for its writes
   int segment_fd_ = -1;

@@ -21,12 +21,27 @@ bool StoreLane::next_segment(const InterfaceTable& interfaces) {
   return begin_segment(interfaces);
 }
 
+bool StoreLane::take_next() {
+  if (next_) return true;
+  auto fresh = supply_.take(lane_);
+  if (!fresh) return fail(std::move(fresh).error());
+  next_ = std::move(*fresh);
+  return true;
+}
+
+protocol::StoreRef StoreLane::store_ref() {
+  if (error_ || closed_) return {};
+  if (segment_ != nullptr) return {0, segment_->head().sequence, segment_->directory().chunks};
+  if (!take_next()) return {};
+  return {0, next_->sequence, 0};
+}
+
 bool StoreLane::begin_segment(const InterfaceTable& interfaces) {
   WEIR_ASSERT(segment_ == nullptr);
   // Its head needs a block, and those of the one before it come back to that one's writer only.
   if (!wait_for_blocks(1)) return false;
-  auto fresh = supply_.take(lane_);
-  if (!fresh) return fail(std::move(fresh).error());
+  if (!take_next()) return false;
+  auto fresh = std::exchange(next_, std::nullopt);
   interfaces_.begin(interfaces);
   segment_fd_ = storage::wait_fd(*fresh->device);
   segment_ = std::make_unique<segment::SegmentAssembler>(
@@ -100,6 +115,12 @@ Result<void> StoreLane::close() {
   while (!error_ && ending_ != nullptr) {
     ending_->writer().drain();
     poll();
+  }
+  // Nothing came that it was taken for.
+  if (next_) {
+    auto unused = std::exchange(next_, std::nullopt);
+    (void)supply_.give_up(std::make_unique<Writer>(std::move(unused->device), *pool_, unused->uuid,
+                                                   options_.durability));
   }
   closed_ = true;
   auto sealed = supply_.close_lane(lane_);

@@ -44,6 +44,7 @@ class StoreSink final : public Sink, public StripeWatcher {
   Result<void> close() override { return first().close(); }
   void cancel() noexcept override {}
   [[nodiscard]] bool wants_uids() const noexcept override { return true; }
+  [[nodiscard]] protocol::StoreRef store_ref() override { return first().store_ref(); }
   // Also: a directory that takes no more, while others do.
   std::optional<Error> take_warning() override;
 

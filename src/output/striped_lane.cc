@@ -107,6 +107,13 @@ bool StripedLane::works(std::size_t index) {
   return false;
 }
 
+protocol::StoreRef StripedLane::store_ref() {
+  if (closed_ || live_ == 0) return {};
+  const protocol::StoreRef ref = stripes_[turn_].lane->store_ref();
+  if (stripes_.size() == 1) return ref;
+  return {static_cast<std::uint32_t>(turn_) + 1, ref.segment(), ref.chunk()};
+}
+
 void StripedLane::write(const Offer& offer) {
   // Since it gave its credit.
   if (!closed_ && live_ > 0 && !works(turn_) && live_ > 0) turn_away();

@@ -51,6 +51,7 @@ class StripedLane final : public Sink {
   // Of all stripes.
   [[nodiscard]] const SinkStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] bool wants_uids() const noexcept override { return true; }
+  [[nodiscard]] protocol::StoreRef store_ref() override;
   [[nodiscard]] std::string_view kind() const noexcept override { return "store"; }
   [[nodiscard]] std::string_view path() const noexcept override {
     return stripes_.front().lane->path();

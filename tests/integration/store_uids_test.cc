@@ -1,5 +1,10 @@
 // `weir read --logs --store`: packets are found by the uids of conn.log.
+#include <array>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
 #include <map>
+#include <regex>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -122,6 +127,72 @@ TEST_F(StoreUids, APacketThatTheFilterLeavesOutIsInNeither) {
   EXPECT_EQ(expect_found(dir_.file("logs")), 500u);
 }
 
+// "0000000012#345"
+std::string ref_of(const IndexedChunk& chunk) {
+  std::array<char, 40> text;
+  (void)std::snprintf(text.data(), text.size(), "%010" PRIu64 "#%" PRIu32, chunk.segment,
+                      chunk.number);
+  return text.data();
+}
+
+TEST_F(StoreUids, ALineOfConnLogNamesTheChunkFromWhichOnItsPacketsStand) {
+  const auto result = read({input(5000), "--logs", dir_.file("logs"), "--store-segment", "1MiB"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto chunks = indexed_chunks(store_);
+  std::map<std::string, std::size_t> places;
+  std::map<std::string, std::size_t> first_packets;  // of a flow and its first time
+  const auto name = [](const std::string& id, std::int64_t us) { return id + std::to_string(us); };
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    places[ref_of(chunks[i])] = i;
+    for (const IndexedChunk::Packet& packet : chunks[i].packets) {
+      first_packets.try_emplace(name(packet.community_id, packet.time / 1000), i);
+    }
+  }
+  ASSERT_GT(chunks.back().segment, 1u) << "several segments";
+  // A batch is stored from there on: 256 packets of 350 bytes, in chunks of 64 KiB.
+  constexpr std::size_t kChunksOfABatch = 2;
+  std::size_t flows = 0;
+  for (const auto& row : log_rows(dir_.file("logs"), "conn")) {
+    const auto named = places.find(row.value("store_ref", ""));
+    ASSERT_NE(named, places.end()) << row;
+    if (row.at("id.resp_p") == 4789) continue;
+    const std::int64_t us = std::llround(row.at("ts").get<double>() * 1e6);
+    const auto first = first_packets.find(name(row.at("community_id"), us));
+    ASSERT_NE(first, first_packets.end()) << row;
+    EXPECT_GE(first->second, named->second) << row;
+    EXPECT_LE(first->second, named->second + kChunksOfABatch) << row;
+    ++flows;
+  }
+  EXPECT_EQ(flows, 500u);
+}
+
+TEST_F(StoreUids, WithSeveralDirectoriesItNamesTheDirectoryToo) {
+  ASSERT_EQ(read({input(5000), "--logs", dir_.file("logs"), "--store", dir_.file("second")}).status,
+            0);
+  std::set<char> directories;
+  for (const auto& row : log_rows(dir_.file("logs"), "conn")) {
+    const std::string ref = row.value("store_ref", "");
+    ASSERT_TRUE(std::regex_match(ref, std::regex("[12]/0000000001#[0-9]+"))) << row;
+    directories.insert(ref[0]);
+  }
+  EXPECT_EQ(directories, (std::set<char>{'1', '2'}));
+}
+
+TEST_F(StoreUids, WithoutAStoreLinesNameNone) {
+  ASSERT_EQ(run_weir({"read", input(100), "--logs", dir_.file("logs")}).status, 0);
+  for (const auto& row : log_rows(dir_.file("logs"), "conn")) {
+    EXPECT_FALSE(row.contains("store_ref")) << row;
+  }
+}
+
+// The text of a log without the references.
+std::map<std::string, std::string> without_refs(std::map<std::string, std::string> logs) {
+  for (auto& [file, text] : logs) {
+    text = std::regex_replace(text, std::regex(",\"store_ref\":\"[0-9#]+\""), "");
+  }
+  return logs;
+}
+
 TEST_F(StoreUids, WorkersOfTheAnalysisStandBackAndTheLogsAreTheSame) {
   const std::string in = input(1000);
   const auto alone = run_weir({"read", in, "--logs", dir_.file("alone"), "--workers", "3"});
@@ -129,7 +200,7 @@ TEST_F(StoreUids, WorkersOfTheAnalysisStandBackAndTheLogsAreTheSame) {
   const auto result = read({in, "--logs", dir_.file("logs"), "--workers", "3"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("weir: --workers 3: with --store one thread "));
-  EXPECT_EQ(log_files(dir_.file("logs")), log_files(dir_.file("alone")));
+  EXPECT_EQ(without_refs(log_files(dir_.file("logs"))), log_files(dir_.file("alone")));
   EXPECT_EQ(expect_found(dir_.file("logs")), 1000u);
 }
 

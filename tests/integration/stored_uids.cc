@@ -74,6 +74,8 @@ void read_segment_into(const std::string& path, std::vector<IndexedChunk>& all) 
       const auto records = decoder.records(*unit, buffer);
       ASSERT_TRUE(records.ok()) << records.error().context;
       all.push_back(read_chunk(*records, file->head()));
+      all.back().segment = file->head().facts.sequence;
+      all.back().number = static_cast<std::uint32_t>(all.size() - 1 - first);
     } else if (unit->block.kind == segment::Kind::Index) {
       const auto page = segment::IndexPage::parse(unit->bytes);
       ASSERT_TRUE(page.has_value());

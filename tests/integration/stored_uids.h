@@ -18,7 +18,9 @@ struct IndexedChunk {
     std::string community_id;  // of the innermost flow
     std::int64_t time = 0;
   };
-  bool has_uids = false;  // its page has the column
+  std::uint64_t segment = 0;
+  std::uint32_t number = 0;  // in the segment
+  bool has_uids = false;     // its page has the column
   bool opaque = false;
   std::set<std::uint64_t> uids;  // the upper 48 bits of each
   // Those of IP that say whose they are: whole headers, no fragments.

@@ -98,6 +98,7 @@ ConnRecord conn_record(const Flow& flow, const FlowExtra* extra, const Uid& uid,
                     .first = flow.first,
                     .duration = flow.last - flow.first,
                     .missed_bytes = extra == nullptr ? 0 : extra->missed_bytes,
+                    .store_ref = flow.store_ref,
                     .end = end};
   const std::array<End, 2> ends = {flow.originator(), other(flow.originator())};
   for (std::size_t role = 0; role < ends.size(); ++role) {

@@ -101,7 +101,15 @@ constexpr std::array<Field, 1> kCommunityId = {{
      })},
 }};
 
-constexpr std::array<Field, 1> kTail = {{
+constexpr std::array<Field, 2> kTail = {{
+    {"store_ref", FieldType::String,
+     "Where the packet store of the session has the packets, as segment#chunk: in that chunk or "
+     "behind it. The number of the segment is in the name of its file; several directories: "
+     "directory/segment#chunk, counted from 1 as they were named.",
+     kFromWeir, value<ConnRecord>([](const ConnRecord& conn, RecordContext& context) -> Value {
+       if (conn.store_ref.empty()) return Absent{};
+       return conn.store_ref.text(context.scratch);
+     })},
     {"flow_end", FieldType::Enum,
      "Why the record was written when the flow had not ended by itself: `reused` (a new "
      "connection between the same ends began), `evicted` (the memory for flows was full), "

@@ -1,4 +1,4 @@
-// One flow, as it lies in memory: 232 bytes for every kind, because millions of them are open at
+// One flow, as it lies in memory: 240 bytes for every kind, because millions of them are open at
 // once. What few flows need is in FlowExtra.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "protocol/deep/flow_key.h"
 #include "protocol/deep/flow_packet.h"
+#include "protocol/deep/store_ref.h"
 #include "protocol/deep/uid.h"
 
 namespace weir::protocol {
@@ -137,6 +138,8 @@ struct Flow {
   std::uint64_t history_bytes : 4;     // used of `history`
   std::uint64_t tunnel_changes : 3;    // times that the carrier became another one
 
+  StoreRef store_ref;  // of the first packet
+
   PoolIndex next;  // in the timer wheel, or of the free ones
   PoolIndex previous;
   PoolIndex extra;  // FlowExtra, or kNoIndex
@@ -163,7 +166,7 @@ struct Flow {
   }
   [[nodiscard]] bool is_originator(End end) const noexcept { return end == originator(); }
 };
-static_assert(sizeof(Flow) == 232);
+static_assert(sizeof(Flow) == 240);
 static_assert(std::is_trivially_copyable_v<Flow>);
 
 // Events of which the first, the tenth, the hundredth ... are in the history.

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "protocol/deep/flow_key.h"
 #include "protocol/deep/records.h"
+#include "protocol/deep/store_ref.h"
 #include "protocol/deep/uid.h"
 
 namespace weir::protocol {
@@ -29,6 +30,7 @@ struct FlowPacket {
   Timestamp now;   // the latest time of all packets so far, this one included: the flow clock
   std::uint64_t ordinal = 0;  // of the packet among all that the analysis saw
   Uid parent;                 // of the flow or tunnel that carries it; empty: none
+  StoreRef store_ref;         // where it will be stored, or behind that
   End sender = End::Low;
   FlowKind kind = FlowKind::Other;
   std::uint8_t shard = 0;

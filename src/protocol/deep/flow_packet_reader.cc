@@ -159,7 +159,10 @@ std::span<FlowPacket> FlowPacketReader::read(const PacketBatch& batch, const Hea
     if (!out_.empty()) out_.back().carries_next = false;
     tell_notices();
   }
-  if (uids != nullptr) uids->end(batch.count, out_.size());
+  if (uids != nullptr) {
+    uids->end(batch.count, out_.size());
+    for (FlowPacket& found : out_) found.store_ref = uids->store_ref();
+  }
   return out_;
 }
 

@@ -165,6 +165,7 @@ void FlowShard::begin(Flow& flow, const FlowPacket& packet, std::uint8_t incarna
   flow.incarnation = incarnation;
   flow.next = flow.previous = flow.extra = kNoIndex;
   flow.parent = packet.parent;
+  flow.store_ref = packet.store_ref;
   if (packet.kind == FlowKind::Tcp) {
     flow.tcp = {};
   } else {

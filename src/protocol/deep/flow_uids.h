@@ -1,5 +1,5 @@
-// The uids of the flows that each packet of a batch belongs to: what the analysis of a session
-// hands on to outputs that index what they store.
+// What an analysis and the outputs that index what they store tell each other of a batch: the uids
+// of the flows that each packet belongs to, and where the packets will be stored.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/packet_batch.h"
+#include "protocol/deep/store_ref.h"
 #include "protocol/deep/uid.h"
 
 namespace weir::protocol {
@@ -25,6 +26,10 @@ class FlowUids {
   [[nodiscard]] std::span<const Uid> of(std::uint32_t packet) const noexcept {
     return {uids_.data() + begin_[packet], begin_[packet + 1] - begin_[packet]};
   }
+
+  // Before the analysis: where the batch will be stored from on.
+  void set_store_ref(StoreRef ref) noexcept { store_ref_ = ref; }
+  [[nodiscard]] StoreRef store_ref() const noexcept { return store_ref_; }
 
   // By the analysis. In the order of packets, for all of the batch: where those of a packet begin;
   // and where those of the last one end.
@@ -45,6 +50,7 @@ class FlowUids {
 
   std::array<std::uint32_t, kBatchPacketsMax + 1> begin_{};
   std::vector<Uid> uids_;
+  StoreRef store_ref_;
 };
 
 }  // namespace weir::protocol

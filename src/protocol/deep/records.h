@@ -12,6 +12,7 @@
 #include "base/packet_keys.h"
 #include "base/time.h"
 #include "protocol/deep/flow_key.h"
+#include "protocol/deep/store_ref.h"
 #include "protocol/deep/uid.h"
 #include "protocol/deep/weird.h"
 
@@ -80,6 +81,7 @@ struct ConnRecord {
   std::array<std::uint64_t, 2> packets{};
   std::array<std::uint64_t, 2> ip_bytes{};
   std::uint64_t missed_bytes = 0;
+  StoreRef store_ref;  // of the first packet
   std::array<Uid, kTunnelParentsMax> tunnel_parents{};
   std::uint8_t tunnel_parent_count = 0;
   ConnState state = ConnState::OTH;
