@@ -32,7 +32,7 @@ enum class ChecksumMode : std::uint8_t {
 };
 
 // What a flow takes at most, its entry in the table and its share of what few flows need included.
-inline constexpr std::uint64_t kBytesPerFlow = 360;
+inline constexpr std::uint64_t kBytesPerFlow = 368;
 inline constexpr std::uint64_t kFlowsMin = 2048;
 
 struct FlowOptions {
