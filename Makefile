@@ -84,7 +84,7 @@ bench:
 	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/engine_bench.py --weir build/bench/bin/weir \
 	  --api-bench build/bench/bin/api_bench
 
-## bench-peers: reading files, following flows, writing stores and capturing beside the peers (the last as root; LIVE="--quick": its short form)
+## bench-peers: reading files, following flows, writing and asking stores, and capturing beside the peers (the last as root; LIVE="--quick": its short form)
 bench-peers:
 	@scripts/install-deps --bench
 	@$(MAKE) --no-print-directory configure-bench
@@ -92,6 +92,7 @@ bench-peers:
 	@python3 -B bench/peers/read_bench.py --weir build/bench/bin/weir --json build/bench/read_bench.json
 	@python3 -B bench/peers/logs_bench.py --weir build/bench/bin/weir --json build/bench/logs_bench.json
 	@python3 -B bench/peers/store_bench.py --weir build/bench/bin/weir --json build/bench/store_bench.json
+	@python3 -B bench/peers/query_bench.py --weir build/bench/bin/weir --json build/bench/query_bench.json
 	@python3 -B bench/peers/live_bench.py --weir build/bench/bin/weir --json build/bench/live_bench.json $(LIVE)
 
 ## clean: everything that was built
