@@ -150,6 +150,7 @@ void mend(Config& config, Prng& prng) {
         rule.expression.clear();
       }
       rule.keep_bytes = rule.action == filter::RuleAction::Truncate ? 96 : 0;
+      rule.cutoff_bytes = rule.action == filter::RuleAction::Cutoff ? 4096 : 0;
     }
   }
 }
