@@ -246,7 +246,8 @@ TEST(ReadOfStoresOfTheDataSet, LogsAreThoseOfTheFiles) {
     if (read.status != 0) continue;
     const auto again = run_weir({"read", name, "--logs", name + ".store"});
     EXPECT_EQ(again.status, 0) << capture.file << ": " << again.err;
-    EXPECT_TRUE(log_files(name + ".store") == log_files(name + ".file")) << capture.file;
+    EXPECT_TRUE(log_files(name + ".store") == without_refs(log_files(name + ".file")))
+        << capture.file;
     ++compared;
     std::filesystem::remove_all(name);
   }

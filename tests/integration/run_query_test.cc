@@ -338,7 +338,7 @@ TEST_F(RunQuery, DamageIsToldAndTheAnswerBreaksOff) {
   EXPECT_FALSE(content_of(answer).whole);
   const json state = ended(header_of(answer, "Weir-Query"), "failed");
   EXPECT_EQ(state.at("complete"), false);
-  EXPECT_EQ(state.at("missing").size(), 2u) << state;
+  EXPECT_THAT(state.at("missing").dump(), HasSubstr("bad checksum of a unit"));
   EXPECT_GT(state.at("damaged_packets"), 0);
   EXPECT_GT(state.at("packets"), 3000);
   const CommandResult by_ctl = ctl({"query", "all", "-w", dir_.file("out.pcapng")});

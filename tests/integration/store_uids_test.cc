@@ -184,17 +184,6 @@ TEST_F(StoreUids, WithoutAStoreLinesNameNone) {
   }
 }
 
-// The text of a log without the references.
-std::map<std::string, std::string> without_refs(std::map<std::string, std::string> logs) {
-  for (auto& [file, text] : logs) {
-    const std::string name = ",\"store_ref\":\"";
-    for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
-      text.erase(at, text.find('"', at + name.size()) + 1 - at);
-    }
-  }
-  return logs;
-}
-
 TEST_F(StoreUids, WorkersOfTheAnalysisStandBackAndTheLogsAreTheSame) {
   const std::string in = input(1000);
   const auto alone = run_weir({"read", in, "--logs", dir_.file("alone"), "--workers", "3"});

@@ -34,4 +34,15 @@ inline std::map<std::string, std::string> log_files(const std::filesystem::path&
   return files;
 }
 
+// The text of logs without what a store that was written beside them adds: `store_ref`.
+inline std::map<std::string, std::string> without_refs(std::map<std::string, std::string> logs) {
+  for (auto& [file, text] : logs) {
+    const std::string name = ",\"store_ref\":\"";
+    for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
+      text.erase(at, text.find('"', at + name.size()) + 1 - at);
+    }
+  }
+  return logs;
+}
+
 }  // namespace weir::test

@@ -46,9 +46,9 @@ std::string completeness_text(const QueryStatus& query) {
   if (query.complete) return "complete";
   std::string text;
   const auto add = [&text](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  if (!query.error.empty()) add(query.error);
   if (query.limited) add("limited");
   for (const std::string& one : query.missing) add(one);
-  if (!query.error.empty()) add(query.error);
   return "not complete: " + text;
 }
 

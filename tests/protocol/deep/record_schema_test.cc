@@ -89,6 +89,7 @@ ConnRecord conn_with_everything() {
   conn.packets = {3, 4};
   conn.ip_bytes = {300, 400};
   conn.missed_bytes = 5;
+  conn.store_ref = StoreRef(0, 12, 345);
   conn.tunnel_parents = {Uid{{0, 0, 1}}, Uid{{0, 0, 2}}};
   conn.tunnel_parent_count = 2;
   conn.state = ConnState::SF;
@@ -140,6 +141,7 @@ TEST(RecordSchema, ConnHasZeeksFieldsAndThenOurs) {
                                             "vni: count",
                                             "gwlb_endpoint: string",
                                             "gwlb_attachment: string",
+                                            "store_ref: string",
                                             "flow_end: enum"};
   EXPECT_EQ(columns_of(LogId::Conn), columns);
   EXPECT_EQ(columns_of(LogId::ConnLong), columns);
@@ -273,6 +275,7 @@ TEST(RecordSchema, ConnSaysEverythingThatTheRecordKnows) {
                                                 {"vni", "5000"},
                                                 {"gwlb_endpoint", "0123456789abcdef"},
                                                 {"gwlb_attachment", "000000000000000a"},
+                                                {"store_ref", "0000000012#345"},
                                                 {"flow_end", "evicted"}}));
 }
 
@@ -280,7 +283,7 @@ TEST(RecordSchema, ConnLeavesOutWhatTheRecordDoesNotKnow) {
   const auto values = values_of(ConnRecord{});
   for (const char* field :
        {"duration", "orig_bytes", "resp_bytes", "history", "tunnel_parents", "vlan", "inner_vlan",
-        "vni", "gwlb_endpoint", "gwlb_attachment", "flow_end"}) {
+        "vni", "gwlb_endpoint", "gwlb_attachment", "store_ref", "flow_end"}) {
     EXPECT_EQ(values.at(field), "-") << field;
   }
   EXPECT_EQ(values.at("missed_bytes"), "0");
