@@ -80,7 +80,7 @@ TEST(SourceChainTest, BlocksBesidePacketsNameTheInterfacesOfTheChain) {
   const test::TempDir dir;
   const std::string path = dir.file("in.pcapng");
   {
-    const auto bytes = file.bytes();
+    const auto& bytes = file.bytes();
     std::ofstream(path, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));

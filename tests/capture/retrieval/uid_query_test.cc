@@ -23,7 +23,6 @@ namespace {
 
 using test::PacketBuilder;
 using test::StoreWriter;
-using test::WrittenPacket;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
