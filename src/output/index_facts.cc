@@ -146,8 +146,15 @@ void find_ports(ProtocolClass which, const Rest& transport, Facts& facts) noexce
   if (transport.has(4)) facts.protocol(protocol_key(which, load_be16(transport.at(2))));
 }
 
-// By the lengths that the header states, and where filters look whatever it states: behind hardware
-// addresses of six bytes.
+// Where filters look for addresses, whatever the header states: behind hardware addresses of six
+// bytes.
+template <typename Facts>
+void find_arp_ends(const Rest& arp, Facts& facts) noexcept {
+  if (arp.has(18)) facts.ipv4(arp.at(14));
+  if (arp.has(28)) facts.ipv4(arp.at(24));
+}
+
+// By the lengths that the header states, and where filters look.
 template <typename Facts>
 void find_arp(const Rest& arp, Facts& facts) noexcept {
   facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeArp));
@@ -158,8 +165,7 @@ void find_arp(const Rest& arp, Facts& facts) noexcept {
     facts.ipv4(arp.at(8 + 2 * hardware_bytes + 4));
   }
   if (protocol_bytes == 4 && hardware_bytes == 6) return;
-  if (arp.has(18)) facts.ipv4(arp.at(14));
-  if (arp.has(28)) facts.ipv4(arp.at(24));
+  find_arp_ends(arp, facts);
 }
 
 template <typename Facts>
@@ -260,12 +266,6 @@ bool find_unparsed_ipv6(const Rest& ip, Facts& facts) noexcept {
   return true;
 }
 
-template <typename Facts>
-void find_unparsed_arp(const Rest& arp, Facts& facts) noexcept {
-  if (arp.has(18)) facts.ipv4(arp.at(14));
-  if (arp.has(28)) facts.ipv4(arp.at(24));
-}
-
 // False: filters may see more than that.
 template <typename Facts>
 bool find_by_ethertype(std::uint16_t type, const Rest& behind, Facts& facts) noexcept {
@@ -277,10 +277,10 @@ bool find_by_ethertype(std::uint16_t type, const Rest& behind, Facts& facts) noe
       return find_unparsed_ipv6(behind, facts);
     case protocol::kEtherTypeArp:
       facts.protocol(protocol_key(ProtocolClass::Network, protocol::kEtherTypeArp));
-      find_unparsed_arp(behind, facts);
+      find_arp_ends(behind, facts);
       return true;
     case kEtherTypeRarp:  // hosts are looked for in it too
-      find_unparsed_arp(behind, facts);
+      find_arp_ends(behind, facts);
       return true;
     case protocol::kEtherTypeVlan:
     case kEtherTypeServiceVlan:

@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <limits>
 #include <utility>
 
 #include "base/bytes.h"
@@ -31,41 +30,19 @@ void AlignedBytes::Free::operator()(std::uint8_t* memory) const noexcept { std::
 
 Result<std::unique_ptr<ChunkFile>> ChunkFile::open(const std::string& path,
                                                    std::atomic<std::uint64_t>& bytes_read) {
-  // Without O_NONBLOCK a named pipe would keep us waiting for its writer.
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return system_error(errno, "open " + path);
+  WEIR_TRY(auto file, segment::FileReader::open(path));
   struct stat facts = {};
-  if (::fstat(fd.get(), &facts) != 0) return system_error(errno, "open " + path);
-  if (!S_ISREG(facts.st_mode)) {
-    return Error{.code = ErrorCode::UnknownFormat, .context = "open " + path + ": not a file"};
-  }
+  if (::fstat(file->fd(), &facts) != 0) return system_error(errno, "open " + path);
   const uid_t user = ::geteuid();
   const bool cache_is_told = user == 0 || user == facts.st_uid;
   return std::unique_ptr<ChunkFile>(
-      new ChunkFile(std::move(fd), path, facts.st_dev, cache_is_told, bytes_read));
-}
-
-Result<std::uint64_t> ChunkFile::size() const {
-  struct stat facts = {};
-  if (::fstat(fd_.get(), &facts) != 0) return system_error(errno, "read " + path_);
-  return static_cast<std::uint64_t>(facts.st_size);
+      new ChunkFile(std::move(file), facts.st_dev, cache_is_told, bytes_read));
 }
 
 Result<std::size_t> ChunkFile::read_at(std::uint64_t offset, std::span<std::uint8_t> into) const {
-  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) - into.size()) {
-    return std::size_t{0};
-  }
-  std::size_t done = 0;
-  while (done < into.size()) {
-    const ssize_t got = ::pread(fd_.get(), into.data() + done, into.size() - done,
-                                static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error(errno, "read " + path_);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  bytes_read_.fetch_add(done, std::memory_order_relaxed);
-  return done;
+  auto got = file_->read_at(offset, into);
+  if (got) bytes_read_.fetch_add(*got, std::memory_order_relaxed);
+  return got;
 }
 
 // Without a read: one that must not wait (RWF_NOWAIT) begins to read ahead all the same. Nothing
@@ -75,7 +52,7 @@ bool ChunkFile::in_cache(std::uint64_t offset, std::size_t bytes) const noexcept
   std::array<unsigned char, segment::kUnitBytesMax / kPageBytes> pages;
   if (!cache_is_told_ || bytes > segment::kUnitBytesMax || bytes == 0) return false;
   void* const mapping =
-      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_.get(), static_cast<off_t>(offset));
+      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_->fd(), static_cast<off_t>(offset));
   if (mapping == MAP_FAILED) return false;
   const bool told = ::mincore(mapping, bytes, pages.data()) == 0;
   ::munmap(mapping, bytes);
@@ -87,12 +64,12 @@ bool ChunkFile::in_cache(std::uint64_t offset, std::size_t bytes) const noexcept
 }
 
 void ChunkFile::stop_reading_ahead() const noexcept {
-  (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM);
+  (void)::posix_fadvise(file_->fd(), 0, 0, POSIX_FADV_RANDOM);
 }
 
 // By its descriptor: the path may be gone.
 void ChunkFile::open_direct() const noexcept {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd_.get());
+  const std::string path = "/proc/self/fd/" + std::to_string(file_->fd());
   direct_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
 }
 
@@ -111,7 +88,7 @@ Result<std::size_t> ChunkFile::read_past_cache(std::uint64_t offset,
   bytes_read_.fetch_add(done, std::memory_order_relaxed);
   if (done == into.size()) return done;
   WEIR_TRY(const std::size_t rest, read_at(offset + done, into.subspan(done)));
-  (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset + done), static_cast<off_t>(rest),
+  (void)::posix_fadvise(file_->fd(), static_cast<off_t>(offset + done), static_cast<off_t>(rest),
                         POSIX_FADV_DONTNEED);
   return done + rest;
 }

@@ -47,7 +47,7 @@ class ChunkFile final : public storage::segment::RangeReader {
                                                  std::atomic<std::uint64_t>& bytes_read);
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) const override;
-  Result<std::uint64_t> size() const override;
+  Result<std::uint64_t> size() const override { return file_->size(); }
 
   // All of it lies in the page cache. False also where the kernel does not tell us: it tells who
   // could write to the file. `offset` is a multiple of 4 KiB.
@@ -61,17 +61,15 @@ class ChunkFile final : public storage::segment::RangeReader {
   [[nodiscard]] dev_t device() const noexcept { return device_; }
 
  private:
-  ChunkFile(UniqueFd fd, std::string path, dev_t device, bool cache_is_told,
+  ChunkFile(std::unique_ptr<storage::segment::FileReader> file, dev_t device, bool cache_is_told,
             std::atomic<std::uint64_t>& bytes_read)
-      : fd_(std::move(fd)),
-        path_(std::move(path)),
+      : file_(std::move(file)),
         device_(device),
         cache_is_told_(cache_is_told),
         bytes_read_(bytes_read) {}
   void open_direct() const noexcept;
 
-  UniqueFd fd_;
-  std::string path_;
+  std::unique_ptr<storage::segment::FileReader> file_;
   dev_t device_;
   bool cache_is_told_;
   std::atomic<std::uint64_t>& bytes_read_;

@@ -33,12 +33,8 @@ std::string path_in(const std::string& store, const std::string& file) {
   return store + (store.ends_with('/') ? "" : "/") + file;
 }
 
-// One without segments has what its engine keeps of it.
 Result<void> check_is_store(const std::string& store, const segment::StoreListing& listing) {
-  if (!listing.segments.empty()) return ok();
-  for (const char* const own : {"weir-store.lock", "weir-store.db", segment::kExpiredFile}) {
-    if (::access(path_in(store, own).c_str(), F_OK) == 0) return ok();
-  }
+  if (!listing.segments.empty() || segment::is_store(store)) return ok();
   return Error{.code = ErrorCode::NotFound,
                .context = "store " + store + ": is none: there are no segments in it (name the " +
                           "directory that --store was given)"};

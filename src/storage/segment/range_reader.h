@@ -31,6 +31,8 @@ class FileReader final : public RangeReader {
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) const override;
   Result<std::uint64_t> size() const override;
+  // Open for reading, as long as this is.
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
  private:
   FileReader(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}

@@ -15,6 +15,8 @@
 #include <memory>
 #include <tuple>
 
+#include "storage/segment/expired_log.h"
+
 namespace weir::storage::segment {
 namespace {
 
@@ -172,8 +174,11 @@ Result<StoreListing> list_store(const std::string& directory) {
 }
 
 bool is_store(const std::string& directory) noexcept {
-  struct stat facts = {};
-  if (::lstat((directory + kLockFile).c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) return true;
+  for (const std::string& own :
+       {std::string(kLockFile), std::string("/weir-store.db"), std::string("/") + kExpiredFile}) {
+    struct stat facts = {};
+    if (::lstat((directory + own).c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) return true;
+  }
   const auto listing = list_store(directory);
   return listing && !listing->segments.empty();
 }
