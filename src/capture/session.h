@@ -12,6 +12,7 @@
 
 #include "capture/deep_stage.h"
 #include "capture/outlets.h"
+#include "capture/relief.h"
 #include "capture/session_lane.h"
 #include "filter/rule_set.h"
 #include "output/sink.h"
@@ -44,12 +45,21 @@ class Session {
   // From now on; what has been accepted counts.
   void set_limits(SessionLimits limits) noexcept;
 
+  // Of each worker's next batch on.
+  void set_relief(const Relief& relief) noexcept {
+    relief_.store(packed(relief), std::memory_order_relaxed);
+  }
+  [[nodiscard]] Relief relief() const noexcept {
+    return relief_of(relief_.load(std::memory_order_relaxed));
+  }
+
  private:
   const std::string name_;
   const int news_fd_;
   SessionBudget budget_;
   std::vector<std::unique_ptr<SessionLane>> lanes_;
   std::atomic<bool> limit_told_ = false;
+  std::atomic<std::uint64_t> relief_ = 0;
 };
 
 // Where the packets of a session go, as all workers share it. Outlives every plan that names it.

@@ -92,11 +92,18 @@ class Run : public Capture {
   [[nodiscard]] nlohmann::json session_now(const std::string& name) const {
     return get("/v1/sessions/" + name).json();
   }
-  // What the engine has looked at. Frames have passed the interface's tap when they are sent; the
-  // engine sees them soon.
+  // What the engine has decided on. Frames have passed the interface's tap when they are sent; the
+  // engine sees them soon, and counts them as received before it has looked at them.
   void wait_until_received(std::uint64_t packets) const {
-    while (get("/v1/status").json().at("received").get<std::uint64_t>() < packets) {
+    while (decided() < packets) {
     }
+  }
+  [[nodiscard]] std::uint64_t decided() const {
+    const nlohmann::json status = get("/v1/status").json();
+    std::uint64_t sum = status.at("accepted").get<std::uint64_t>();
+    for (const auto& rejected : status.at("rejected")) sum += rejected.get<std::uint64_t>();
+    for (const auto& dropped : status.at("dropped")) sum += dropped.get<std::uint64_t>();
+    return sum;
   }
   // Until the session is in this state.
   void wait_until(const std::string& name, std::string_view state) const {
