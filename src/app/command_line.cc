@@ -1,6 +1,8 @@
 #include "app/command_line.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -9,11 +11,77 @@
 #include "app/extcap/flags.h"
 #include "app/flow_timeouts.h"
 #include "app/number_checks.h"
+#include "app/pipeline_flags.h"
 #include "app/query_flags.h"
 #include "app/store_flags.h"
 #include "app/values.h"
+#include "base/assert.h"
 
 namespace weir::app {
+
+void AnalysisFlags::add_to(CLI::App& command) {
+  command
+      .add_option("--logs", options.logs_path,
+                  "analyse accepted packets, write conn.log and other records (JSON lines, "
+                  "Zeek's names) to this directory, which must be new or empty")
+      ->type_name("DIR");
+  command.add_flag("--append", append, "go on with the logs that DIR has");
+  command.add_flag("--overwrite", overwrite, "delete the logs that DIR has");
+  command
+      .add_option("--checksums", checksums,
+                  "leave out of the analysis what has a bad TCP, UDP or ICMP checksum: where the "
+                  "same direction of the flow has shown a good one (auto), always, never")
+      ->type_name("auto|verify|ignore")
+      ->check(CLI::IsMember({"auto", "verify", "ignore"}));
+  command
+      .add_option("--flow-timeout", timeouts,
+                  "end a flow that is idle for this long (udp=1m); kinds: " + timeout_kinds() +
+                      "; may be given several times")
+      ->type_name("KIND=T")
+      ->allow_extra_args(false);
+  command
+      .add_option("--flow-memory", flow_memory,
+                  "end flows early rather than use more than this for them (default 1GiB)")
+      ->type_name("B");
+  command
+      .add_option("--long-flows", long_flows,
+                  "write flows that go on to conn_long.log, again and again after this time "
+                  "(default 10m; 0: never)")
+      ->type_name("T");
+  command
+      .add_option("--uid-seed", options.flows.flows.uid_seed,
+                  "make other uids of the same packets (default 0)")
+      ->type_name("N");
+  command
+      .add_option("--community-id-seed", options.community_id_seed,
+                  "seed of the Community IDs (default 0)")
+      ->type_name("N");
+}
+
+void PipelineFlags::add_to(CLI::App& command) {
+  command
+      .add_option("-f,--filter", options.filter,
+                  "accept only packets that match this pcap-filter expression")
+      ->type_name("BPF");
+  command.add_flag("--inner", inner,
+                   "apply the filter to the innermost frame of a tunnel, not to the outer one");
+  command
+      .add_option("-w,--write", options.write_paths,
+                  "write accepted packets as pcapng ('-': standard output); may be given several "
+                  "times")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
+      ->type_name("N")
+      ->check(at_least(1));
+  store.add_to(command);
+  analysis.add_to(command);
+  command
+      .add_option("--stats-json", options.stats_path,
+                  "write final statistics as one JSON object ('-': standard output)")
+      ->type_name("FILE");
+}
+
 namespace {
 
 constexpr std::uint32_t kSnaplenMax = kPacketBytesMax;
@@ -23,168 +91,48 @@ PrintAndExit usage_error(const std::string& what) {
   return {.text = "weir: " + what + "\n", .to_stderr = true, .status = 2};
 }
 
-// Options of the analysis, and of the logs that tell of it.
-struct AnalysisFlags {
-  AnalysisOptions options;
-  bool append = false;
-  bool overwrite = false;
-  std::string checksums = "auto";
-  std::vector<std::string> timeouts;
-  std::string flow_memory;
-  std::string long_flows;
-
-  void add_to(CLI::App& command) {
-    command
-        .add_option("--logs", options.logs_path,
-                    "analyse accepted packets, write conn.log and other records (JSON lines, "
-                    "Zeek's names) to this directory, which must be new or empty")
-        ->type_name("DIR");
-    command.add_flag("--append", append, "go on with the logs that DIR has");
-    command.add_flag("--overwrite", overwrite, "delete the logs that DIR has");
-    command
-        .add_option("--checksums", checksums,
-                    "leave out of the analysis what has a bad TCP, UDP or ICMP checksum: where the "
-                    "same direction of the flow has shown a good one (auto), always, never")
-        ->type_name("auto|verify|ignore")
-        ->check(CLI::IsMember({"auto", "verify", "ignore"}));
-    command
-        .add_option("--flow-timeout", timeouts,
-                    "end a flow that is idle for this long (udp=1m); kinds: " + timeout_kinds() +
-                        "; may be given several times")
-        ->type_name("KIND=T")
-        ->allow_extra_args(false);
-    command
-        .add_option("--flow-memory", flow_memory,
-                    "end flows early rather than use more than this for them (default 1GiB)")
-        ->type_name("B");
-    command
-        .add_option("--long-flows", long_flows,
-                    "write flows that go on to conn_long.log, again and again after this time "
-                    "(default 10m; 0: never)")
-        ->type_name("T");
-    command
-        .add_option("--uid-seed", options.flows.flows.uid_seed,
-                    "make other uids of the same packets (default 0)")
-        ->type_name("N");
-    command
-        .add_option("--community-id-seed", options.community_id_seed,
-                    "seed of the Community IDs (default 0)")
-        ->type_name("N");
-  }
-
-  // The text of an error, or nothing.
-  std::optional<std::string> finish() {
-    if (options.logs_path.empty()) {
-      const bool meant = append || overwrite || checksums != "auto" || !timeouts.empty() ||
-                         !flow_memory.empty() || !long_flows.empty() ||
-                         options.flows.flows.uid_seed != 0 || options.community_id_seed != 0 ||
-                         options.workers > 1;
-      if (meant) return "an option of the analysis without an analysis (say where to: --logs DIR)";
-      return std::nullopt;
-    }
-    if (append && overwrite) return "--append and --overwrite: either, or none of them";
-    options.existing = append      ? output::ExistingLogs::Append
-                       : overwrite ? output::ExistingLogs::Overwrite
-                                   : output::ExistingLogs::Refuse;
-    protocol::FlowOptions& flows = options.flows.flows;
-    flows.checksums = checksums == "verify"   ? protocol::ChecksumMode::Verify
-                      : checksums == "ignore" ? protocol::ChecksumMode::Ignore
-                                              : protocol::ChecksumMode::Auto;
-    for (const std::string& text : timeouts) {
-      if (auto problem = set_timeout(flows.timeouts, text)) return problem;
-    }
-    if (!flow_memory.empty()) {
-      auto bytes = parse_size(flow_memory);
-      if (!bytes) return "--flow-memory: " + bytes.error().context;
-      flows.flows_max = *bytes / protocol::kBytesPerFlow;
-      if (flows.flows_max < protocol::kFlowsMin) {
-        return "--flow-memory " + flow_memory + ": too little (at least 1MiB)";
-      }
-    }
-    if (long_flows == "0") {
-      flows.report_interval = Duration(0);
-    } else if (!long_flows.empty()) {
-      auto interval = parse_duration(long_flows);
-      if (!interval) return "--long-flows: " + interval.error().context;
-      if (*interval < std::chrono::seconds(1)) {
-        return "--long-flows " + long_flows + ": too short (at least 1s)";
-      }
-      flows.report_interval = *interval;
-    }
-    return std::nullopt;
-  }
-};
-
-// Options that every pipeline command has.
-struct PipelineFlags {
-  PipelineOptions options;
-  AnalysisFlags analysis;
-  StoreOutputFlags store;
-  bool inner = false;
-
-  void add_to(CLI::App& command) {
-    command
-        .add_option("-f,--filter", options.filter,
-                    "accept only packets that match this pcap-filter expression")
-        ->type_name("BPF");
-    command.add_flag("--inner", inner,
-                     "apply the filter to the innermost frame of a tunnel, not to the outer one");
-    command
-        .add_option("-w,--write", options.write_paths,
-                    "write accepted packets as pcapng ('-': standard output); may be given several "
-                    "times")
-        ->type_name("FILE")
-        ->allow_extra_args(false);
-    command.add_option("-c,--count", options.accepted_max, "stop after this many accepted packets")
-        ->type_name("N")
-        ->check(at_least(1));
-    store.add_to(command);
-    analysis.add_to(command);
-    command
-        .add_option("--stats-json", options.stats_path,
-                    "write final statistics as one JSON object ('-': standard output)")
-        ->type_name("FILE");
-  }
-
-  // Joins what flags and trailing words said; the text of an error, or nothing.
-  std::optional<std::string> finish(const std::string& expression) {
-    if (auto problem = analysis.finish()) return problem;
-    if (auto problem = store.finish()) return problem;
-    store.put_into(options);
-    options.analysis = analysis.options;
-    options.scope = inner ? filter::Scope::Innermost : filter::Scope::Frame;
-    if (!expression.empty()) {
-      if (!options.filter.empty()) {
-        return "filter given twice: '-f " + options.filter + "' and '" + expression +
-               "' (give one of them)";
-      }
-      options.filter = expression;
-    }
-    for (auto path = options.write_paths.begin(); path != options.write_paths.end(); ++path) {
-      if (std::find(options.write_paths.begin(), path, *path) != path) {
-        return "-w " + *path + ": given twice (write it once)";
-      }
-      if (*path == "-" && options.stats_path == "-") {
-        return "-w - and --stats-json -: both want standard output (write one of them to a file)";
-      }
-    }
-    return std::nullopt;
-  }
-};
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
 }
 
-struct CaptureFlags {
+class CaptureFlags {
+ public:
+  explicit CaptureFlags(CLI::App& app)
+      : command_(*app.add_subcommand("capture", "capture from network interfaces")) {
+    add_to(command_);
+  }
+  [[nodiscard]] bool chosen() const { return command_.parsed(); }
+  Command take() { return std::move(options); }
+
+  // The text of an error, or nothing.
+  std::optional<std::string> finish() {
+    if (auto problem = pipeline.finish(joined(words))) return problem;
+    options.pipeline = std::move(pipeline.options);
+    if (options.interfaces.size() * options.workers > kWorkersMax) {
+      return "--workers " + std::to_string(options.workers) + " on " +
+             std::to_string(options.interfaces.size()) + " interfaces: more than " +
+             std::to_string(kWorkersMax) + " threads in all";
+    }
+    options.direction = direction == "in"    ? interface::Direction::In
+                        : direction == "out" ? interface::Direction::Out
+                                             : interface::Direction::InOut;
+    if (ready_fd >= 0) options.ready_fd = ready_fd;
+    if (!duration.empty()) {
+      auto parsed = parse_duration(duration);
+      if (!parsed) return "--duration: " + parsed.error().context;
+      options.duration = *parsed;
+    }
+    return rotation.put_into(options);
+  }
+
+ private:
+  CLI::App& command_;
   CaptureOptions options;
   PipelineFlags pipeline;
   std::string direction = "inout";
-  std::string rotate_size;
-  std::string rotate_interval;
-  std::uint32_t rotate_files = 0;
+  RotationFlags rotation;
   std::string duration;
   int ready_fd = -1;
   std::vector<std::string> words;
@@ -234,81 +182,65 @@ struct CaptureFlags {
 
   void add_rotation(CLI::App& command) {
     command
-        .add_option("--rotate-size", rotate_size,
+        .add_option("--rotate-size", rotation.size,
                     "begin a new file before this size is passed (100MiB, 1GiB)")
         ->type_name("B");
     command
-        .add_option("--rotate-interval", rotate_interval,
+        .add_option("--rotate-interval", rotation.interval,
                     "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
                     "quiet link; logs too")
         ->type_name("T");
     command
-        .add_option("--rotate-files", rotate_files,
+        .add_option("--rotate-files", rotation.files,
                     "keep only this many files of this capture, and finished ones of each log")
         ->type_name("N")
         ->check(at_least(1));
   }
-
-  // The text of an error, or nothing.
-  std::optional<std::string> finish() {
-    if (auto problem = pipeline.finish(joined(words))) return problem;
-    options.pipeline = std::move(pipeline.options);
-    if (options.interfaces.size() * options.workers > kWorkersMax) {
-      return "--workers " + std::to_string(options.workers) + " on " +
-             std::to_string(options.interfaces.size()) + " interfaces: more than " +
-             std::to_string(kWorkersMax) + " threads in all";
-    }
-    options.direction = direction == "in"    ? interface::Direction::In
-                        : direction == "out" ? interface::Direction::Out
-                                             : interface::Direction::InOut;
-    if (ready_fd >= 0) options.ready_fd = ready_fd;
-    if (!duration.empty()) {
-      auto parsed = parse_duration(duration);
-      if (!parsed) return "--duration: " + parsed.error().context;
-      options.duration = *parsed;
-    }
-    return finish_rotation();
-  }
-
-  std::optional<std::string> finish_rotation() {
-    output::RotationOptions rotation{.files_max = rotate_files};
-    if (!rotate_size.empty()) {
-      auto parsed = parse_size(rotate_size);
-      if (!parsed) return "--rotate-size: " + parsed.error().context;
-      rotation.size_bytes = *parsed;
-    }
-    if (!rotate_interval.empty()) {
-      auto parsed = parse_duration(rotate_interval);
-      if (!parsed) return "--rotate-interval: " + parsed.error().context;
-      if (*parsed < std::chrono::seconds(1)) {
-        return "--rotate-interval " + rotate_interval + ": too short (at least 1s)";
-      }
-      rotation.interval = *parsed;
-    }
-    if (rotation.size_bytes == 0 && rotation.interval == Duration(0)) {
-      if (rotate_files == 0) return std::nullopt;
-      return "--rotate-files without --rotate-size or --rotate-interval (say when a new file "
-             "begins)";
-    }
-    if (options.pipeline.write_paths.empty() && options.pipeline.analysis.logs_path.empty()) {
-      return "rotation without an output (name it with -w FILE or --logs DIR)";
-    }
-    if (options.pipeline.write_paths.empty() && rotation.size_bytes != 0) {
-      return "--rotate-size without -w FILE (logs are rotated by --rotate-interval)";
-    }
-    options.rotation = rotation;
-    options.pipeline.analysis.rotate_interval = rotation.interval;
-    options.pipeline.analysis.archived_max = rotation.files_max;
-    return std::nullopt;
-  }
 };
 
-// `weir run`.
-struct RunFlags {
-  RunOptions options;
-  int ready_fd = -1;
+class ReadFlags {
+ public:
+  explicit ReadFlags(CLI::App& app)
+      : command_(*app.add_subcommand(
+            "read", "run capture files and stores through the pipeline, in argument order")) {
+    pipeline_.add_to(command_);
+    command_
+        .add_option("--workers", pipeline_.analysis.options.workers,
+                    "threads that share the analysis, one with --store; the logs are the same")
+        ->type_name("N")
+        ->check(between(1, kWorkersMax));
+    command_
+        .add_option("FILE", words_,
+                    "pcap or pcapng files, plain, gzip or zstd, '-' for standard input, stores, "
+                    "then optionally a filter expression")
+        ->required()
+        ->type_name("");
+    command_.footer(
+        "Exit status: 0 done, 1 damaged input or failed write, 2 wrong usage or filter.");
+  }
+  [[nodiscard]] bool chosen() const { return command_.parsed(); }
+  std::optional<std::string> finish() {
+    FilesAndExpression words = split_files(words_);
+    files_ = std::move(words.files);
+    return pipeline_.finish(words.expression);
+  }
+  Command take() {
+    return ReadOptions{.pipeline = std::move(pipeline_.options), .files = std::move(files_)};
+  }
 
-  void add_to(CLI::App& run) {
+ private:
+  CLI::App& command_;
+  PipelineFlags pipeline_;
+  std::vector<std::string> words_;
+  std::vector<std::string> files_;
+};
+
+class RunFlags {
+ public:
+  explicit RunFlags(CLI::App& app)
+      : command_(
+            *app.add_subcommand("run", "run the engine as a service, by a configuration file")) {
+    CLI::App& run = command_;
     run.add_option("-c,--config", options.config_path, "the configuration (docs/configuration.md)")
         ->required()
         ->type_name("FILE");
@@ -324,24 +256,24 @@ struct RunFlags {
         "statistics.\n"
         "Exit status: 0 drained, 1 failed, 2 wrong usage or configuration.");
   }
-
-  RunOptions finish() {
+  [[nodiscard]] bool chosen() const { return command_.parsed(); }
+  std::optional<std::string> finish() {
     if (ready_fd >= 0) options.ready_fd = ready_fd;
-    return options;
+    return std::nullopt;
   }
+  Command take() { return std::move(options); }
+
+ private:
+  CLI::App& command_;
+  RunOptions options;
+  int ready_fd = -1;
 };
 
-// `weir config`, and what it can do.
-struct ConfigFlags {
-  ConfigOptions options;
-  std::string file;
-  std::string old_file;
-  std::string new_file;
-  CLI::App* check = nullptr;
-  CLI::App* show = nullptr;
-  CLI::App* diff = nullptr;
-
-  void add_to(CLI::App& config) {
+class ConfigFlags {
+ public:
+  explicit ConfigFlags(CLI::App& app)
+      : command_(*app.add_subcommand("config", "check, show and compare configurations")) {
+    CLI::App& config = command_;
     config.require_subcommand(1);
     config.footer(
         "Example: weir config check weir.toml && weir ctl reload\n"
@@ -370,17 +302,19 @@ struct ConfigFlags {
         "--json: JSON Schema (draft 2020-12), for editors.");
   }
 
-  ConfigOptions finish() {
+  [[nodiscard]] bool chosen() const { return command_.parsed(); }
+  std::optional<std::string> finish() {
     using What = ConfigOptions::What;
     if (diff->parsed()) {
       options.what = What::Diff;
       options.files = {old_file, new_file};
-      return options;
+      return std::nullopt;
     }
     options.what = check->parsed() ? What::Check : show->parsed() ? What::Show : What::Schema;
     if (options.what != What::Schema) options.files = {file};
-    return options;
+    return std::nullopt;
   }
+  Command take() { return std::move(options); }
 
  private:
   CLI::App* add_command(CLI::App& config, const char* name, const char* help) {
@@ -388,6 +322,84 @@ struct ConfigFlags {
     command->add_flag("--json", options.json, "print JSON");
     return command;
   }
+
+  CLI::App& command_;
+  ConfigOptions options;
+  std::string file;
+  std::string old_file;
+  std::string new_file;
+  CLI::App* check = nullptr;
+  CLI::App* show = nullptr;
+  CLI::App* diff = nullptr;
+};
+
+class CompletionFlags {
+ public:
+  explicit CompletionFlags(CLI::App& app)
+      : command_(*app.add_subcommand("completion",
+                                     "print the script by which a shell completes weir's words")) {
+    command_.add_option(kShells, options_.shell, "the shell")
+        ->required()
+        ->type_name("")
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    command_.footer("Example: source <(weir completion bash)");
+  }
+  [[nodiscard]] bool chosen() const { return command_.parsed(); }
+  std::optional<std::string> finish() { return std::nullopt; }
+  Command take() { return std::move(options_); }
+
+ private:
+  CLI::App& command_;
+  CompletionOptions options_;
+};
+
+// The words of one command.
+class CommandFlags {
+ public:
+  virtual ~CommandFlags() = default;
+  [[nodiscard]] virtual bool chosen() const = 0;
+  virtual Command finish() = 0;  // what was chosen, or a mistake
+};
+
+template <typename Flags>
+class FlagsOf final : public CommandFlags {
+ public:
+  FlagsOf(CLI::App& app, std::string_view prefix) : flags_(app), prefix_(prefix) {}
+  [[nodiscard]] bool chosen() const override { return flags_.chosen(); }
+  Command finish() override {
+    if (auto problem = flags_.finish()) return usage_error(std::string(prefix_) + *problem);
+    if constexpr (requires { flags_.take(); }) {
+      return flags_.take();
+    } else {
+      return flags_.options();
+    }
+  }
+
+ private:
+  Flags flags_;
+  std::string_view prefix_;  // of what its mistakes say
+};
+
+template <typename Flags>
+std::unique_ptr<CommandFlags> flags_of(CLI::App& app, std::string_view prefix) {
+  return std::make_unique<FlagsOf<Flags>>(app, prefix);
+}
+
+struct CommandRow {
+  std::string_view name;
+  std::string_view prefix;
+  std::unique_ptr<CommandFlags> (*make)(CLI::App& app, std::string_view prefix);
+};
+constexpr std::array kCommands = {
+    CommandRow{"read", "", flags_of<ReadFlags>},
+    CommandRow{"capture", "", flags_of<CaptureFlags>},
+    CommandRow{"run", "", flags_of<RunFlags>},
+    CommandRow{"config", "", flags_of<ConfigFlags>},
+    CommandRow{"ctl", "ctl ", flags_of<CtlFlags>},
+    CommandRow{"store", "store ", flags_of<StoreFlags>},
+    CommandRow{"query", "", flags_of<QueryFlags>},
+    CommandRow{"extcap", "extcap: ", flags_of<ExtcapFlags>},
+    CommandRow{"completion", "", flags_of<CompletionFlags>},
 };
 
 // "weir config check", as far as the line has said it.
@@ -447,47 +459,16 @@ Command parse_command_line(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help for every command");
 
-  CLI::App* read = app.add_subcommand(
-      "read", "run capture files and stores through the pipeline, in argument order");
-  PipelineFlags read_flags;
-  std::vector<std::string> read_words;
-  read_flags.add_to(*read);
-  read->add_option("--workers", read_flags.analysis.options.workers,
-                   "threads that share the analysis, one with --store; the logs are the same")
-      ->type_name("N")
-      ->check(between(1, kWorkersMax));
-  read->add_option(
-          "FILE", read_words,
-          "pcap or pcapng files, plain, gzip or zstd, '-' for standard input, stores, then "
-          "optionally a filter expression")
-      ->required()
-      ->type_name("");
-  read->footer("Exit status: 0 done, 1 damaged input or failed write, 2 wrong usage or filter.");
-
-  CLI::App* capture = app.add_subcommand("capture", "capture from network interfaces");
-  CaptureFlags capture_flags;
-  capture_flags.add_to(*capture);
-
-  CLI::App* run = app.add_subcommand("run", "run the engine as a service, by a configuration file");
-  RunFlags run_flags;
-  run_flags.add_to(*run);
-
-  CLI::App* config = app.add_subcommand("config", "check, show and compare configurations");
-  ConfigFlags config_flags;
-  config_flags.add_to(*config);
-  CtlFlags ctl_flags(app);
-  StoreFlags store_flags(app);
-  QueryFlags query_flags(app);
-  ExtcapFlags extcap_flags(app);
-
-  CLI::App* completion =
-      app.add_subcommand("completion", "print the script by which a shell completes weir's words");
-  CompletionOptions completion_options;
-  completion->add_option(kShells, completion_options.shell, "the shell")
-      ->required()
-      ->type_name("")
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  completion->footer("Example: source <(weir completion bash)");
+  // The command that the line begins with is made alone: all of them cost a millisecond. Where it
+  // begins with none, for help, completion or a mistake, all are there.
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  const bool completes = first == kCommands.back().name;
+  const auto is_first = [&](const CommandRow& row) { return row.name == first; };
+  const bool one = !completes && std::ranges::any_of(kCommands, is_first);
+  std::vector<std::unique_ptr<CommandFlags>> commands;
+  for (const CommandRow& row : kCommands) {
+    if (!one || is_first(row)) commands.push_back(row.make(app, row.prefix));
+  }
 
   if (auto words = words_to_complete(argc, argv)) {
     return CompletionOptions{.shell = {}, .root = node_of(app), .words = std::move(*words)};
@@ -504,32 +485,10 @@ Command parse_command_line(int argc, const char* const* argv) {
     return usage_error(std::string(error.what()) + " (see " + help + ")");
   }
 
-  if (app.got_subcommand(read)) {
-    FilesAndExpression words = split_files(read_words);
-    if (auto problem = read_flags.finish(words.expression)) return usage_error(*problem);
-    return ReadOptions{.pipeline = std::move(read_flags.options), .files = std::move(words.files)};
-  }
-  if (app.got_subcommand(run)) return run_flags.finish();
-  if (app.got_subcommand(config)) return config_flags.finish();
-  if (ctl_flags.chosen()) {
-    if (auto problem = ctl_flags.finish()) return usage_error("ctl " + *problem);
-    return ctl_flags.options();
-  }
-  if (store_flags.chosen()) {
-    if (auto problem = store_flags.finish()) return usage_error("store " + *problem);
-    return store_flags.options();
-  }
-  if (query_flags.chosen()) {
-    if (auto problem = query_flags.finish()) return usage_error(*problem);
-    return query_flags.options();
-  }
-  if (extcap_flags.chosen()) {
-    if (auto problem = extcap_flags.finish()) return usage_error("extcap: " + *problem);
-    return extcap_flags.options();
-  }
-  if (app.got_subcommand(completion)) return completion_options;
-  if (auto problem = capture_flags.finish()) return usage_error(*problem);
-  return std::move(capture_flags.options);
+  const auto chosen =
+      std::ranges::find_if(commands, [](const auto& command) { return command->chosen(); });
+  WEIR_ASSERT(chosen != commands.end());  // the parser wants one
+  return (*chosen)->finish();
 }
 
 }  // namespace weir::app

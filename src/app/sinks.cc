@@ -112,6 +112,7 @@ Result<OpenSinks> open_sinks(const SinkPlan& plan) {
     if (spills) spill = {.directory = plan.spill.path, .bytes_max = plan.spill.bytes_max};
     WEIR_TRY(auto sink,
              output::open_pcapng({.path = path,
+                                  .live = plan.live,
                                   .credits_max = plan.workers,
                                   .full_policy = drop || (spills && plan.live)
                                                      ? output::FullPolicy::Drop

@@ -18,7 +18,8 @@ void touch_pages(std::uint8_t* base, std::size_t bytes) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockPool>> BlockPool::create(std::uint32_t count, std::size_t block_bytes) {
+Result<std::unique_ptr<BlockPool>> BlockPool::create(std::uint32_t count, std::size_t block_bytes,
+                                                     Touch touch) {
   WEIR_ASSERT(count > 0 && block_bytes > 0 && block_bytes % kBlockAlignment == 0);
   const std::size_t bytes = count * block_bytes;
   void* const base =
@@ -28,7 +29,7 @@ Result<std::unique_ptr<BlockPool>> BlockPool::create(std::uint32_t count, std::s
   }
   (void)madvise(base, bytes, MADV_HUGEPAGE);  // advice: works as well without
   auto* const first = static_cast<std::uint8_t*>(base);
-  touch_pages(first, bytes);
+  if (touch == Touch::Now) touch_pages(first, bytes);
   return std::unique_ptr<BlockPool>(new BlockPool(first, count, block_bytes));
 }
 

@@ -18,6 +18,12 @@ inline constexpr std::size_t kBlockAlignment = 4096;
 
 class BlockPool;
 
+// When the memory of a pool becomes real: it costs a quarter of a millisecond for each MiB.
+enum class Touch : std::uint8_t {
+  Now,       // before there is traffic
+  AsNeeded,  // for who can wait, and may not need it
+};
+
 // One block, on loan. Goes back to its pool when destroyed; the pool must outlive it.
 class Block {
  public:
@@ -50,9 +56,10 @@ class Block {
 // One thread owns the pool and all its blocks.
 class BlockPool {
  public:
-  // Maps and touches `count` blocks of `block_bytes` (a multiple of kBlockAlignment), in huge pages
-  // where the kernel has some. Error: Resource.
-  static Result<std::unique_ptr<BlockPool>> create(std::uint32_t count, std::size_t block_bytes);
+  // Maps `count` blocks of `block_bytes` (a multiple of kBlockAlignment), in huge pages where the
+  // kernel has some. Error: Resource.
+  static Result<std::unique_ptr<BlockPool>> create(std::uint32_t count, std::size_t block_bytes,
+                                                   Touch touch = Touch::Now);
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool();

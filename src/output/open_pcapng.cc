@@ -138,7 +138,8 @@ Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
                                         .direct = options.direct,
                                         .io_uring = options.io_uring,
                                         .credits_max = options.credits_max,
-                                        .counts = counts_of(options)}));
+                                        .counts = counts_of(options),
+                                        .live = options.live}));
   return std::unique_ptr<Sink>(std::move(file));
 }
 

@@ -22,6 +22,7 @@ struct PcapngOptions {
   storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
   bool direct = true;    // O_DIRECT where the file system has it
   bool io_uring = true;  // where the kernel has it, with O_DIRECT
+  bool live = true;      // PcapngFile::Options
   // Credits that may be out at a time: one for each worker that shares the sink (SharedSink).
   std::uint32_t credits_max = 1;
   FullPolicy full_policy = FullPolicy::Block;  // of pipes; files wait for their disk

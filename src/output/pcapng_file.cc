@@ -12,12 +12,15 @@ namespace pcapng = storage::pcapng;
 
 Result<std::unique_ptr<PcapngFile>> PcapngFile::open(const Options& options) {
   const std::uint32_t count = blocks(options.credits_max);
-  WEIR_TRY(auto pool, buffer::BlockPool::create(count, kBlockBytes + kSlackBytes));
+  WEIR_TRY(auto pool,
+           buffer::BlockPool::create(count, kBlockBytes + kSlackBytes,
+                                     options.live ? buffer::Touch::Now : buffer::Touch::AsNeeded));
   WEIR_TRY(auto device, storage::open_block_device({.path = options.path,
                                                     .direct = options.direct,
                                                     .io_uring = options.io_uring,
                                                     .queue_depth = count,
-                                                    .buffers = pool->memory()}));
+                                                    .buffers = pool->memory(),
+                                                    .register_now = options.live}));
   return std::make_unique<PcapngFile>(Parts{.pool = std::move(pool),
                                             .device = std::move(device),
                                             .identity = options.identity,

@@ -45,6 +45,8 @@ class PcapngFile final : public Sink {
     bool io_uring = true;  // where the kernel has it, with O_DIRECT
     std::uint32_t credits_max = 1;
     std::optional<SectionCounts> counts = std::nullopt;  // none: no Interface Statistics Blocks
+    // Live traffic cannot wait until memory is there; others may need little of it.
+    bool live = true;
   };
 
   // Creates the file, or empties it. Errors: those of storage::open_block_device(), and Resource.

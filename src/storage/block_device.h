@@ -98,6 +98,8 @@ struct BlockDeviceOptions {
   // Memory from which most writes will come (BlockPool::memory()): registered with the kernel where
   // that is allowed. Must outlive the device.
   std::span<std::uint8_t> buffers = {};
+  // Registering makes all of that memory real; false: with the first write, if there is one.
+  bool register_now = true;
 };
 
 // Creates or opens a regular file for writing. Errors: NotFound (no such directory), Permission,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <liburing.h>
 
@@ -42,7 +43,8 @@ class UringDevice final : public BlockDevice {
   UringDevice(const io_uring& ring, DirectFile file, std::uint32_t queue_depth) noexcept
       : ring_(ring), file_(std::move(file)), queue_depth_(queue_depth) {}
   io_uring_sqe* next_entry(std::uint64_t tag) noexcept;
-  void register_with_kernel(std::span<std::uint8_t> buffers) noexcept;
+  void register_file() noexcept;
+  void register_buffers() noexcept;
   // True when the write lies in the registered buffers.
   [[nodiscard]] bool registered(const WriteOperation& operation) const noexcept;
 
@@ -52,6 +54,7 @@ class UringDevice final : public BlockDevice {
   std::uint32_t queue_depth_;
   std::uint32_t in_flight_ = 0;
   bool fixed_file_ = false;
+  std::span<std::uint8_t> buffers_;        // still to be registered
   std::span<std::uint8_t> fixed_buffers_;  // empty when registration was refused
   // Writes that the kernel refused to take: completed here with the reason.
   std::array<WriteCompletion, kQueueDepthMax> refused_{};
@@ -73,14 +76,20 @@ Result<std::unique_ptr<BlockDevice>> UringDevice::make(DirectFile& file,
     return refused;
   }
   std::unique_ptr<UringDevice> device(new UringDevice(ring, std::move(file), depth));
-  device->register_with_kernel(options.buffers);
+  device->register_file();
+  device->buffers_ = options.buffers;
+  if (options.register_now) device->register_buffers();
   return std::unique_ptr<BlockDevice>(std::move(device));
 }
 
 // Both registrations only save the kernel work at each write: a refusal changes nothing else.
-void UringDevice::register_with_kernel(std::span<std::uint8_t> buffers) noexcept {
+void UringDevice::register_file() noexcept {
   const int fd = file_.fd();
   fixed_file_ = io_uring_register_files(&ring_, &fd, 1) == 0;
+}
+
+void UringDevice::register_buffers() noexcept {
+  const std::span<std::uint8_t> buffers = std::exchange(buffers_, {});
   if (buffers.empty()) return;
   const iovec memory{buffers.data(), buffers.size()};  // over the limit for locked memory: refused
   if (io_uring_register_buffers(&ring_, &memory, 1) == 0) fixed_buffers_ = buffers;
@@ -108,6 +117,7 @@ io_uring_sqe* UringDevice::next_entry(std::uint64_t tag) noexcept {
 }
 
 void UringDevice::submit(const WriteOperation& operation) noexcept {
+  register_buffers();
   io_uring_sqe* const sqe = next_entry(operation.tag);
   if (sqe == nullptr) return;
   const int file = fixed_file_ ? 0 : file_.fd();
