@@ -5,7 +5,8 @@ namespace {
 
 constexpr std::array<std::string_view, kReasonCount<RejectReason>> kReject = {
     "filter", "kernel_filter", "limit", "rule", "paused"};
-constexpr std::array<std::string_view, kReasonCount<DropReason>> kDrop = {"kernel", "stop"};
+constexpr std::array<std::string_view, kReasonCount<DropReason>> kDrop = {"kernel", "stop",
+                                                                          "pressure"};
 constexpr std::array<std::string_view, kReasonCount<MalformedReason>> kMalformed = {
     "none",        "unknown_link_type", "truncated_header", "snapped_header",
     "bad_version", "bad_header_length", "bad_total_length", "too_deep"};

@@ -22,9 +22,10 @@ enum class RejectReason : std::uint8_t {
 
 // Lost against the will of whoever asked for it.
 enum class DropReason : std::uint8_t {
-  Kernel,  // the kernel's ring was full (tp_drops)
-  Stop,    // received, but not yet examined when a second signal or an error ended the capture at
-           // once
+  Kernel,    // the kernel's ring was full (tp_drops)
+  Stop,      // received, but not yet examined when a second signal or an error ended the capture at
+             // once
+  Pressure,  // a session did without it, by its ladder, while something was short
   kCount,
 };
 

@@ -1,6 +1,8 @@
 // Where accepted packets are analysed, between the filter and the output. One for each pipeline.
 #pragma once
 
+#include <cstdint>
+
 #include "base/headers.h"
 #include "base/packet_batch.h"
 #include "base/time.h"
@@ -23,6 +25,9 @@ class DeepStage {
                     const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) = 0;
   // A live capture had no packets for a while: what is due by this time is due.
   virtual void idle(Timestamp now) = 0;
+  // From the next packet, or moment, on it holds so many 16ths (1 to 16) of the flows that it may
+  // hold: Relief::flow_share. What has no flows of a live capture has nothing to do.
+  virtual void limit_flows([[maybe_unused]] std::uint32_t sixteenths) {}
   // There will be no more packets.
   virtual void finish() = 0;
 };

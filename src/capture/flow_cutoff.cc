@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "capture/relief.h"
+
 namespace weir::capture {
 namespace {
 
@@ -16,7 +18,12 @@ bool begins_connection(const Headers& headers) noexcept {
 
 }  // namespace
 
-FlowCutoff::Set& FlowCutoff::set_of(std::uint64_t hash) const noexcept {
+Result<FlowCutoff> FlowCutoff::make() {
+  WEIR_TRY(auto sets, buffer::ReservedArray<Set>::reserve(kSets));
+  return FlowCutoff(std::move(sets));
+}
+
+FlowCutoff::Set& FlowCutoff::set_of(std::uint64_t hash) noexcept {
   return sets_[(hash * 0x9e3779b97f4a7c15) >> 32 & (kSets - 1)];
 }
 
@@ -30,12 +37,15 @@ FlowCutoff::Flow& FlowCutoff::find(Set& set, std::uint64_t hash) noexcept {
 }
 
 void FlowCutoff::apply(const PacketBatch& batch, const HeadersArray& headers,
-                       const Verdicts& verdicts, SessionMask session, const filter::RuleSet& rules,
+                       const Verdicts& verdicts, SessionMask session, const CutoffBounds& bounds,
                        filter::RuleOutcomes& outcomes) noexcept {
   constexpr std::uint32_t kBytesMax = std::numeric_limits<std::uint32_t>::max();
   const auto cutoff_of = [&](std::uint32_t i) -> std::uint32_t {
     const bool judged = (verdicts.wanted[i] & session) != 0 && headers[i].flow_hash != 0;
-    return judged ? rules.cutoff_bytes(outcomes.rule[i]) : 0;
+    if (!judged) return 0;
+    const std::uint32_t of_rule =
+        bounds.rules != nullptr ? bounds.rules->cutoff_bytes(outcomes.rule[i]) : 0;
+    return smaller_bound(of_rule, bounds.every_flow);
   };
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     if (cutoff_of(i) != 0) __builtin_prefetch(&set_of(headers[i].flow_hash));
@@ -53,7 +63,8 @@ void FlowCutoff::apply(const PacketBatch& batch, const HeadersArray& headers,
     }
     if (begins_connection(found)) flow.bytes = 0;
     if (flow.bytes >= cutoff) {
-      outcomes.keep_bytes[i] = filter::kept_of_headers(packet, found);
+      outcomes.keep_bytes[i] =
+          std::min(outcomes.keep_bytes[i], filter::kept_of_headers(packet, found));
     }
     const std::uint32_t payload =
         packet.wire_bytes - std::min<std::uint32_t>(packet.wire_bytes, found.payload_offset);

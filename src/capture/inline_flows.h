@@ -18,6 +18,7 @@ class InlineFlows final : public FlowStage {
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
             const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) override;
   void idle(Timestamp now) override { engine_->advance(now); }
+  void limit_flows(std::uint32_t sixteenths) override { engine_->limit_flows(sixteenths); }
   void finish() override { engine_->finish(reader_.clock()); }
   [[nodiscard]] FlowTotals totals() const noexcept override;
 

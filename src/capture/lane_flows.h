@@ -49,6 +49,8 @@ class LaneFlows final : public FlowStage {
   void take(const PacketBatch& batch, const HeadersArray& headers, const KeysArray& keys,
             const Verdicts& verdicts, SessionMask session, protocol::FlowUids* uids) override;
   void idle(Timestamp now) override;
+  // The carriers stay: the flows in them name them.
+  void limit_flows(std::uint32_t sixteenths) override { engine_->limit_flows(sixteenths); }
   void finish() override;
   [[nodiscard]] FlowTotals totals() const noexcept override;
 

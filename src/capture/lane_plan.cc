@@ -2,7 +2,7 @@
 
 namespace weir::capture {
 
-LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask bit) {
+Result<LanePlan::View> view_of(const SessionPlan& session, std::size_t lane, SessionMask bit) {
   LanePlan::View view{.bit = bit,
                       .snaplen = session.snaplen,
                       .paused = session.paused,
@@ -20,13 +20,10 @@ LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask
   if (session.rules != nullptr) {
     view.rules = session.rules->rules().clone();
     view.rule_counters = &session.rules->counters(lane);
-    // No worker looks at them before it has this view.
-    if (view.lane->outcomes == nullptr) {
-      view.lane->outcomes = std::make_unique<filter::RuleOutcomes>();
-    }
-    if (view.rules->has_cutoffs() && view.lane->cutoff == nullptr) {
-      view.lane->cutoff = std::make_unique<FlowCutoff>();
-    }
+  }
+  // A worker needs it from one batch to the next, and does not allocate.
+  if (!view.lane->cutoff) {
+    WEIR_TRY(view.lane->cutoff, FlowCutoff::make());
   }
   return view;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/verdicts.h"
 #include "capture/session.h"
 #include "filter/rule_set.h"
@@ -62,7 +63,8 @@ struct LanePlan {
   bool ends_with_sessions = true;
 };
 
-// The view of a session in the plan of a lane.
-LanePlan::View view_of(const SessionPlan& session, std::size_t lane, SessionMask bit);
+// The view of a session in the plan of a lane. ErrorCode::Resource: no memory for what the lane
+// needs.
+Result<LanePlan::View> view_of(const SessionPlan& session, std::size_t lane, SessionMask bit);
 
 }  // namespace weir::capture

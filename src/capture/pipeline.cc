@@ -14,6 +14,7 @@ namespace weir::capture {
 Pipeline::Pipeline(interface::Source& source, std::unique_ptr<LanePlan> plan, const Clock* clock)
     : source_(source),
       clock_(clock),
+      waits_(source.lossless()),
       plan_(std::move(plan)),
       generation_(plan_->generation),
       headers_(std::make_unique<HeadersArray>()),
@@ -50,6 +51,7 @@ Step Pipeline::run_batch(Duration timeout) {
   protocol::parse_batch(batch_, *headers_, *keys_);
   timer.end(Stage::Headers);
   plan_->filters.evaluate(batch_, *headers_, *verdicts_);
+  read_relief();
   judge();
   timer.end(Stage::Filter);
   analyse();
@@ -152,16 +154,28 @@ Result<void> Pipeline::prepare_new_interfaces() {
   return ok();
 }
 
-// What is left of the filters' verdicts after rules and limits.
-void Pipeline::judge() {
-  over_limit_.reset();
-  sums_ = sums();
+// Once a batch, so that all of it is treated alike.
+void Pipeline::read_relief() noexcept {
+  if (waits_) return;
   for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
-    accepted_[i] = judge(plan_->sessions[i]);
+    const std::uint64_t word = plan_->sessions[i].session->relief_word();
+    if (word == relief_words_[i]) continue;
+    relief_words_[i] = word;
+    relief_[i] = relief_of(word);
   }
 }
 
-std::uint32_t Pipeline::judge(const LanePlan::View& session) {
+// What is left of the filters' verdicts after rules, pressure and limits.
+void Pipeline::judge() {
+  over_limit_.reset();
+  under_pressure_.reset();
+  sums_ = sums();
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    accepted_[i] = judge(plan_->sessions[i], relief_[i]);
+  }
+}
+
+std::uint32_t Pipeline::judge(const LanePlan::View& session, const Relief& relief) {
   SessionLane& lane = *session.lane;
   const auto reject = [&](RejectReason reason, std::uint32_t packets) {
     if (packets != 0) lane.counters.rejected[static_cast<std::size_t>(reason)].add(packets);
@@ -178,32 +192,54 @@ std::uint32_t Pipeline::judge(const LanePlan::View& session) {
     wanted = session.rules->evaluate(batch_, *headers_, *keys_, session.bit, *verdicts_,
                                      *lane.outcomes, *session.rule_counters);
   }
-  const std::uint32_t kept =
-      lane.keep_within_budget(batch_, *verdicts_, session.bit, wanted, over_limit_);
-  if (lane.budget().exhausted()) session.session->tell_limit();
-  if (session.rules && session.rules->has_cutoffs()) {
-    lane.cutoff->apply(batch_, *headers_, *verdicts_, session.bit, *session.rules, *lane.outcomes);
-  }
   reject(RejectReason::Filter, batch_.count - matching);
   reject(RejectReason::Rule, matching - wanted);
+  if (relief.drops()) {
+    wanted -= lane.drop(batch_, *headers_, *verdicts_, session.bit, relief, under_pressure_);
+  }
+  const std::uint32_t kept =
+      lane.keep_within_budget(batch_, *verdicts_, session.bit, wanted, over_limit_);
   reject(RejectReason::Limit, wanted - kept);
+  if (lane.budget().exhausted()) session.session->tell_limit();
+  if (relief.cutoff_bytes != 0 || (session.rules && session.rules->has_cutoffs())) {
+    if (!session.rules) lane.keep_all(batch_.count);
+    lane.cutoff->apply(
+        batch_, *headers_, *verdicts_, session.bit,
+        {.rules = session.rules ? &*session.rules : nullptr, .every_flow = relief.cutoff_bytes},
+        *lane.outcomes);
+  }
   return kept;
 }
 
 void Pipeline::analyse() {
   for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
     const LanePlan::View& session = plan_->sessions[i];
-    if (session.stage == nullptr || accepted_[i] == 0) continue;
+    if (session.stage == nullptr) continue;
+    limit_flows(session, relief_[i]);
+    if (accepted_[i] == 0) continue;
     if (session.uids != nullptr) session.uids->set_store_ref(session.outlets->store_ref());
     session.stage->take(batch_, *headers_, *keys_, *verdicts_, session.bit, session.uids);
   }
 }
 
+// Told again with every batch while there is a bound: the stage may be another than before.
+void Pipeline::limit_flows(const LanePlan::View& session, const Relief& relief) {
+  if (relief.flow_share == Relief::kWholeShare &&
+      session.lane->flow_share_told == Relief::kWholeShare) {
+    return;
+  }
+  session.lane->flow_share_told = relief.flow_share;
+  session.stage->limit_flows(relief.flow_share);
+}
+
 // Each session has of a packet what it keeps: the frame is shortened for the time of its turn.
 void Pipeline::write() {
-  for (const LanePlan::View& session : plan_->sessions) {
-    const bool cuts = session.snaplen != 0 || session.rules.has_value();
-    if (cuts) session.lane->cut(batch_, session.snaplen, session.rules.has_value());
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    const LanePlan::View& session = plan_->sessions[i];
+    const std::uint32_t width = smaller_bound(session.snaplen, relief_[i].keep_bytes);
+    const bool by_outcomes = session.rules.has_value() || relief_[i].cutoff_bytes != 0;
+    const bool cuts = width != 0 || by_outcomes;
+    if (cuts) session.lane->cut(batch_, width, by_outcomes);
     session.lane->count_accepted(batch_, *verdicts_, session.bit);
     if (session.outlets != nullptr) {
       session.outlets->write({.batch = batch_,
@@ -212,7 +248,8 @@ void Pipeline::write() {
                               .session = session.bit,
                               .headers = headers_.get(),
                               .keys = keys_.get(),
-                              .uids = session.uids});
+                              .uids = session.uids,
+                              .dropped = session.lane->take_dropped()});
     }
     if (cuts) session.lane->restore(batch_);
   }
@@ -229,8 +266,9 @@ std::uint32_t Pipeline::packets_with(SessionMask bit) const noexcept {
 Pipeline::BatchSums Pipeline::sums() const noexcept {
   // A packet is truncated when no session can have all of it.
   std::uint32_t widest = plan_->sessions.empty() ? kPacketBytesMax : 0;
-  for (const LanePlan::View& session : plan_->sessions) {
-    widest = std::max(widest, session.snaplen == 0 ? kPacketBytesMax : session.snaplen);
+  for (std::size_t i = 0; i < plan_->sessions.size(); ++i) {
+    const std::uint32_t width = smaller_bound(plan_->sessions[i].snaplen, relief_[i].keep_bytes);
+    widest = std::max(widest, width == 0 ? kPacketBytesMax : width);
   }
   BatchSums sums;
   for (const Packet& packet : batch_.view()) {
@@ -240,13 +278,15 @@ Pipeline::BatchSums Pipeline::sums() const noexcept {
   return sums;
 }
 
-// The capture's own row: a packet is accepted when at least one session wants it.
+// The capture's own row: a packet is accepted when at least one session keeps it, and dropped when
+// one that wanted it did without it and no other keeps it.
 void Pipeline::count() {
   const bool all_paused = std::all_of(plan_->sessions.begin(), plan_->sessions.end(),
                                       [](const auto& session) { return session.paused; });
   std::array<std::uint32_t, kReasonCount<RejectReason>> rejected{};
   std::array<std::uint32_t, kReasonCount<MalformedReason>> malformed{};
   std::uint32_t accepted = 0;
+  std::uint32_t dropped = 0;
   std::uint64_t accepted_bytes = 0;
   for (std::uint32_t i = 0; i < batch_.count; ++i) {
     const Packet& packet = batch_.packets[i];
@@ -260,6 +300,10 @@ void Pipeline::count() {
       accepted_bytes += packet.wire_bytes;
       continue;
     }
+    if (under_pressure_[i]) {
+      ++dropped;
+      continue;
+    }
     const auto reason = over_limit_[i] ? RejectReason::Limit
                         : all_paused   ? RejectReason::Paused
                                        : RejectReason::Filter;
@@ -268,6 +312,7 @@ void Pipeline::count() {
   counters_.accepted.add(accepted);
   counters_.accepted_bytes.add(accepted_bytes);
   counters_.truncated.add(sums_.truncated);
+  if (dropped != 0) counters_.dropped[static_cast<std::size_t>(DropReason::Pressure)].add(dropped);
   for (std::size_t i = 0; i < rejected.size(); ++i) {
     if (rejected[i] != 0) counters_.rejected[i].add(rejected[i]);
   }

@@ -92,8 +92,10 @@ class Pipeline {
   [[nodiscard]] std::uint32_t packets_wanted() const noexcept;
   Result<void> prepare_new_interfaces();
   void describe_interfaces();
+  void read_relief() noexcept;
   void judge();
-  std::uint32_t judge(const LanePlan::View& session);
+  std::uint32_t judge(const LanePlan::View& session, const Relief& relief);
+  void limit_flows(const LanePlan::View& session, const Relief& relief);
   void analyse();
   void write();
   [[nodiscard]] BatchSums sums() const noexcept;
@@ -104,6 +106,7 @@ class Pipeline {
 
   interface::Source& source_;
   const Clock* const clock_;
+  const bool waits_;  // the source does, and loses nothing meanwhile: no session gets relief
   std::unique_ptr<LanePlan> plan_;
   std::uint32_t interfaces_prepared_ = 0;
   PipelineCounters counters_;
@@ -119,7 +122,11 @@ class Pipeline {
   PacketBatch batch_;
   BatchSums sums_;
   OverLimit over_limit_;
+  UnderPressure under_pressure_;
   std::array<std::uint32_t, kSessionsMax> accepted_{};  // of this batch, by session of the plan
+  // What each does without in this batch, and the words it was read from.
+  std::array<Relief, kSessionsMax> relief_;
+  std::array<std::uint64_t, kSessionsMax> relief_words_{};
   // Results of the stages, entry i for packet i; on the heap, because they are large.
   std::unique_ptr<HeadersArray> headers_;
   std::unique_ptr<KeysArray> keys_;

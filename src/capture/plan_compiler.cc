@@ -58,7 +58,7 @@ Result<StagedPlan::Lane> PlanCompiler::compile(std::size_t lane) {
   for (std::size_t i = 0; i < plan_.sessions.size(); ++i) {
     const SessionPlan& session = plan_.sessions[i];
     if (!takes_part(session, lane)) continue;
-    LanePlan::View view = view_of(session, lane, SessionMask{1} << i);
+    WEIR_TRY(LanePlan::View view, view_of(session, lane, SessionMask{1} << i));
     for (std::uint32_t type = 0; view.rules && type < interfaces.count(); ++type) {
       WEIR_CHECK(view.rules->prepare(interfaces.at({type}).link_type));
     }

@@ -35,6 +35,7 @@ LedgerSnapshot Session::lane_ledger(std::size_t index) const noexcept {
   now.truncated = counters.truncated.value();
   for (std::size_t i = 0; i < now.rejected.size(); ++i)
     now.rejected[i] = counters.rejected[i].value();
+  for (std::size_t i = 0; i < now.dropped.size(); ++i) now.dropped[i] = counters.dropped[i].value();
   return now;
 }
 

@@ -49,8 +49,9 @@ class Session {
   void set_relief(const Relief& relief) noexcept {
     relief_.store(packed(relief), std::memory_order_relaxed);
   }
-  [[nodiscard]] Relief relief() const noexcept {
-    return relief_of(relief_.load(std::memory_order_relaxed));
+  [[nodiscard]] Relief relief() const noexcept { return relief_of(relief_word()); }
+  [[nodiscard]] std::uint64_t relief_word() const noexcept {
+    return relief_.load(std::memory_order_relaxed);
   }
 
  private:

@@ -2,7 +2,32 @@
 
 #include <algorithm>
 
+#include "capture/flow_sample.h"
+
 namespace weir::capture {
+
+std::uint32_t SessionLane::drop(const PacketBatch& batch, const HeadersArray& headers,
+                                Verdicts& verdicts, SessionMask bit, const Relief& relief,
+                                UnderPressure& dropped) {
+  losses_count_ = 0;
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < batch.count; ++i) {
+    if ((verdicts.wanted[i] & bit) == 0) continue;
+    if (!relief.shed && in_sample(headers[i].flow_hash, relief.sample)) continue;
+    verdicts.wanted[i] &= ~bit;
+    dropped.set(i);
+    ++count;
+    // A batch is nearly always of one interface.
+    const InterfaceId interface = batch.packets[i].interface;
+    const auto end = losses_.begin() + static_cast<std::ptrdiff_t>(losses_count_);
+    const auto known =
+        std::ranges::find(losses_.begin(), end, interface, &output::PressureLoss::interface);
+    if (known == end) losses_[losses_count_++] = {.interface = interface};
+    ++known->packets;
+  }
+  if (count != 0) counters.dropped[static_cast<std::size_t>(DropReason::Pressure)].add(count);
+  return count;
+}
 
 std::uint32_t SessionLane::keep_within_budget(const PacketBatch& batch, Verdicts& verdicts,
                                               SessionMask bit, std::uint32_t wanted,
@@ -25,12 +50,16 @@ std::uint32_t SessionLane::keep_within_budget(const PacketBatch& batch, Verdicts
   return kept;
 }
 
-void SessionLane::cut(PacketBatch& batch, std::uint32_t snaplen, bool by_rules) {
+void SessionLane::keep_all(std::uint32_t packets) noexcept {
+  std::fill_n(outcomes->keep_bytes.begin(), packets, filter::kKeepAll);
+}
+
+void SessionLane::cut(PacketBatch& batch, std::uint32_t snaplen, bool by_outcomes) {
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     Packet& packet = batch.packets[i];
     captured_bytes_[i] = packet.captured_bytes;
     if (snaplen != 0) packet.captured_bytes = std::min(packet.captured_bytes, snaplen);
-    if (by_rules) {
+    if (by_outcomes) {
       packet.captured_bytes = std::min(packet.captured_bytes, outcomes->keep_bytes[i]);
     }
   }

@@ -60,10 +60,11 @@ struct Schema<SessionStatus> {
     v.field("since", x.since, "when it began, or was resumed after a restart of the engine");
     v.field("received", x.received, "packets: accepted + rejected + dropped");
     v.field("received_bytes", x.received_bytes, "of these, on the wire");
-    v.field("accepted", x.accepted, "packets that its filter and rules let through");
+    v.field("accepted", x.accepted, "packets that it kept");
     v.field("accepted_bytes", x.accepted_bytes, "of these, on the wire");
+    v.field("truncated", x.truncated, "of these, packets that are kept shortened");
     v.field("rejected", x.rejected, "packets turned away, by reason");
-    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("dropped", x.dropped, "packets that it wanted and lost, by reason");
     v.field("outputs", x.outputs, "where its packets go");
     v.field("rules", x.rules, "in their order");
     v.field("error", x.error, "why it failed; empty: it did not");
@@ -81,9 +82,9 @@ struct Schema<InterfaceStatus> {
     v.field("filter_place", x.filter_place, "where most of the filtering happens: user or kernel");
     v.field("received", x.received, "packets: accepted + rejected + dropped + in_flight");
     v.field("received_bytes", x.received_bytes, "of these, on the wire");
-    v.field("accepted", x.accepted, "packets that at least one session wanted");
+    v.field("accepted", x.accepted, "packets that at least one session kept");
     v.field("rejected", x.rejected, "packets that no session wanted, by reason");
-    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("dropped", x.dropped, "packets lost, by reason");
     v.field("in_flight", x.in_flight, "packets that are being decided on");
   }
 };
@@ -111,10 +112,10 @@ struct Schema<EngineStatus> {
     v.field("sessions", x.sessions, "how many there are");
     v.field("received", x.received, "packets: accepted + rejected + dropped + in_flight");
     v.field("received_bytes", x.received_bytes, "of these, on the wire");
-    v.field("accepted", x.accepted, "packets that at least one session wanted");
+    v.field("accepted", x.accepted, "packets that at least one session kept");
     v.field("accepted_bytes", x.accepted_bytes, "of these, on the wire");
     v.field("rejected", x.rejected, "packets that no session wanted, by reason");
-    v.field("dropped", x.dropped, "packets lost before the decision, by reason");
+    v.field("dropped", x.dropped, "packets lost, by reason");
     v.field("in_flight", x.in_flight, "packets that are being decided on");
     v.field("modules", x.modules, "and workers, with their health");
   }

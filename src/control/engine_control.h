@@ -52,6 +52,7 @@ struct SessionStatus {
   std::uint64_t received_bytes = 0;
   std::uint64_t accepted = 0;
   std::uint64_t accepted_bytes = 0;
+  std::uint64_t truncated = 0;  // of these, packets that are kept shortened
   Counts rejected;
   Counts dropped;
   std::vector<OutputStatus> outputs;

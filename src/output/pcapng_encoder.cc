@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -26,13 +27,15 @@ PcapngEncoder::PcapngEncoder(pcapng::SectionIdentity identity, std::optional<Sec
 }
 
 void PcapngEncoder::begin(const PacketBatch& batch, const InterfaceTable& interfaces,
-                          const Verdicts& verdicts, SessionMask session) {
+                          const Verdicts& verdicts, SessionMask session,
+                          std::span<const PressureLoss> dropped) {
   batch_ = &batch;
   verdicts_ = &verdicts;
   session_ = session;
   next_packet_ = 0;
   next_side_block_ = 0;
   gap_open_ = batch.gap.packets != 0;
+  dropped_ = dropped;
   WEIR_ASSERT(!gap_open_ || batch.gap.interface.index < interfaces.count());
   while (known_.count() < interfaces.count()) {
     known_.add(interfaces.at({known_.count()}));
@@ -94,7 +97,7 @@ Fill PcapngEncoder::fill(Window& window) {
     const Fill filled = fill_packets(window, end);
     if (filled != Fill::Done) return filled;
   }
-  if (gap_open_) note_gap();
+  note_rest();
   return Fill::Done;
 }
 
@@ -145,9 +148,10 @@ bool PcapngEncoder::prepare_statistics() {
   if (next_ended_ == numbers_.size()) return false;
   const std::uint32_t index = next_ended_++;
   pcapng::InterfaceStatistics statistics = counts_->take({index});
-  // What the kernel lost after the last packet is in the statistics; what this output lost is not.
+  // What the kernel lost after the last packet is in the statistics; what this output and its
+  // session lost is not.
   LossText text;
-  const Loss own{.slow_reader = losses_[index].slow_reader};
+  const Loss own{.slow_reader = losses_[index].slow_reader, .pressure = losses_[index].pressure};
   if (own.packets() != 0) statistics.comment = describe(own, "after the last one", text);
   scratch_.clear();
   pcapng::append_interface_statistics(scratch_, numbers_[index], statistics);
@@ -230,22 +234,31 @@ void PcapngEncoder::find_described_end() {
 
 // --- losses
 
+void PcapngEncoder::note(InterfaceId interface, const Loss& loss) {
+  Loss& open = losses_[interface.index];
+  if (open.packets() == 0) ++losses_open_;
+  open += loss;
+}
+
 void PcapngEncoder::note_gap() {
   gap_open_ = false;
-  Loss& loss = losses_[batch_->gap.interface.index];
-  if (loss.packets() == 0) ++losses_open_;
-  loss.kernel += batch_->gap.packets;
+  note(batch_->gap.interface, {.kernel = batch_->gap.packets});
+}
+
+void PcapngEncoder::note_rest() {
+  if (gap_open_) note_gap();
+  for (const PressureLoss& one : std::exchange(dropped_, {})) {
+    note(one.interface, {.pressure = one.packets});
+  }
 }
 
 std::uint32_t PcapngEncoder::lose_rest() {
   if (batch_ == nullptr) return 0;
-  if (gap_open_) note_gap();
+  note_rest();
   std::uint32_t lost = 0;
   for (; next_packet_ < batch_->count; ++next_packet_) {
     if (!wanted(next_packet_)) continue;
-    Loss& loss = loss_before(next_packet_);
-    if (loss.packets() == 0) ++losses_open_;
-    ++loss.slow_reader;
+    note(batch_->packets[next_packet_].interface, {.slow_reader = 1});
     ++lost;
   }
   batch_ = nullptr;

@@ -11,9 +11,9 @@
 //   earlier ones when a packet uses them. Numbers in the output count from 0 in each section.
 // - A batch without packets is welcome: it makes interfaces known.
 //
-// Losses: what a batch's gap says, and what lose_rest() gave up, is remembered for its interface
-// until a packet of that interface is encoded, which then carries the sum (epb_dropcount and a
-// comment).
+// Losses: what a batch's gap says, what the session dropped of it, and what lose_rest() gave up, is
+// remembered for its interface until a packet of that interface is encoded, which then carries the
+// sum (epb_dropcount and a comment).
 //
 // One thread. Allocates when interfaces or sections appear and when a side block is larger than all
 // before; never for packets.
@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/capture_interface.h"
@@ -76,10 +77,11 @@ class PcapngEncoder {
   explicit PcapngEncoder(storage::pcapng::SectionIdentity identity,
                          std::optional<SectionCounts> counts = std::nullopt);
 
-  // The packets of the batch whose verdict has a bit of `session`, and all its side blocks. What is
-  // passed must stay until fill() has returned Done.
+  // The packets of the batch whose verdict has a bit of `session`, and all its side blocks;
+  // `dropped`: what the session dropped of it. What is passed must stay until fill() has returned
+  // Done.
   void begin(const PacketBatch& batch, const InterfaceTable& interfaces, const Verdicts& verdicts,
-             SessionMask session);
+             SessionMask session, std::span<const PressureLoss> dropped = {});
   // For a stream without any batch: its Section Header, in the same way.
   void begin_empty();
   // The statistics that end the section (none without counts), in the same way; a batch that has
@@ -126,7 +128,9 @@ class PcapngEncoder {
   [[nodiscard]] bool belongs_later(const Packet& packet) const noexcept {
     return packet.has_time && limit_.time != StreamLimit::kNoTime && packet.time >= limit_.time;
   }
+  void note(InterfaceId interface, const Loss& loss);
   void note_gap();
+  void note_rest();
   [[nodiscard]] bool wanted(std::uint32_t packet) const noexcept {
     return (verdicts_->wanted[packet] & session_) != 0;
   }
@@ -159,10 +163,11 @@ class PcapngEncoder {
   std::uint32_t next_side_block_ = 0;
 
   StreamLimit limit_;
-  std::vector<Loss> losses_;             // by table index
-  std::uint32_t losses_open_ = 0;        // of these, how many are not zero
-  bool gap_open_ = false;                // the batch's gap is not yet among them
-  std::vector<std::uint8_t> with_loss_;  // options of a packet with those that tell a loss
+  std::vector<Loss> losses_;               // by table index
+  std::uint32_t losses_open_ = 0;          // of these, how many are not zero
+  bool gap_open_ = false;                  // the batch's gap is not yet among them
+  std::span<const PressureLoss> dropped_;  // of the batch, not yet among them
+  std::vector<std::uint8_t> with_loss_;    // options of a packet with those that tell a loss
 
   std::vector<std::uint8_t> scratch_;  // one record that is no packet, on its way into windows
   std::size_t scratch_copied_ = 0;

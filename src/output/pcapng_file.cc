@@ -73,7 +73,7 @@ void PcapngFile::write(const Offer& offer) {
   }
   // After a failure that reserve() has not seen yet, packets stay pending until it counts them.
   if (!writer_->failure()) {
-    encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
+    encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session, offer.dropped);
     while (fill() == Fill::Limit && next_file(encoder_.next_packet())) {
     }
   }

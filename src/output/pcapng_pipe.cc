@@ -52,7 +52,7 @@ void PcapngPipe::write(const Offer& offer) {
     return;
   }
   statistics_.pending.set(statistics_.pending.value() + wanted);
-  encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
+  encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session, offer.dropped);
   encode(policy_);
 }
 

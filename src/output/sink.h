@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/capture_interface.h"
@@ -14,6 +15,7 @@
 #include "base/reasons.h"
 #include "base/result.h"
 #include "base/verdicts.h"
+#include "output/loss.h"
 #include "protocol/deep/flow_uids.h"
 #include "protocol/deep/store_ref.h"
 #include "telemetry/counter.h"
@@ -75,6 +77,8 @@ struct Offer {
   const KeysArray* keys = nullptr;
   // Of the offered packets, from the analysis of the session; null: there is none.
   const protocol::FlowUids* uids = nullptr;
+  // What the session dropped of the batch: told before the first packet that is stored after it.
+  std::span<const PressureLoss> dropped = {};
 };
 
 class Sink {

@@ -66,7 +66,7 @@ void SpillingPipe::write(const Offer& offer) {
     settle();
     return;
   }
-  encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
+  encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session, offer.dropped);
   encode(Patience::ByPolicy);
   settle();
 }

@@ -136,6 +136,7 @@ void StoreLane::write(const Offer& offer) {
     if (travels_along(block) && !add_side_block(offer.interfaces, block)) break;
   }
   if (!error_) (void)add_packets(offer, next, offer.batch.count);
+  for (const PressureLoss& one : offer.dropped) note(one.interface, {.pressure = one.packets});
   if (chunks != chunks_begun_) chunk_begun_ = clock_.monotonic();
   // What a failure has left aside is counted by now.
   count();
@@ -155,7 +156,7 @@ bool StoreLane::add_packets(const Offer& offer, std::uint32_t begin, std::uint32
   const Gap& gap = offer.batch.gap;
   for (std::uint32_t i = begin; i < end; ++i) {
     if (gap.packets != 0 && gap.before == i) [[unlikely]]
-      note_gap(gap);
+      note(gap.interface, {.kernel = gap.packets});
     if ((offer.verdicts.wanted[i] & offer.session) == 0) continue;
     if (!add_packet(offer, i)) return false;
   }
@@ -217,10 +218,10 @@ bool StoreLane::add_side_block(const InterfaceTable& interfaces, const SideBlock
   return true;
 }
 
-void StoreLane::note_gap(const Gap& gap) {
-  Loss& loss = losses_[gap.interface.index];
-  if (loss.packets() == 0) ++losses_open_;
-  loss.kernel += gap.packets;
+void StoreLane::note(InterfaceId interface, const Loss& loss) {
+  Loss& open = losses_[interface.index];
+  if (open.packets() == 0) ++losses_open_;
+  open += loss;
 }
 
 void StoreLane::take_losses(StoreLane& other) {
@@ -229,9 +230,7 @@ void StoreLane::take_losses(StoreLane& other) {
   for (std::size_t i = 0; i < other.losses_.size(); ++i) {
     Loss& from = other.losses_[i];
     if (from.packets() == 0) continue;
-    if (losses_[i].packets() == 0) ++losses_open_;
-    losses_[i].kernel += from.kernel;
-    losses_[i].slow_reader += from.slow_reader;
+    note({static_cast<std::uint32_t>(i)}, from);
     from = Loss{};
   }
   other.losses_open_ = 0;

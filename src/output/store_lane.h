@@ -114,7 +114,7 @@ class StoreLane final : public Sink {
   bool end_segment();
   bool close_chunk();
   bool wait_for_blocks(std::uint32_t count);
-  void note_gap(const Gap& gap);
+  void note(InterfaceId interface, const Loss& loss);
   [[nodiscard]] bool chunk_is_due() const noexcept;
   [[nodiscard]] bool has_room() const;
   void see(const InterfaceTable& interfaces);

@@ -80,8 +80,13 @@ std::vector<std::uint8_t> StoreLane::take_statistics() {
   if (options_.counts == nullptr) return blocks;
   options_.counts->end();
   for (std::uint32_t i = 0; i < interfaces_.described().size(); ++i) {
-    storage::pcapng::append_interface_statistics(blocks, i,
-                                                 options_.counts->take(interfaces_.source_of(i)));
+    const InterfaceId source = interfaces_.source_of(i);
+    storage::pcapng::InterfaceStatistics statistics = options_.counts->take(source);
+    // The kernel's losses are in the statistics, those of the session are not.
+    const Loss own{.pressure = losses_[source.index].pressure};
+    LossText text;
+    if (own.packets() != 0) statistics.comment = describe(own, "after the last one", text);
+    storage::pcapng::append_interface_statistics(blocks, i, statistics);
   }
   return blocks;
 }

@@ -61,6 +61,7 @@ enum class Metric : std::uint8_t {
   SessionReceivedBytes,
   SessionAcceptedPackets,
   SessionAcceptedBytes,
+  SessionTruncated,
   SessionRejected,
   SessionDropped,
   RulePackets,

@@ -55,7 +55,7 @@ class FlowCutoffTest : public testing::Test {
     protocol::parse_batch(*batch_, *headers_, *keys_);
     verdicts_->wanted.fill(1);
     rules.evaluate(*batch_, *headers_, *keys_, 1, *verdicts_, *outcomes_, counters);
-    cutoff_.apply(*batch_, *headers_, *verdicts_, 1, rules, *outcomes_);
+    cutoff_.apply(*batch_, *headers_, *verdicts_, 1, {.rules = &rules}, *outcomes_);
     std::vector<std::uint32_t> kept(outcomes_->keep_bytes.begin(),
                                     outcomes_->keep_bytes.begin() + batch_->count);
     batch_->count = 0;
@@ -63,7 +63,7 @@ class FlowCutoffTest : public testing::Test {
     return kept;
   }
 
-  FlowCutoff cutoff_;
+  FlowCutoff cutoff_ = FlowCutoff::make().value();
   std::vector<std::unique_ptr<std::vector<std::uint8_t>>> frames_;
   std::unique_ptr<PacketBatch> batch_ = std::make_unique<PacketBatch>();
   std::unique_ptr<HeadersArray> headers_ = std::make_unique<HeadersArray>();
@@ -133,6 +133,23 @@ TEST_F(FlowCutoffTest, TheSameAddressesInAnotherTenantAreAnotherFlow) {
   add(in_vlan(2));
   add(in_vlan(1));
   EXPECT_THAT(kept(), ElementsAre(kKeepAll, kKeepAll, kHeaders + 4));
+}
+
+TEST_F(FlowCutoffTest, ABoundOfEveryFlowNeedsNoRules) {
+  for (int i = 0; i < 3; ++i) {
+    add(tcp("10.0.0.1", "10.0.0.2", 1000, 400));
+    add(PacketBuilder().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(400).build());
+    add(std::vector<std::uint8_t>(1000));
+  }
+  protocol::parse_batch(*batch_, *headers_, *keys_);
+  verdicts_->wanted.fill(1);
+  verdicts_->wanted[6] = 2;
+  outcomes_->keep_bytes.fill(kKeepAll);
+  cutoff_.apply(*batch_, *headers_, *verdicts_, 1, {.every_flow = 700}, *outcomes_);
+  EXPECT_THAT(std::vector(outcomes_->keep_bytes.begin(), outcomes_->keep_bytes.begin() + 9),
+              ElementsAre(kKeepAll, kKeepAll, kKeepAll, kKeepAll, kKeepAll, kKeepAll, kKeepAll,
+                          14 + 20 + 8, kKeepAll))
+      << "the third of the connection is another session's";
 }
 
 TEST_F(FlowCutoffTest, MoreFlowsThanItRemembersAreStoredWholeRatherThanCut) {

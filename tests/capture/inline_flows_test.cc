@@ -50,6 +50,29 @@ TEST(InlineFlows, TakeWhatComesLateAtTheTimeThatHasBeenReached) {
   EXPECT_EQ(lines.of("conn").size(), 2U);
 }
 
+TEST(InlineFlows, HoldTheirShareOfFlows) {
+  Lines lines;
+  // 64 shards and the carriers, 100 flows each.
+  auto stage = InlineFlows::make({.flows = {.flows_max = 6500}}, lines).value();
+  std::vector<test::TimedFrame> frames;
+  for (std::uint16_t port = 0; port < 6000; ++port) {
+    frames.push_back(test::udp_at(port * 1ms, static_cast<std::uint16_t>(1024 + port)));
+  }
+  const auto udp = static_cast<std::size_t>(protocol::FlowKind::Udp);
+  Feeder feeder;
+  feeder.feed(*stage, frames);
+  const std::uint64_t before = stage->totals().open[udp];
+  EXPECT_GT(before, 5000U);
+  stage->limit_flows(4);
+  for (int i = 0; i < 10; ++i) stage->idle(test::kTrafficStart + 7s);
+  EXPECT_LE(stage->totals().open[udp], 1600U);
+  EXPECT_GT(stage->totals().open[udp], 1500U) << "25 in each shard";
+  EXPECT_EQ(lines.of("conn").size(), 6000 - stage->totals().open[udp]);
+  stage->limit_flows(16);
+  stage->idle(test::kTrafficStart + 8s);
+  EXPECT_GT(stage->totals().open[udp], 1500U);
+}
+
 TEST(InlineFlows, CountWhatTheyHold) {
   Lines lines;
   auto stage = InlineFlows::make({}, lines).value();

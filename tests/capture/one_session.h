@@ -41,7 +41,8 @@ class OneSession {
                                                .outputs = &outputs_,
                                                .analysis = analysis_ ? &*analysis_ : nullptr,
                                                .snaplen = options_.snaplen},
-                                              0, 1));
+                                              0, 1)
+                                 .value());
     return plan;
   }
   [[nodiscard]] capture::Session& session() noexcept { return session_; }

@@ -83,7 +83,7 @@ std::unique_ptr<LanePlan> lane_plan(const std::vector<SessionPlan>& sessions) {
   auto plan = std::make_unique<LanePlan>();
   for (std::uint32_t i = 0; i < sessions.size(); ++i) {
     EXPECT_TRUE(plan->filters.add(i, "", filter::Scope::Frame).ok());
-    plan->sessions.push_back(view_of(sessions[i], 0, SessionMask{1} << i));
+    plan->sessions.push_back(view_of(sessions[i], 0, SessionMask{1} << i).value());
   }
   EXPECT_TRUE(plan->filters.prepare(LinkType::Ethernet).ok());
   return plan;

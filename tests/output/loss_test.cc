@@ -25,8 +25,17 @@ TEST(Loss, IsToldWithItsCauses) {
   EXPECT_EQ(text_of({.kernel = 1, .slow_reader = 2}),
             "weir: 3 packets lost before this one (kernel: ring full: 1, output: its reader was "
             "too slow: 2)");
-  constexpr std::uint64_t kHuge = ~std::uint64_t{0} / 2;
-  EXPECT_FALSE(text_of({.kernel = kHuge, .slow_reader = kHuge}).empty());
+  EXPECT_EQ(text_of({.pressure = 5}), "weir: 5 packets lost before this one (pressure)");
+  EXPECT_EQ(text_of({.kernel = 1, .slow_reader = 2, .pressure = 3}),
+            "weir: 6 packets lost before this one (kernel: ring full: 1, output: its reader was "
+            "too slow: 2, pressure: 3)");
+  // The longest that there is.
+  constexpr std::uint64_t kHuge = ~std::uint64_t{0} / 4;
+  LossText text;
+  EXPECT_EQ(describe({.kernel = kHuge, .slow_reader = kHuge, .pressure = kHuge},
+                     "after the last one", text)
+                .size(),
+            184u);
 }
 
 // A file in memory, with two interfaces.
@@ -44,6 +53,14 @@ struct Bench {
   void write(TestBatch& batch, const Verdicts& verdicts) {
     ASSERT_TRUE(sink->reserve());
     sink->write({batch.batch(), interfaces, verdicts, kSession});
+  }
+  void write(TestBatch& batch, std::span<const PressureLoss> dropped) {
+    ASSERT_TRUE(sink->reserve());
+    sink->write({.batch = batch.batch(),
+                 .interfaces = interfaces,
+                 .verdicts = *TestBatch::all(),
+                 .session = kSession,
+                 .dropped = dropped});
   }
   void write(TestBatch& batch) { write(batch, *TestBatch::all()); }
   test::WalkedFile close() {
@@ -95,6 +112,30 @@ TEST(Gap, WaitsForTheNextPacketOfItsInterfaceThatIsStored) {
   EXPECT_EQ(dropcount(file.packets[1]), 0U);
   EXPECT_EQ(dropcount(file.packets[2]), 11U);
   EXPECT_EQ(dropcount(file.packets[3]), 0U);
+}
+
+TEST(Gap, OfASessionUnderPressureIsToldByTheNextPacketAfterItsBatch) {
+  Bench bench;
+  TestBatch first;
+  first.add("a", 1, 0);
+  bench.write(first, std::array{PressureLoss{{1}, 9}, PressureLoss{{0}, 4}});
+  TestBatch empty;
+  bench.write(empty, std::array{PressureLoss{{0}, 2}});
+  TestBatch second;
+  second.add_gap(3, 0);
+  second.add("b", 2, 0);
+  second.add("c", 3, 1);
+  second.add("d", 4, 0);
+  bench.write(second);
+  const auto file = bench.close();
+  ASSERT_EQ(file.packets.size(), 4U);
+  EXPECT_EQ(dropcount(file.packets[0]), 0U);
+  EXPECT_EQ(dropcount(file.packets[1]), 9U);
+  EXPECT_EQ(comment(file.packets[1]),
+            "weir: 9 packets lost before this one (kernel: ring full: 3, pressure: 6)");
+  EXPECT_EQ(dropcount(file.packets[2]), 9U);
+  EXPECT_EQ(comment(file.packets[2]), "weir: 9 packets lost before this one (pressure)");
+  EXPECT_TRUE(file.packets[3].options.empty());
 }
 
 TEST(Gap, LeavesAPacketItsOwnOptions) {
@@ -200,6 +241,20 @@ TEST(InterfaceStatistics, StandAtTheEndForEveryInterface) {
                                  {kDelivered, 80}}));
   EXPECT_EQ(found[1].interface, 1U);
   EXPECT_EQ(found[1].values.at(kReceived), 5U);
+}
+
+TEST(InterfaceStatistics, SayWhatTheSessionDroppedAfterTheLastPacket) {
+  FakeCounts counts;
+  counts.values.resize(2);
+  test::FakeClock clock;
+  Bench bench(SectionCounts(counts, clock));
+  TestBatch batch;
+  batch.add("a", 1, 0);
+  bench.write(batch, std::array{PressureLoss{{0}, 12}});
+  const auto found = statistics_of(bench.close());
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].comment, "weir: 12 packets lost after the last one (pressure)");
+  EXPECT_EQ(found[1].comment, "");
 }
 
 TEST(InterfaceStatistics, AreLeftOutWithoutCounts) {

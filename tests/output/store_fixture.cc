@@ -140,11 +140,13 @@ LaneBench::LaneBench(StoreLaneOptions options, const test::FaultPlan& plan, std:
 
 bool LaneBench::offer(TestBatch& batch) { return offer(batch, *TestBatch::all()); }
 
-bool LaneBench::offer(TestBatch& batch, const Verdicts& verdicts, const protocol::FlowUids* uids) {
+bool LaneBench::offer(TestBatch& batch, const Verdicts& verdicts, const protocol::FlowUids* uids,
+                      std::span<const PressureLoss> dropped) {
   const bool credit = lane->reserve().ok();
   const PacketBatch& packets = batch.batch();
   protocol::parse_batch(packets, *headers_, *keys_);
-  lane->write({packets, interfaces, verdicts, kSession, headers_.get(), keys_.get(), uids});
+  lane->write(
+      {packets, interfaces, verdicts, kSession, headers_.get(), keys_.get(), uids, dropped});
   return credit;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -98,7 +99,8 @@ class LaneBench {
 
   // Of the batch, all; as a pipeline does, with a credit. Whether there was one.
   bool offer(TestBatch& batch);
-  bool offer(TestBatch& batch, const Verdicts& verdicts, const protocol::FlowUids* uids = nullptr);
+  bool offer(TestBatch& batch, const Verdicts& verdicts, const protocol::FlowUids* uids = nullptr,
+             std::span<const PressureLoss> dropped = {});
   // One packet in a batch of its own.
   bool offer(std::string frame, std::int64_t time = 1'000, std::uint32_t interface = 0);
   // Until everything that is on its way has come to where it is counted.

@@ -232,6 +232,29 @@ TEST(StoreLane, AGapIsToldByTheNextPacketOfItsInterfaceAndByItsChunk) {
   EXPECT_EQ(contents[0].directory->lost, 7u);
 }
 
+TEST(StoreLane, WhatItsSessionDroppedIsToldByTheNextPacketAfterTheBatch) {
+  LaneBench bench;
+  TestBatch first;
+  first.add("in the batch", 1'000);
+  bench.offer(first, *TestBatch::all(), nullptr, std::array{PressureLoss{{0}, 30}});
+  TestBatch second;
+  second.add_gap(4);
+  second.add("behind", 2'000);
+  second.add("later", 3'000);
+  bench.offer(second);
+  ASSERT_TRUE(bench.lane->close().ok());
+  const auto contents = bench.supply.contents();
+  const auto& packets = contents[0].packets;
+  ASSERT_EQ(packets.size(), 3u);
+  EXPECT_EQ(packets[0].options, "");
+  EXPECT_THAT(options_of(packets[1], 4), ElementsAre(std::string("\42\0\0\0\0\0\0\0", 8)));
+  EXPECT_THAT(
+      options_of(packets[1], 1),
+      ElementsAre("weir: 34 packets lost before this one (kernel: ring full: 4, pressure: 30)"));
+  EXPECT_EQ(packets[2].options, "");
+  EXPECT_EQ(contents[0].chunks[0].lost, 34u);
+}
+
 TEST(StoreLane, AGapBeforeAPacketThatNobodyWantsIsToldByTheNextOne) {
   LaneBench bench;
   TestBatch batch;
@@ -360,6 +383,31 @@ TEST(StoreLane, EachSegmentEndsWithTheCountsOfItsTime) {
   // The third packet of the first segment comes when 30 are counted; it ends with the fourth's.
   EXPECT_EQ(received_in(0) + received_in(1), 40);
   EXPECT_GE(received_in(0), 30);
+}
+
+TEST(StoreLane, ASegmentEndsWithWhatItsSessionDroppedAfterTheLastPacket) {
+  class Counts final : public InterfaceCountsReader {
+   public:
+    [[nodiscard]] InterfaceCounts counts(InterfaceId) const override { return {}; }
+    [[nodiscard]] InterfaceCounts lane_counts(std::size_t, InterfaceId) const override {
+      return {};
+    }
+  };
+  const Counts counts;
+  const test::FakeClock clock;
+  SectionCounts section(counts, clock);
+  LaneBench bench(StoreLaneOptions{.counts = &section});
+  TestBatch batch;
+  batch.add("the last one", 1'000);
+  bench.offer(batch, *TestBatch::all(), nullptr, std::array{PressureLoss{{0}, 30}});
+  ASSERT_TRUE(bench.lane->close().ok());
+  const auto walked = test::walk_pcapng(bench.supply.segments()[0]->file.content);
+  EXPECT_EQ(walked.error, "");
+  std::vector<std::string> found;
+  for (const auto& block : walked.others) {
+    if (block.type == 5) found.push_back(block.body);
+  }
+  EXPECT_THAT(found, ElementsAre(HasSubstr("weir: 30 packets lost after the last one (pressure)")));
 }
 
 TEST(StoreLane, ALaneThatIsOfferedNothingMakesNoSegment) {

@@ -43,11 +43,13 @@ class StripedBench final : public StripeWatcher {
 
   // Whether there was a credit.
   bool offer(TestBatch& batch) { return offer(batch, *TestBatch::all()); }
-  bool offer(TestBatch& batch, const Verdicts& verdicts) {
+  bool offer(TestBatch& batch, const Verdicts& verdicts,
+             std::span<const PressureLoss> dropped = {}) {
     const bool credit = lane->reserve().ok();
     const PacketBatch& packets = batch.batch();
     protocol::parse_batch(packets, *headers_, *keys_);
-    lane->write({packets, interfaces, verdicts, kSession, headers_.get(), keys_.get()});
+    lane->write(
+        {packets, interfaces, verdicts, kSession, headers_.get(), keys_.get(), nullptr, dropped});
     expect_law(lane->statistics());
     return credit;
   }
@@ -223,6 +225,28 @@ TEST(StripedLane, ALossIsToldOnceByTheNextPacketWhereverThatGoes) {
   EXPECT_THAT(second[0].options, HasSubstr("7 packets lost before this one"));
   EXPECT_EQ(second[1].options, "");
   EXPECT_EQ(second[2].options, "");
+}
+
+TEST(StripedLane, WhatTheSessionDroppedIsToldOnceWhereverTheNextPacketGoes) {
+  StripedBench bench({{.seed = 1}, {.seed = 2}});
+  TestBatch batch;
+  batch.add(frame_for_a_chunk(0), 1'000);
+  ASSERT_TRUE(bench.offer(batch, *TestBatch::all(), std::array{PressureLoss{{0}, 7}}));
+  for (std::uint32_t i = 1; i < 6; ++i) {
+    bench.settle();
+    ASSERT_TRUE(bench.offer(i));
+  }
+  ASSERT_TRUE(bench.lane->close().ok());
+  std::size_t told = 0;
+  for (std::size_t stripe = 0; stripe < 2; ++stripe) {
+    for (const auto& packet : bench.packets(stripe)) {
+      if (packet.options.empty()) continue;
+      EXPECT_THAT(packet.options, HasSubstr("7 packets lost before this one (pressure)"));
+      EXPECT_EQ(packet.data[0], 1) << "the packet after the batch";
+      ++told;
+    }
+  }
+  EXPECT_EQ(told, 1u);
 }
 
 TEST(StripedLane, SideBlocksComeOnceToEachDirectoryInWhichPacketsFollow) {

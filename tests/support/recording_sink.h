@@ -35,6 +35,7 @@ class RecordingSink final : public output::Sink {
       frames_.emplace_back(frame.begin(), frame.end());
       statistics_.written.add(1);
     }
+    for (const output::PressureLoss& one : offer.dropped) told_dropped_ += one.packets;
   }
   Result<void> flush() override { return ok(); }
   Result<void> close() override {
@@ -54,6 +55,8 @@ class RecordingSink final : public output::Sink {
   [[nodiscard]] const std::vector<std::vector<std::uint8_t>>& frames() const noexcept {
     return frames_;
   }
+  // What it was told that its session dropped.
+  [[nodiscard]] std::uint64_t told_dropped() const noexcept { return told_dropped_; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] int credits_out() const noexcept { return reserved_; }
 
@@ -66,6 +69,7 @@ class RecordingSink final : public output::Sink {
   std::optional<std::size_t> room_;
   output::SinkStatistics statistics_;
   std::vector<std::vector<std::uint8_t>> frames_;
+  std::uint64_t told_dropped_ = 0;
   int reserved_ = 0;
   bool lost_any_ = false;
   bool closed_ = false;

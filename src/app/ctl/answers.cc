@@ -203,6 +203,7 @@ control::SessionStatus session_of(const Fields& fields) {
   fields.read("received_bytes", session.received_bytes);
   fields.read("accepted", session.accepted);
   fields.read("accepted_bytes", session.accepted_bytes);
+  fields.read("truncated", session.truncated);
   fields.read("rejected", session.rejected);
   fields.read("dropped", session.dropped);
   fields.read("outputs", session.outputs, output_of);

@@ -79,6 +79,7 @@ control::SessionStatus status_of(const SessionEntry& entry,
           .received_bytes = ledger.received_bytes,
           .accepted = ledger.accepted,
           .accepted_bytes = ledger.accepted_bytes,
+          .truncated = ledger.truncated,
           .rejected = counts_of<RejectReason>(ledger.rejected),
           .dropped = counts_of<DropReason>(ledger.dropped),
           .outputs = outputs_of(entry.parts),
@@ -104,6 +105,7 @@ void collect_session(telemetry::Collection& into, const control::SessionStatus& 
   into.add(Metric::SessionReceivedBytes, {status.name}, status.received_bytes);
   into.add(Metric::SessionAcceptedPackets, {status.name}, status.accepted);
   into.add(Metric::SessionAcceptedBytes, {status.name}, status.accepted_bytes);
+  into.add(Metric::SessionTruncated, {status.name}, status.truncated);
   for (const auto& [reason, packets] : status.rejected) {
     into.add(Metric::SessionRejected, {status.name, reason}, packets);
   }

@@ -112,7 +112,8 @@ constexpr std::array<Field, 2> kTail = {{
      })},
     {"flow_end", FieldType::Enum,
      "Why the record was written when the flow had not ended by itself: `reused` (a new "
-     "connection between the same ends began), `evicted` (the memory for flows was full), "
+     "connection between the same ends began), `evicted` (the memory for flows was full, or its "
+     "share under pressure), "
      "`interval` (it goes on).",
      kFromWeir, value<ConnRecord>([](const ConnRecord& conn) -> Value {
        if (conn.end == FlowEnd::Timeout) return Absent{};

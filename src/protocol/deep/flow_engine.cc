@@ -60,7 +60,29 @@ void FlowEngine::take(std::span<FlowPacket> packets, std::span<Uid> uids) {
     const std::size_t count = std::min(kChunk, packets.size() - at);
     take_chunk(packets.subspan(at, count), uids.empty() ? uids : uids.subspan(at, count));
   }
+  if (share_ != kWholeShare) [[unlikely]]
+    shrink();
   if (started_ && !packets.empty()) passed(next_ordinal_);
+}
+
+void FlowEngine::limit_flows(std::uint32_t sixteenths) noexcept {
+  share_ = std::clamp(sixteenths, 1u, kWholeShare);
+}
+
+// Where it stopped the last time it goes on, so that all shards have their turn.
+void FlowEngine::shrink() {
+  const RecordOrder order{.tick = order_tick(tick_), .rank = first_rank_of(next_ordinal_)};
+  std::uint32_t left = kEvictionsMax;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    FlowShard& one = shards_[next_shrunk_];
+    if (one.index() != kCarrierShard) {
+      const FlowShard::Bound bound{.flows = one.flows_max() * share_ / kWholeShare,
+                                   .evictions = left};
+      left -= one.shrink(bound, {.order = order, .time = now_, .tick = tick_}, secret_);
+    }
+    if (left == 0) return;
+    next_shrunk_ = (next_shrunk_ + 1) % shards_.size();
+  }
 }
 
 void FlowEngine::passed(std::uint64_t ordinal) {
@@ -121,6 +143,8 @@ void FlowEngine::tell_notice(const FlowPacket& packet, std::uint64_t hash) {
 
 void FlowEngine::advance(Timestamp now) {
   move_clock(now);
+  if (share_ != kWholeShare) [[unlikely]]
+    shrink();
   records_.reached({.tick = order_tick(tick_), .rank = first_rank_of(next_ordinal_)});
 }
 

@@ -35,6 +35,12 @@ class FlowEngine {
   // the carrier's uid is written there. `uids`, unless it is empty, has a place for each packet:
   // those of shards that it has are written, with no uid for a packet of no flow.
   void take(std::span<FlowPacket> packets, std::span<Uid> uids = {});
+  // From the next call on at most so many 16ths (1 to 16) of the flows that it may hold: beyond
+  // them flows are evicted, those first that would end soonest, at most kEvictionsMax a call. Flows
+  // that carry others stay.
+  void limit_flows(std::uint32_t sixteenths) noexcept;
+  // More than a batch of packets can begin.
+  static constexpr std::uint32_t kEvictionsMax = 1024;
   // Time passes without packets: flows end whose time has come.
   void advance(Timestamp now);
   // The last packet was taken: all flows end, as if time went on. `now`: the clock of the whole
@@ -48,9 +54,11 @@ class FlowEngine {
   void passed(std::uint64_t ordinal);
 
  private:
+  static constexpr std::uint32_t kWholeShare = 16;
   FlowEngine(const FlowOptions& options, ShardSet shards, RecordSink& records);
 
   void tell_notice(const FlowPacket& packet, std::uint64_t hash);
+  void shrink();
   void take_chunk(std::span<FlowPacket> packets, std::span<Uid> uids);
   [[nodiscard]] FlowShard& shard(std::uint32_t index) noexcept {
     return shards_[static_cast<std::size_t>(place_[index])];
@@ -75,6 +83,8 @@ class FlowEngine {
   std::array<std::int8_t, kAllShards> place_;  // in `shards_`; -1: not ours
   std::vector<FlowShard> shards_;
   NoticeFilter notices_;
+  std::uint32_t share_ = kWholeShare;
+  std::size_t next_shrunk_ = 0;  // in `shards_`
   bool started_ = false;
   Timestamp begun_;
   Tick tick_ = 0;

@@ -156,6 +156,15 @@ bool FlowShard::evict(const HashSecret& secret) {
   return false;
 }
 
+std::uint32_t FlowShard::shrink(Bound bound, const Moment& when, const HashSecret& secret) {
+  if (table_.count() <= bound.flows) return 0;
+  now_ = std::max(now_, when.tick);
+  notes_.at(when.order, when.time);
+  std::uint32_t evicted = 0;
+  while (table_.count() > bound.flows && evicted < bound.evictions && evict(secret)) ++evicted;
+  return evicted;
+}
+
 void FlowShard::begin(Flow& flow, const FlowPacket& packet, std::uint8_t incarnation) {
   flow = Flow{};
   flow.key = packet.key;

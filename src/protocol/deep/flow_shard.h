@@ -30,10 +30,24 @@ class FlowShard {
   [[nodiscard]] Uid uid_of(PoolIndex index) noexcept;
   // Everything that is due in this tick, which has passed.
   void expire(Tick tick, const HashSecret& secret);
+  // Evicts flows, those that would end soonest first, until no more than `bound` says are left or
+  // it has ended as many as it may: how many. `when`: where their records stand.
+  struct Bound {
+    std::uint32_t flows;
+    std::uint32_t evictions;
+  };
+  struct Moment {
+    RecordOrder order;
+    Timestamp time;
+    Tick tick;
+  };
+  std::uint32_t shrink(Bound bound, const Moment& when, const HashSecret& secret);
   // Nothing more will come: intervals are no longer reported.
   void stop_reports() noexcept { reports_ = false; }
 
   [[nodiscard]] std::uint32_t flow_count() const noexcept { return table_.count(); }
+  [[nodiscard]] std::uint32_t flows_max() const noexcept { return flows_.count_max(); }
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
 
  private:
   FlowShard(std::uint32_t index, const FlowServices& services, TimerWheel& wheel, FlowNotes notes)

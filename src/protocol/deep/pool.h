@@ -40,6 +40,9 @@ class Pool {
   T& operator[](PoolIndex index) noexcept { return array_[index]; }
   const T& operator[](PoolIndex index) const noexcept { return array_[index]; }
   [[nodiscard]] std::uint32_t taken() const noexcept { return taken_; }
+  [[nodiscard]] std::uint32_t count_max() const noexcept {
+    return static_cast<std::uint32_t>(array_.count());
+  }
 
  private:
   explicit Pool(buffer::ReservedArray<T> array) : array_(std::move(array)) {}

@@ -40,8 +40,9 @@ constexpr std::array<Field, 13> kFields = {{
      active<Icmp>()},
     {"active_other_conns", FieldType::Count, "Flows of other protocols in memory at the end.",
      kFromWeir, active<Others>()},
-    {"flows_evicted", FieldType::Count, "Flows that ended early because the memory was full.",
-     kFromWeir, value<StatsRecord>([](const StatsRecord& stats) { return stats.flows_evicted; })},
+    {"flows_evicted", FieldType::Count,
+     "Flows that ended early because the memory, or its share under pressure, was full.", kFromWeir,
+     value<StatsRecord>([](const StatsRecord& stats) { return stats.flows_evicted; })},
 }};
 
 }  // namespace

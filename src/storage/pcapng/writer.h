@@ -25,7 +25,7 @@ namespace weir::storage::pcapng {
 inline constexpr std::uint32_t kEnhancedPacketHeadBytes = 8 + kEnhancedPacketFixedBytes;
 inline constexpr std::uint32_t kPacketFramingBytesMax = kEnhancedPacketHeadBytes + 3 + 3 + 4 + 4;
 // Added to a packet's options by append_loss_options(), at most.
-inline constexpr std::uint32_t kLossCommentBytesMax = 160;
+inline constexpr std::uint32_t kLossCommentBytesMax = 192;
 inline constexpr std::uint32_t kLossOptionsBytesMax = 12 + 4 + kLossCommentBytesMax;
 // The largest record that write_enhanced_packet() makes.
 inline constexpr std::uint32_t kPacketRecordBytesMax =

@@ -32,6 +32,14 @@ finished log when the next one starts.
 A log whose disk is full loses its records, counted by reason; a live capture goes on and tries the
 log again every ten seconds.
 
+Under pressure a session of a live capture may store less of each packet (cut-off of flows,
+truncation): that changes no record, for the analysis sees the whole frame. Where it samples its
+flows, a flow is in the logs as a whole or not at all, but for flows that went on when the sample
+changed, later fragments, which have no ports and are sampled by their addresses, and tunnels, of
+which the packets around what was left out are missing. A session that was shed has gaps in its
+flows for that time. Where the flows in memory are fewer than before, those that were idle longest
+end early, as `evicted`. Files are always analysed as a whole.
+
 A line has its fields in the order below; what is absent is left out. Names, types and meanings are
 Zeek's where the source says so.
 
