@@ -4,7 +4,7 @@ namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, kReasonCount<RejectReason>> kReject = {
-    "filter", "kernel_filter", "limit", "rule", "paused"};
+    "filter", "kernel_filter", "limit", "rule", "paused", "source", "policy"};
 constexpr std::array<std::string_view, kReasonCount<DropReason>> kDrop = {"kernel", "stop",
                                                                           "pressure"};
 constexpr std::array<std::string_view, kReasonCount<MalformedReason>> kMalformed = {

@@ -17,6 +17,8 @@ enum class RejectReason : std::uint8_t {
   Limit,   // arrived after the capture had all that it was asked for (-c, a signal, --duration)
   Rule,    // one of the session's rules said no
   Paused,  // the session was paused; of a whole capture: no session was there that would look at it
+  Source,  // it came from where no packet may come from; no session was offered it
+  Policy,  // a policy blocks everything; no session was offered it
   kCount,
 };
 

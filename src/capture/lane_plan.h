@@ -14,6 +14,7 @@
 #include "capture/session.h"
 #include "filter/rule_set.h"
 #include "filter/session_filters.h"
+#include "security/source_validator.h"
 #include "telemetry/counter.h"
 
 namespace weir::capture {
@@ -36,6 +37,8 @@ struct CapturePlan {
   std::vector<SessionPlan> sessions;  // at most kSessionsMax
   // A capture is over when no session wants or can take more; a service goes on without sessions.
   bool ends_with_sessions = true;
+  // What it refuses no session is offered.
+  security::SourceValidator sources = {};
 };
 
 // One worker's copy, which it owns: a new link type is compiled into it.
@@ -59,6 +62,7 @@ struct LanePlan {
   std::size_t lane = 0;
   std::vector<View> sessions;
   filter::SessionFilters filters;        // of those that are not paused
+  security::SourceValidator sources;     // knows the interfaces of the lane's source
   telemetry::Counter* judged = nullptr;  // packets under this generation; null: nobody counts them
   bool ends_with_sessions = true;
 };

@@ -95,6 +95,8 @@ class Orchestrator final : public output::InterfaceCountsReader {
   [[nodiscard]] LedgerSnapshot interface_ledger(InterfaceId interface) const noexcept;
   [[nodiscard]] int lane_core(std::size_t index) const noexcept;
   [[nodiscard]] std::uint64_t lane_generation(std::size_t index) const noexcept;
+  // 0 before start(), then one a lane.
+  [[nodiscard]] std::size_t workers_started() const noexcept { return workers_.size(); }
   // The worker of a lane; after start().
   [[nodiscard]] const Worker& worker(std::size_t index) const { return *workers_[index]; }
   // The pre-filter that all lanes have in common.

@@ -48,9 +48,12 @@ Step Pipeline::run_batch(Duration timeout) {
   }
 
   StageTimer timer(telemetry_, clock_);
+  plan_->sources.check_frames(batch_, sources_);
   protocol::parse_batch(batch_, *headers_, *keys_);
+  plan_->sources.check_tenants(batch_, *keys_, sources_);
   timer.end(Stage::Headers);
   plan_->filters.evaluate(batch_, *headers_, *verdicts_);
+  withhold_refused();
   read_relief();
   judge();
   timer.end(Stage::Filter);
@@ -151,7 +154,20 @@ Result<void> Pipeline::prepare_new_interfaces() {
       if (session.rules) WEIR_CHECK(session.rules->prepare(link_type));
     }
   }
+  security::SourceValidator& sources = plan_->sources;
+  while (sources.interfaces_prepared() < interfaces.count()) {
+    sources.prepare(interfaces.at({sources.interfaces_prepared()}).name);
+  }
   return ok();
+}
+
+// What came from where nothing may come from no session wants, whatever its filter says.
+void Pipeline::withhold_refused() {
+  if (sources_.refused == 0) return;
+  for (std::uint32_t i = 0; i < batch_.count; ++i) {
+    if (sources_.of(i) != security::SourceRefusal::None) verdicts_->wanted[i] = 0;
+  }
+  refused_sources_.count(batch_, *keys_, sources_);
 }
 
 // Once a batch, so that all of it is treated alike.
@@ -180,10 +196,10 @@ std::uint32_t Pipeline::judge(const LanePlan::View& session, const Relief& relie
   const auto reject = [&](RejectReason reason, std::uint32_t packets) {
     if (packets != 0) lane.counters.rejected[static_cast<std::size_t>(reason)].add(packets);
   };
-  lane.counters.received.add(batch_.count);
-  lane.counters.received_bytes.add(sums_.bytes);
+  lane.counters.received.add(sums_.offered);
+  lane.counters.received_bytes.add(sums_.offered_bytes);
   if (session.paused) {
-    reject(RejectReason::Paused, batch_.count);
+    reject(RejectReason::Paused, sums_.offered);
     return 0;
   }
   const std::uint32_t matching = packets_with(session.bit);
@@ -192,7 +208,7 @@ std::uint32_t Pipeline::judge(const LanePlan::View& session, const Relief& relie
     wanted = session.rules->evaluate(batch_, *headers_, *keys_, session.bit, *verdicts_,
                                      *lane.outcomes, *session.rule_counters);
   }
-  reject(RejectReason::Filter, batch_.count - matching);
+  reject(RejectReason::Filter, sums_.offered - matching);
   reject(RejectReason::Rule, matching - wanted);
   if (relief.drops()) {
     wanted -= lane.drop(batch_, *headers_, *verdicts_, session.bit, relief, under_pressure_);
@@ -270,12 +286,26 @@ Pipeline::BatchSums Pipeline::sums() const noexcept {
     const std::uint32_t width = smaller_bound(plan_->sessions[i].snaplen, relief_[i].keep_bytes);
     widest = std::max(widest, width == 0 ? kPacketBytesMax : width);
   }
-  BatchSums sums;
-  for (const Packet& packet : batch_.view()) {
-    sums.bytes += packet.wire_bytes;
+  BatchSums sums{.offered = batch_.count - sources_.refused};
+  for (std::uint32_t i = 0; i < batch_.count; ++i) {
+    const Packet& packet = batch_.packets[i];
     sums.truncated += std::min(packet.captured_bytes, widest) < packet.wire_bytes ? 1u : 0u;
+    if (sources_.of(i) == security::SourceRefusal::None) sums.offered_bytes += packet.wire_bytes;
   }
   return sums;
+}
+
+RejectReason Pipeline::reason_for(std::uint32_t packet, bool all_paused) const noexcept {
+  switch (sources_.of(packet)) {
+    case security::SourceRefusal::None:
+      break;
+    case security::SourceRefusal::Blocked:
+      return RejectReason::Policy;
+    default:
+      return RejectReason::Source;
+  }
+  if (over_limit_[packet]) return RejectReason::Limit;
+  return all_paused ? RejectReason::Paused : RejectReason::Filter;
 }
 
 // The capture's own row: a packet is accepted when at least one session keeps it, and dropped when
@@ -304,10 +334,7 @@ void Pipeline::count() {
       ++dropped;
       continue;
     }
-    const auto reason = over_limit_[i] ? RejectReason::Limit
-                        : all_paused   ? RejectReason::Paused
-                                       : RejectReason::Filter;
-    ++rejected[static_cast<std::size_t>(reason)];
+    ++rejected[static_cast<std::size_t>(reason_for(i, all_paused))];
   }
   counters_.accepted.add(accepted);
   counters_.accepted_bytes.add(accepted_bytes);

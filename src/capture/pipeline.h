@@ -1,5 +1,5 @@
-// The packet flow of one worker, one batch at a time: reserve credit → source → headers → filter →
-// deep → output → release. One pass, however many sessions there are.
+// The packet flow of one worker, one batch at a time: reserve credit → source → validate → headers
+// → filter → deep → output → release. One pass, however many sessions there are.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include "capture/ledger.h"
 #include "capture/pipeline_telemetry.h"
 #include "interface/source.h"
+#include "security/source_account.h"
 
 namespace weir::capture {
 
@@ -71,6 +72,10 @@ class Pipeline {
 
   [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept { return telemetry_; }
   [[nodiscard]] const PipelineCounters& counters() const noexcept { return counters_; }
+  // Packets whose source was refused. Any thread.
+  [[nodiscard]] const security::SourceAccount& refused_sources() const noexcept {
+    return refused_sources_;
+  }
   [[nodiscard]] LedgerSnapshot ledger() const noexcept {
     return snapshot(source_.statistics(), counters_);
   }
@@ -80,9 +85,10 @@ class Pipeline {
   [[nodiscard]] Fault fault() const noexcept { return fault_; }
 
  private:
-  // Sums of one batch, of all packets whatever a session wants of them.
+  // Sums of one batch, whatever a session wants of it.
   struct BatchSums {
-    std::uint64_t bytes = 0;
+    std::uint32_t offered = 0;  // packets that no refused source sent
+    std::uint64_t offered_bytes = 0;
     std::uint32_t truncated = 0;
   };
 
@@ -92,6 +98,7 @@ class Pipeline {
   [[nodiscard]] std::uint32_t packets_wanted() const noexcept;
   Result<void> prepare_new_interfaces();
   void describe_interfaces();
+  void withhold_refused();
   void read_relief() noexcept;
   void judge();
   std::uint32_t judge(const LanePlan::View& session, const Relief& relief);
@@ -100,6 +107,7 @@ class Pipeline {
   void write();
   [[nodiscard]] BatchSums sums() const noexcept;
   [[nodiscard]] std::uint32_t packets_with(SessionMask bit) const noexcept;
+  [[nodiscard]] RejectReason reason_for(std::uint32_t packet, bool all_paused) const noexcept;
   void count();
   void count_judged(std::uint32_t packets) noexcept;
   Step fail(Fault fault, Error error);
@@ -111,6 +119,7 @@ class Pipeline {
   std::uint32_t interfaces_prepared_ = 0;
   PipelineCounters counters_;
   PipelineTelemetry telemetry_;
+  security::SourceAccount refused_sources_;
   TimeRange times_;
   std::optional<Error> error_;
   Fault fault_ = Fault::None;
@@ -120,6 +129,7 @@ class Pipeline {
   int adopted_fd_ = -1;
 
   PacketBatch batch_;
+  security::SourceVerdicts sources_;
   BatchSums sums_;
   OverLimit over_limit_;
   UnderPressure under_pressure_;

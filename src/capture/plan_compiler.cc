@@ -54,7 +54,11 @@ Result<StagedPlan::Lane> PlanCompiler::compile(std::size_t lane) {
   staged.plan->generation = plan_.generation;
   staged.plan->ends_with_sessions = plan_.ends_with_sessions;
   staged.plan->filters = filters->filters.clone();
+  staged.plan->sources = plan_.sources;
   const InterfaceTable& interfaces = lanes_[lane].source->interfaces();
+  for (std::uint32_t i = 0; i < interfaces.count(); ++i) {
+    staged.plan->sources.prepare(interfaces.at({i}).name);
+  }
   for (std::size_t i = 0; i < plan_.sessions.size(); ++i) {
     const SessionPlan& session = plan_.sessions[i];
     if (!takes_part(session, lane)) continue;

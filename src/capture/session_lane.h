@@ -23,7 +23,8 @@
 namespace weir::capture {
 
 // The session's row: received = accepted + Σ rejected + Σ dropped, where `received` is what the
-// worker was handed while the session was in its plan. Written by the worker, read by any thread.
+// worker was handed while the session was in its plan, without what came from a refused source.
+// Written by the worker, read by any thread.
 struct SessionCounters {
   telemetry::Counter received;
   telemetry::Counter received_bytes;

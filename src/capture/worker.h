@@ -73,6 +73,9 @@ class Worker {
   [[nodiscard]] const PipelineTelemetry& telemetry() const noexcept {
     return pipeline_.telemetry();
   }
+  [[nodiscard]] const security::SourceAccount& refused_sources() const noexcept {
+    return pipeline_.refused_sources();
+  }
   // When it has ended.
   [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
   [[nodiscard]] const TimeRange& times() const noexcept { return pipeline_.times(); }

@@ -122,6 +122,39 @@ struct Schema<EngineStatus> {
 };
 
 template <>
+struct Schema<SourceRulesStatus> {
+  static constexpr std::string_view kName = "SourceRules";
+  static void fields(auto& v, auto& x) {
+    v.field("origin", x.origin, "who made them: config");
+    v.field("block", x.block, "true: everything is refused");
+    v.field("interfaces", x.interfaces, "that packets may come from; empty: all");
+    v.field("macs", x.macs, "outermost source MAC addresses that may be; empty: all");
+    v.field("nets", x.nets, "outermost source addresses that may be; empty: all");
+    v.field("vnis", x.vnis, "numbers and ranges that may be; empty: all");
+    v.field("gwlb_endpoints", x.gwlb_endpoints, "that may be; empty: all");
+    v.field("deny_macs", x.deny_macs, "that are refused");
+    v.field("deny_nets", x.deny_nets, "that are refused");
+    v.field("deny_vnis", x.deny_vnis, "that are refused");
+  }
+};
+
+template <>
+struct Schema<SecurityStatus> {
+  static constexpr std::string_view kName = "Security";
+  static void fields(auto& v, auto& x) {
+    v.field("refused_sources", x.refused_sources,
+            "packets from where none may come, by kind: blocked, interface, mac, address, vni, "
+            "endpoint");
+    v.field("filter_place", x.filter_place,
+            "user or kernel: sources of what the kernel's filter leaves out are not looked at, "
+            "for no session wants these packets");
+    v.field("below_counted", x.below_counted,
+            "whether these are counted, as rejected by kernel_filter");
+    v.field("source_rules", x.source_rules, "in force; all of them must allow a packet");
+  }
+};
+
+template <>
 struct Schema<GenerationStatus> {
   static constexpr std::string_view kName = "Generation";
   static void fields(auto& v, auto& x) {

@@ -28,6 +28,7 @@ class Checker {
 
   void check_values() {
     check_section(config_.engine, {.section = "engine"});
+    check_section(config_.security, {.section = "security"});
     check_section(config_.telemetry, {.section = "telemetry"});
     check_section(config_.control, {.section = "control"});
     check_count("interface", config_.interfaces.size(), kInterfacesMax);
@@ -52,6 +53,7 @@ class Checker {
 
   void check_relations() {
     check_engine();
+    check_security();
     check_telemetry();
     check_control();
     check_interfaces();
@@ -111,6 +113,7 @@ class Checker {
     check_account({.section = "control", .key = "admin_group"}, control.admin_group);
   }
 
+  void check_security();
   void check_telemetry();
   void check_interfaces();
   void check_sessions();
@@ -163,6 +166,16 @@ std::string check_url(const std::string& url) {
   const bool printable =
       std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   return printable ? "" : "has blanks or other characters that must be %-escaped";
+}
+
+void Checker::check_security() {
+  std::vector<std::string_view> known;
+  for (const InterfaceConfig& one : config_.interfaces) known.push_back(one.name);
+  for (const std::string& name : config_.security.sources.interfaces) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    add({.section = "security", .key = "sources.interfaces"},
+        "'" + name + "': no [[interface]] of this name (" + nearest_hint(known, name) + ")");
+  }
 }
 
 void Checker::check_telemetry() {

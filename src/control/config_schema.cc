@@ -566,6 +566,11 @@ std::vector<SectionDescription> describe_sections() {
           "their tenant; it begins anew with a TCP SYN and when it was silent for five minutes, "
           "and "
           "each worker remembers 65,536 of them."),
+      section<SecurityConfig>(
+          "security", "[security]",
+          "Where packets may come from. Before a session is offered a packet, every list must let "
+          "it: one of what is allowed when it is empty or has what the packet says, one of what is "
+          "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
   };

@@ -192,6 +192,8 @@ std::string type_text(const KeyInfo& info) {
       return "path, or list of paths";
     case KeyType::Nets:
       return "networks";
+    case KeyType::Macs:
+      return "MAC addresses";
     case KeyType::Numbers:
       return "numbers";
     case KeyType::Protocols:
@@ -276,7 +278,7 @@ std::string schema_json() {
       .field("additionalProperties", false)
       .key("properties")
       .begin_object();
-  for (const char* name : {"engine", "telemetry", "control"}) {
+  for (const char* name : {"engine", "security", "telemetry", "control"}) {
     json.key(name).begin_object();
     write_table(json, find(name), nothing);
     json.end_object();

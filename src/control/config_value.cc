@@ -9,6 +9,7 @@
 #include "control/config_schema.h"
 #include "control/toml.h"
 #include "control/values.h"
+#include "security/source_rules.h"
 
 namespace weir::control {
 namespace {
@@ -137,9 +138,15 @@ std::string check_path(const KeyInfo& info, std::string_view text) {
   return text.empty() ? "an empty path in a list" : check_string(info, text);
 }
 
+std::string check_mac(std::string_view text) {
+  const auto mac = security::parse_mac(text);
+  return mac ? "" : mac.error().context;
+}
+
 std::string check_list(const KeyInfo& info, const std::vector<std::string>& list) {
   for (const std::string& text : list) {
     std::string problem = info.type == KeyType::Nets    ? check_net(text)
+                          : info.type == KeyType::Macs  ? check_mac(text)
                           : info.type == KeyType::Paths ? check_path(info, text)
                                                         : check_name(text);
     if (!problem.empty()) return problem;
@@ -260,6 +267,7 @@ std::string check_value(const KeyInfo& info, const KeyValue& value) {
     case KeyType::Names:
     case KeyType::Paths:
     case KeyType::Nets:
+    case KeyType::Macs:
       return check_list(info, std::get<std::vector<std::string>>(value));
     case KeyType::Numbers:
     case KeyType::Protocols:
@@ -287,6 +295,7 @@ std::string toml_text(const KeyInfo& info, const KeyValue& value) {
     case KeyType::Names:
     case KeyType::Paths:
     case KeyType::Nets:
+    case KeyType::Macs:
       return strings_text(info, std::get<std::vector<std::string>>(value),
                           [](const std::string& text) { return toml_string(text); });
     case KeyType::Numbers:
@@ -318,6 +327,7 @@ void write_json(JsonWriter& json, const KeyInfo& info, const KeyValue& value) {
     case KeyType::Names:
     case KeyType::Paths:
     case KeyType::Nets:
+    case KeyType::Macs:
       json.raw(strings_text(info, std::get<std::vector<std::string>>(value), json_string));
       return;
     case KeyType::Levels:

@@ -188,7 +188,8 @@ std::string read_unchecked(const KeyInfo& info, const TomlNode& node, KeyValue& 
       return read_paths(node, out);
     case KeyType::Names:
     case KeyType::Nets:
-      return read_list<std::vector<std::string>>(node, info.type == KeyType::Nets, out, read_text);
+    case KeyType::Macs:
+      return read_list<std::vector<std::string>>(node, info.type != KeyType::Names, out, read_text);
     case KeyType::Numbers:
     case KeyType::Protocols:
       return read_list<std::vector<filter::NumberRange>>(

@@ -99,6 +99,27 @@ struct EngineStatus {
   std::vector<ModuleStatus> modules;
 };
 
+// What one set of rules allows and refuses; see security::SourceRules.
+struct SourceRulesStatus {
+  std::string origin;  // "config"
+  bool block = false;
+  std::vector<std::string> interfaces;
+  std::vector<std::string> macs;
+  std::vector<std::string> nets;
+  std::vector<std::string> vnis;
+  std::vector<std::string> gwlb_endpoints;
+  std::vector<std::string> deny_macs;
+  std::vector<std::string> deny_nets;
+  std::vector<std::string> deny_vnis;
+};
+
+struct SecurityStatus {
+  Counts refused_sources;                       // packets, by kind
+  std::string filter_place;                     // "user", "kernel"
+  bool below_counted = true;                    // what the kernel's filter leaves out is counted
+  std::vector<SourceRulesStatus> source_rules;  // in force; all of them must allow
+};
+
 struct GenerationStatus {
   std::uint64_t number = 0;
   Timestamp when{};
@@ -238,6 +259,7 @@ class EngineControl {
   [[nodiscard]] virtual std::optional<SessionStatus> session(std::string_view name) const = 0;
   [[nodiscard]] virtual std::vector<InterfaceStatus> interfaces() const = 0;
   [[nodiscard]] virtual std::vector<GenerationStatus> generations() const = 0;
+  [[nodiscard]] virtual SecurityStatus security() const = 0;
   [[nodiscard]] virtual ConfigDocument configuration() const = 0;
   // Newest first; with ids below `before` (0: all).
   [[nodiscard]] virtual Result<std::vector<JournalRow>> journal(std::uint64_t before,

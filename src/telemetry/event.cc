@@ -71,6 +71,10 @@ constexpr EventKindInfo kTable[] = {
     {EventKind::QueryEnded, "query_ended", kInfo,
      "query, session, who, to, packets, bytes, complete, seconds",
      "a query of the API over a session's store has ended: done, cancelled, client_gone or failed"},
+    {EventKind::SourceRefused, "source_refused", kWarning,
+     "kind, packets, total, interface, mac, address, vni, gwlb_endpoint",
+     "packets came from where none may come; told at most once in five seconds for each kind, with "
+     "how many since the last time, how many ever, and the last one as an example"},
 };
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(kTable); ++i) {

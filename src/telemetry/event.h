@@ -48,6 +48,7 @@ enum class EventKind : std::uint8_t {
   ReportReceiverAway,
   ReportReceiverBack,
   QueryEnded,
+  SourceRefused,
   kCount,
 };
 struct EventKindInfo {

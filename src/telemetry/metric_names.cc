@@ -100,6 +100,10 @@ constexpr MetricInfo kTable[] = {
     counter(Metric::CaptureTruncated, "weir_capture_truncated_packets_total", "packets", {},
             "Packets of which less was captured than was on the wire"),
 
+    counter(Metric::SourceRefused, "weir_source_refused_packets_total", "packets", {"kind"},
+            "Packets from where none may come, by what was refused: blocked, interface, mac, "
+            "address, vni, endpoint"),
+
     counter(Metric::WorkerBatches, "weir_worker_batches_total", "batches", {"interface", "queue"},
             "Batches that held a packet"),
     histogram(Metric::WorkerBatchPackets, "weir_worker_batch_packets", "packets",

@@ -50,6 +50,8 @@ enum class Metric : std::uint8_t {
   CaptureInFlight,
   CaptureMalformed,
   CaptureTruncated,
+  // security
+  SourceRefused,
   // worker
   WorkerBatches,
   WorkerBatchPackets,

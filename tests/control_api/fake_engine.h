@@ -103,6 +103,15 @@ class FakeEngine final : public control::EngineControl {
              .dropped = {{"kernel", 1}},
              .in_flight = 0}};
   }
+  [[nodiscard]] control::SecurityStatus security() const override {
+    return {.refused_sources = {{"address", 3}, {"vni", 1}},
+            .filter_place = "kernel",
+            .below_counted = true,
+            .source_rules = {{.origin = "config",
+                              .nets = {"10.0.0.0/8"},
+                              .vnis = {"7", "100-199"},
+                              .deny_macs = {"02:00:5e:00:53:01"}}}};
+  }
   [[nodiscard]] std::vector<control::GenerationStatus> generations() const override {
     return {{.number = 3,
              .when = {1'700'000'000'000'000'000},

@@ -75,6 +75,9 @@ KeyValue random_value(const KeyInfo& info, Prng& prng) {
     case KeyType::Paths:
       return random_list<std::vector<std::string>>(
           prng, [&] { return "p" + random_text(prng, info.max - 1); });
+    case KeyType::Macs:
+      return random_list<std::vector<std::string>>(
+          prng, [&] { return security::mac_text(prng.next() & security::kMacMax); });
     case KeyType::Nets:
       return random_list<std::vector<std::string>>(prng, [&] { return random_net(prng); });
     case KeyType::Numbers:
@@ -112,6 +115,10 @@ void mend(Config& config, Prng& prng) {
     while (!names.insert(one.name).second) one.name = random_name(prng);
     one.workers = 1;
     one.snaplen = std::max(one.snaplen, 1000u);
+  }
+  config.security.sources.interfaces.clear();
+  if (prng.chance(1, 2)) {
+    config.security.sources.interfaces.push_back(config.interfaces.front().name);
   }
   config.engine.state_dir = "/" + config.engine.state_dir;
   config.engine.user = "weir";
@@ -181,6 +188,7 @@ SessionConfig random_session(Prng& prng) {
 Config random_config(Prng& prng) {
   Config config;
   fill(config.engine, prng);
+  fill(config.security, prng);
   fill(config.telemetry, prng);
   fill(config.control, prng);
   for (std::uint64_t more = 1 + prng.below(4); more > 0; --more) {
@@ -197,6 +205,7 @@ Config random_config(Prng& prng) {
 Config random_neighbour(const Config& config, Prng& prng) {
   Config next = config;
   fill(next.engine, prng, 1, 8);
+  fill(next.security, prng, 1, 8);
   fill(next.telemetry, prng, 1, 8);
   fill(next.control, prng, 1, 8);
   for (InterfaceConfig& one : next.interfaces) fill(one, prng, 1, 8);

@@ -228,6 +228,30 @@ control::InterfaceStatus interface_of(const Fields& fields) {
   return interface;
 }
 
+control::SourceRulesStatus source_rules_of(const Fields& fields) {
+  control::SourceRulesStatus rules;
+  fields.read("origin", rules.origin);
+  fields.read("block", rules.block);
+  fields.read("interfaces", rules.interfaces);
+  fields.read("macs", rules.macs);
+  fields.read("nets", rules.nets);
+  fields.read("vnis", rules.vnis);
+  fields.read("gwlb_endpoints", rules.gwlb_endpoints);
+  fields.read("deny_macs", rules.deny_macs);
+  fields.read("deny_nets", rules.deny_nets);
+  fields.read("deny_vnis", rules.deny_vnis);
+  return rules;
+}
+
+control::SecurityStatus security_of(const Fields& fields) {
+  control::SecurityStatus security;
+  fields.read("refused_sources", security.refused_sources);
+  fields.read("filter_place", security.filter_place);
+  fields.read("below_counted", security.below_counted);
+  fields.read("source_rules", security.source_rules, source_rules_of);
+  return security;
+}
+
 control::GenerationStatus generation_of(const Fields& fields) {
   control::GenerationStatus generation;
   fields.read("number", generation.number);
@@ -413,6 +437,9 @@ Result<control::SessionStatus> read_session(std::string_view json) {
 }
 Result<std::vector<control::InterfaceStatus>> read_interfaces(std::string_view json) {
   return read_list(json, "interfaces", interface_of);
+}
+Result<control::SecurityStatus> read_security(std::string_view json) {
+  return read_one(json, security_of);
 }
 Result<std::vector<control::GenerationStatus>> read_generations(std::string_view json) {
   return read_list(json, "generations", generation_of);

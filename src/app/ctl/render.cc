@@ -208,6 +208,36 @@ std::string text_of(const std::vector<control::InterfaceStatus>& interfaces) {
   return table.text();
 }
 
+std::string text_of(const control::SecurityStatus& security) {
+  constexpr std::size_t kShown = 16;
+  Lines lines;
+  lines.add("refused", reasons_text(security.refused_sources));
+  lines.add("looked at", security.filter_place != "kernel" ? "every packet"
+                         : security.below_counted
+                             ? "what the kernel's filter lets through; the rest is kernel_filter"
+                             : "what the kernel's filter lets through; the rest is not counted");
+  if (security.source_rules.empty()) lines.add("rules", "none: packets may come from anywhere");
+  for (const control::SourceRulesStatus& rules : security.source_rules) {
+    lines.add("rules of", rules.origin);
+    if (rules.block) lines.add("  block", "everything");
+    const auto add_list = [&](const char* name, std::vector<std::string> list) {
+      const std::size_t more = list.size() > kShown ? list.size() - kShown : 0;
+      list.resize(list.size() - more);
+      if (more != 0) list.push_back(count_text(more) + " more");
+      lines.add_unless_empty(name, joined(list, ", "));
+    };
+    add_list("  interfaces", rules.interfaces);
+    add_list("  macs", rules.macs);
+    add_list("  nets", rules.nets);
+    add_list("  vnis", rules.vnis);
+    add_list("  endpoints", rules.gwlb_endpoints);
+    add_list("  deny macs", rules.deny_macs);
+    add_list("  deny nets", rules.deny_nets);
+    add_list("  deny vnis", rules.deny_vnis);
+  }
+  return lines.take();
+}
+
 std::string text_of(const std::vector<control::GenerationStatus>& generations) {
   if (generations.empty()) return "no generations\n";
   Table table{{"GENERATION", kRight}, {"WHEN (UTC)"}, {"PACKETS", kRight}, {"WHO"}, {"WHY"}};

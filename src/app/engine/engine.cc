@@ -145,6 +145,8 @@ void Engine::build_capture() {
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
   stores_ = std::make_unique<StoreRegistry>(*news_, *journaler_);
+  sources_ = std::make_unique<SourceGuard>(intake_->names(), *orchestrator_, *news_,
+                                           logs_->logger("security"));
   table_ = std::make_unique<SessionTable>(
       SessionTable::Options{.interfaces = intake_->names(),
                             .lane_interfaces = intake_->lane_interfaces(),
@@ -154,6 +156,7 @@ void Engine::build_capture() {
                                       .counts = counts_.get(),
                                       .clock = &clock_,
                                       .news_fd = news_fd_.get()},
+                            .sources = sources_.get(),
                             .seed = static_cast<std::uint64_t>(clock_.wall().ns)},
       *orchestrator_, *journaler_, *news_, logs_->logger("capture"));
 }
@@ -186,12 +189,13 @@ void Engine::build_modules(const control::Config& config) {
   health_.add_observer(*news_);
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
-           view_.get(), table_.get(), stores_.get(), queries_.get(), telemetry_.get(), api_.get(),
-           logs_.get(), &events_, &health_}) {
+           view_.get(), sources_.get(), table_.get(), stores_.get(), queries_.get(),
+           telemetry_.get(), api_.get(), logs_.get(), &events_, &health_}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.
   config_->add(*settings_);
+  config_->add(*sources_);
   config_->add(*table_);
 }
 
@@ -280,6 +284,7 @@ void Engine::attend(MonotonicTime now) {
     next_check_ = now + kCheckInterval;
     health_.check();
     tell_about_losses(now);
+    sources_->look(now);
     journaler_->retry();
   }
   view_->refresh(*supervisor_);

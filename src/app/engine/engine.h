@@ -17,6 +17,7 @@
 #include "app/engine/intake.h"
 #include "app/engine/query_table.h"
 #include "app/engine/session_table.h"
+#include "app/engine/source_guard.h"
 #include "app/engine/spill_registry.h"
 #include "app/engine/store_registry.h"
 #include "app/engine/telemetry_module.h"
@@ -61,6 +62,7 @@ class Engine final : public control::EngineControl {
   [[nodiscard]] std::optional<control::SessionStatus> session(std::string_view name) const override;
   [[nodiscard]] std::vector<control::InterfaceStatus> interfaces() const override;
   [[nodiscard]] std::vector<control::GenerationStatus> generations() const override;
+  [[nodiscard]] control::SecurityStatus security() const override { return sources_->status(); }
   [[nodiscard]] control::ConfigDocument configuration() const override;
   [[nodiscard]] Result<std::vector<control::JournalRow>> journal(
       std::uint64_t before, std::size_t rows_max) const override;
@@ -132,6 +134,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<CaptureCounts> counts_;
   std::unique_ptr<StoreRegistry> stores_;
   SpillRegistry spills_;
+  std::unique_ptr<SourceGuard> sources_;
   std::unique_ptr<SessionTable> table_;
   std::unique_ptr<control::ConfigManager> config_;
   std::unique_ptr<TelemetryModule> telemetry_;

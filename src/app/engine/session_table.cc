@@ -201,6 +201,7 @@ capture::CapturePlan SessionTable::plan(const std::vector<Staged>* staged) const
     }
   }
   for (const auto& tail : tails_) plan.sessions.push_back(tail->plan());
+  if (options_.sources != nullptr) plan.sources = options_.sources->validator();
   return plan;
 }
 

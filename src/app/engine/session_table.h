@@ -15,6 +15,7 @@
 
 #include "app/engine/session_entry.h"
 #include "app/engine/session_observer.h"
+#include "app/engine/source_guard.h"
 #include "capture/orchestrator.h"
 #include "control/config_manager.h"
 #include "control/engine_control.h"
@@ -31,6 +32,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
     std::vector<std::string> interfaces;       // by InterfaceId
     std::vector<std::size_t> lane_interfaces;  // by lane: into `interfaces`
     PartsContext parts;
+    const SourceGuard* sources = nullptr;  // commits before the table
     std::uint64_t seed = 1;
   };
   // All borrowed, and outlive the table.

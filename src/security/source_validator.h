@@ -1,0 +1,109 @@
+// Whether packets come from where they may: the diagram's "validate input source", in two steps.
+// The first looks at raw frames (interface, MAC, outer address), the second at what the header
+// parser found (VNI, GWLB endpoint). Both come before any packet can use room at an output.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/headers.h"
+#include "base/packet_batch.h"
+#include "base/packet_keys.h"
+#include "base/result.h"
+#include "security/range_set.h"
+#include "security/source_rules.h"
+
+namespace weir::security {
+
+// Why a packet was refused: the first that was met, in this order.
+enum class SourceRefusal : std::uint8_t {
+  None,
+  Blocked,  // a policy refuses everything
+  Interface,
+  Mac,
+  Address,
+  Vni,
+  Endpoint,
+  kCount,
+};
+inline constexpr std::size_t kSourceRefusals = static_cast<std::size_t>(SourceRefusal::kCount);
+std::string_view name_of(SourceRefusal refusal) noexcept;
+
+// Entry i belongs to packet i of the batch; without meaning while `refused` is 0.
+struct SourceVerdicts {
+  std::array<SourceRefusal, kBatchPacketsMax> refusals;
+  std::uint32_t refused = 0;
+
+  [[nodiscard]] SourceRefusal of(std::uint32_t packet) const noexcept {
+    return refused == 0 ? SourceRefusal::None : refusals[packet];
+  }
+};
+
+// What a raw frame says of where it came from, as far as it was captured: Ethernet and Linux cooked
+// frames, IP and ARP behind them and their VLAN tags, and raw IP. An address behind anything else
+// (MPLS, PPPoE, 802.3 with LLC) is not looked for. Reads nothing outside of the frame.
+struct FrameSource {
+  std::uint64_t mac = 0;
+  IpAddress address{};          // IPv4 mapped, as in PacketKeys
+  std::uint8_t ip_version = 0;  // 4 (also the sender of an ARP packet), 6; 0: no address
+  bool has_mac = false;
+};
+FrameSource source_of(const Packet& packet) noexcept;
+
+// Compiled rules. Immutable, but for prepare(). One thread; copies are independent.
+class SourceValidator {
+ public:
+  // Refuses nothing.
+  SourceValidator() = default;
+  // All of the rules must let a packet pass. Errors: Usage, with all problems of all rules.
+  static Result<SourceValidator> compile(std::span<const SourceRules> rules);
+
+  // The next interface of the source, in the order of their ids: before its packets.
+  void prepare(std::string_view interface_name);
+  [[nodiscard]] std::uint32_t interfaces_prepared() const noexcept {
+    return static_cast<std::uint32_t>(interfaces_.size());
+  }
+
+  // Whether there is anything to check.
+  [[nodiscard]] bool active() const noexcept { return active_; }
+
+  // Step 1: sets all verdicts of the batch.
+  void check_frames(const PacketBatch& batch, SourceVerdicts& verdicts) const noexcept {
+    verdicts.refused = 0;
+    if (active_) check_frames_by_rules(batch, verdicts);
+  }
+  // Step 2: adds to them.
+  void check_tenants(const PacketBatch& batch, const KeysArray& keys,
+                     SourceVerdicts& verdicts) const noexcept {
+    if (checks_tenants_) check_each_tenant(batch, keys, verdicts);
+  }
+
+ private:
+  template <bool kAddressesOnly>
+  void check_each_frame(const PacketBatch& batch, SourceVerdicts& verdicts) const noexcept;
+  void check_frames_by_rules(const PacketBatch& batch, SourceVerdicts& verdicts) const noexcept;
+  void check_each_tenant(const PacketBatch& batch, const KeysArray& keys,
+                         SourceVerdicts& verdicts) const noexcept;
+  void narrow(const SourceRules& rules);
+
+  bool active_ = false;
+  bool block_ = false;
+  bool checks_macs_ = false;
+  bool checks_addresses_ = false;
+  bool checks_tenants_ = false;
+  std::vector<std::vector<std::string>> names_;  // a packet's interface is in each of them
+  std::vector<std::uint8_t> interfaces_;         // 1: may be; by id
+  // What may be. The values that stand for nothing (no MAC, kNoVni, endpoint 0) are in a set unless
+  // there is a list of what is allowed.
+  RangeSet<std::uint64_t> macs_ = RangeSet<std::uint64_t>::everything();
+  RangeSet<std::uint32_t> addresses_4_ = RangeSet<std::uint32_t>::everything();
+  RangeSet<Uint128> addresses_6_ = RangeSet<Uint128>::everything();
+  bool no_address_may_ = true;
+  RangeSet<std::uint32_t> vnis_ = RangeSet<std::uint32_t>::everything();
+  RangeSet<std::uint64_t> endpoints_ = RangeSet<std::uint64_t>::everything();
+};
+
+}  // namespace weir::security
