@@ -44,6 +44,7 @@ enum class RouteId : std::uint8_t {
   BeginQuery,
   Query,
   CancelQuery,
+  Policy,
   kCount,
 };
 

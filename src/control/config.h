@@ -124,12 +124,20 @@ struct ControlConfig {
   friend bool operator==(const ControlConfig&, const ControlConfig&) = default;
 };
 
+// [security]
+struct SecurityConfig {
+  std::string policy;      // the signed document; empty: none
+  std::string policy_key;  // who may sign it
+  friend bool operator==(const SecurityConfig&, const SecurityConfig&) = default;
+};
+
 struct Config {
   EngineConfig engine;
   std::vector<InterfaceConfig> interfaces;
   std::vector<SessionConfig> sessions;
   TelemetryConfig telemetry;
   ControlConfig control;
+  SecurityConfig security;
   friend bool operator==(const Config&, const Config&) = default;
 };
 

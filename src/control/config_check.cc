@@ -30,6 +30,7 @@ class Checker {
     check_section(config_.engine, {.section = "engine"});
     check_section(config_.telemetry, {.section = "telemetry"});
     check_section(config_.control, {.section = "control"});
+    check_section(config_.security, {.section = "security"});
     check_count("interface", config_.interfaces.size(), kInterfacesMax);
     for (std::size_t i = 0; i < config_.interfaces.size(); ++i) {
       check_section(config_.interfaces[i], {.section = "interface", .item = i});
@@ -54,6 +55,7 @@ class Checker {
     check_engine();
     check_telemetry();
     check_control();
+    check_security();
     check_interfaces();
     check_sessions();
   }
@@ -109,6 +111,17 @@ class Checker {
     check_account({.section = "control", .key = "viewer_group"}, control.viewer_group);
     check_account({.section = "control", .key = "operator_group"}, control.operator_group);
     check_account({.section = "control", .key = "admin_group"}, control.admin_group);
+  }
+
+  void check_security() {
+    const SecurityConfig& security = config_.security;
+    const ConfigPlace policy = {.section = "security", .key = "policy"};
+    const ConfigPlace key = {.section = "security", .key = "policy_key"};
+    if (!security.policy.empty()) check_absolute(policy, security.policy);
+    if (!security.policy_key.empty()) check_absolute(key, security.policy_key);
+    if (security.policy.empty() == security.policy_key.empty()) return;
+    add(security.policy.empty() ? policy : key,
+        "empty, and the other one of policy and policy_key is not (name both, or neither)");
   }
 
   void check_telemetry();

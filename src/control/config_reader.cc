@@ -18,8 +18,8 @@
 namespace weir::control {
 namespace {
 
-constexpr std::array<std::string_view, 5> kSections = {"engine", "interface", "session",
-                                                       "telemetry", "control"};
+constexpr std::array<std::string_view, 6> kSections = {"engine",    "interface", "session",
+                                                       "telemetry", "control",   "security"};
 
 // Fills a Config from a document. A problem does not stop it.
 class Reader {
@@ -37,6 +37,8 @@ class Reader {
         read_table(entry, config.telemetry);
       } else if (key == "control") {
         read_table(entry, config.control);
+      } else if (key == "security") {
+        read_table(entry, config.security);
       } else if (key == "interface") {
         read_items(entry, key, kInterfacesMax, [&](const TomlNode& item) {
           read_group(item, key, "", config.interfaces.emplace_back());

@@ -180,6 +180,8 @@ std::string to_toml(const Config& config) {
   TableWriter(out, config.telemetry).write("[telemetry]");
   out += '\n';
   TableWriter(out, config.control).write("[control]");
+  out += '\n';
+  TableWriter(out, config.security).write("[security]");
   return out;
 }
 
@@ -204,6 +206,7 @@ std::string to_json(const Config& config) {
   json.end_array();
   write_table(json, "telemetry", config.telemetry);
   write_table(json, "control", config.control);
+  write_table(json, "security", config.security);
   json.end_object();
   return json.take();
 }

@@ -48,6 +48,10 @@ enum class EventKind : std::uint8_t {
   ReportReceiverAway,
   ReportReceiverBack,
   QueryEnded,
+  PolicyLoaded,
+  PolicyRefused,
+  PolicyExpired,
+  ThreatChanged,
   kCount,
 };
 struct EventKindInfo {
