@@ -12,6 +12,7 @@
 #include "app/flow_timeouts.h"
 #include "app/number_checks.h"
 #include "app/pipeline_flags.h"
+#include "app/policy_flags.h"
 #include "app/query_flags.h"
 #include "app/store_flags.h"
 #include "app/values.h"
@@ -345,7 +346,6 @@ class CompletionFlags {
     command_.footer("Example: source <(weir completion bash)");
   }
   [[nodiscard]] bool chosen() const { return command_.parsed(); }
-  std::optional<std::string> finish() { return std::nullopt; }
   Command take() { return std::move(options_); }
 
  private:
@@ -367,7 +367,9 @@ class FlagsOf final : public CommandFlags {
   FlagsOf(CLI::App& app, std::string_view prefix) : flags_(app), prefix_(prefix) {}
   [[nodiscard]] bool chosen() const override { return flags_.chosen(); }
   Command finish() override {
-    if (auto problem = flags_.finish()) return usage_error(std::string(prefix_) + *problem);
+    if constexpr (requires { flags_.finish(); }) {
+      if (auto problem = flags_.finish()) return usage_error(std::string(prefix_) + *problem);
+    }
     if constexpr (requires { flags_.take(); }) {
       return flags_.take();
     } else {
@@ -399,6 +401,7 @@ constexpr std::array kCommands = {
     CommandRow{"store", "store ", flags_of<StoreFlags>},
     CommandRow{"query", "", flags_of<QueryFlags>},
     CommandRow{"extcap", "extcap: ", flags_of<ExtcapFlags>},
+    CommandRow{"policy", "", flags_of<PolicyFlags>},
     CommandRow{"completion", "", flags_of<CompletionFlags>},
 };
 

@@ -8,6 +8,7 @@
 #include "app/ctl/options.h"
 #include "app/extcap/options.h"
 #include "app/options.h"
+#include "app/policy_options.h"
 #include "app/query_options.h"
 
 namespace weir::app {
@@ -21,7 +22,7 @@ struct PrintAndExit {
 
 using Command =
     std::variant<PrintAndExit, ReadOptions, CaptureOptions, RunOptions, ConfigOptions, CtlOptions,
-                 StoreOptions, QueryOptions, ExtcapOptions, CompletionOptions>;
+                 StoreOptions, QueryOptions, ExtcapOptions, PolicyOptions, CompletionOptions>;
 
 Command parse_command_line(int argc, const char* const* argv);
 

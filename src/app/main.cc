@@ -12,6 +12,7 @@
 #include "app/commands/config.h"
 #include "app/commands/ctl.h"
 #include "app/commands/extcap.h"
+#include "app/commands/policy.h"
 #include "app/commands/query.h"
 #include "app/commands/read.h"
 #include "app/commands/run.h"
@@ -46,6 +47,8 @@ int run(int argc, char** argv) {
     return weir::app::query(*options);
   if (const auto* options = std::get_if<weir::app::ExtcapOptions>(&command))
     return weir::app::extcap(*options);
+  if (const auto* options = std::get_if<weir::app::PolicyOptions>(&command))
+    return weir::app::policy(*options);
   if (const auto* options = std::get_if<weir::app::CompletionOptions>(&command))
     return weir::app::completion(*options);
   return weir::app::capture(std::get<weir::app::CaptureOptions>(command));

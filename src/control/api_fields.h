@@ -346,6 +346,40 @@ struct Schema<QueryRequest> {
 };
 
 template <>
+struct Schema<ThreatStatus> {
+  static constexpr std::string_view kName = "Threat";
+  static void fields(auto& v, auto& x) {
+    v.field("level", x.level, "normal, elevated, high or critical");
+    v.field("since", x.since, "when it became so; 0: it was so when the engine started");
+    v.field("why", x.why, "what made it so; empty: nothing has");
+    v.field("received", x.received, "packets of the last window");
+    v.field("malformed", x.malformed, "of these, with headers that cannot be followed");
+    v.field("refused_sources", x.refused_sources, "of these, from where the policy allows none");
+    v.field("refused_requests", x.refused_requests, "of the API in the window, for lack of a role");
+    v.field("policy_refusals", x.policy_refusals, "policy documents that were refused in it");
+  }
+};
+
+template <>
+struct Schema<PolicyStatus> {
+  static constexpr std::string_view kName = "Policy";
+  static void fields(auto& v, auto& x) {
+    v.field("state", x.state, "none, loaded or expired");
+    v.field("path", x.path, "where the document is read; empty: none is asked for");
+    v.field("version", x.version, "of the document in force; 0: there is none");
+    v.field("digest", x.digest, "SHA-256 of its text");
+    v.field("issued", x.issued, "from when on it holds");
+    v.field("expires", x.expires, "until when");
+    v.field("newest_version", x.newest_version, "that was ever accepted; older ones are refused");
+    v.field("level", x.level, "whose [threat] tables of the document are in force");
+    v.field("block", x.block, "whether it lets nothing in");
+    v.field("refused", x.refused, "documents that were not put in force, by reason");
+    v.field("refusal", x.refusal, "why the last one was; empty: one was put in force since");
+    v.field("threat", x.threat, "how high the threat is, and by what");
+  }
+};
+
+template <>
 struct Schema<ProblemAnswer> {
   static constexpr std::string_view kName = "Problem";
   static void fields(auto& v, auto& x) {

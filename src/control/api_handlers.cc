@@ -243,6 +243,8 @@ HttpResponse ApiHandlers::dispatch(const Asked& asked) {
       return events(asked);
     case RouteId::Tail:
       return tail(asked);
+    case RouteId::Policy:
+      return answer(route, to_json(parts_.engine.policy()));
     case RouteId::Queries:
       return answer(route, to_json(QueryList{parts_.engine.queries()}));
     case RouteId::BeginQuery:

@@ -232,6 +232,7 @@ std::string to_json(const CommandResult& result) { return text_of(result); }
 std::string to_json(const ApiEvent& event) { return text_of(event); }
 std::string to_json(const QueryList& list) { return text_of(list); }
 std::string to_json(const QueryStatus& query) { return text_of(query); }
+std::string to_json(const PolicyStatus& policy) { return text_of(policy); }
 
 Result<FilterRequest> filter_request(std::string_view body) { return read<FilterRequest>(body); }
 Result<LogLevelRequest> log_level_request(std::string_view body) {
@@ -247,8 +248,8 @@ void write_schemas(JsonWriter& json) {
                    InterfaceList, InterfaceStatus, SecurityStatus, SourceRulesStatus,
                    GenerationList, GenerationStatus, JournalPage, JournalRow, HistoryAnswer,
                    HistorySeries, HealthAnswer, IndexAnswer, CommandResult, ApiEvent, QueryList,
-                   QueryStatus, QueryLoss, ProblemAnswer, FilterRequest, LogLevelRequest,
-                   RollbackRequest, QueryRequest>(json);
+                   QueryStatus, QueryLoss, PolicyStatus, ThreatStatus, ProblemAnswer, FilterRequest,
+                   LogLevelRequest, RollbackRequest, QueryRequest>(json);
 }
 
 }  // namespace weir::control

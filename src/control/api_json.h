@@ -28,6 +28,7 @@ std::string to_json(const CommandResult& result);
 std::string to_json(const ApiEvent& event);
 std::string to_json(const QueryList& list);
 std::string to_json(const QueryStatus& query);
+std::string to_json(const PolicyStatus& policy);
 
 // Error Usage: the body is no such object, a member is missing, of another type or unknown.
 Result<FilterRequest> filter_request(std::string_view body);

@@ -408,6 +408,14 @@ constexpr std::array kRoutes = {
           .gives = Content::Json,
           .gives_schema = "Query",
           .problems = kEnded},
+    Route{.id = RouteId::Policy,
+          .method = "GET",
+          .path = "/v1/policy",
+          .action = Action::Read,
+          .summary = "The policy document in force, and how high the threat is",
+          .status = 200,
+          .gives = Content::Json,
+          .gives_schema = "Policy"},
 };
 
 constexpr bool table_follows_enum() {

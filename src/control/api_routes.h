@@ -45,6 +45,7 @@ enum class RouteId : std::uint8_t {
   BeginQuery,
   Query,
   CancelQuery,
+  Policy,
   kCount,
 };
 

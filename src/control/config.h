@@ -128,6 +128,8 @@ struct ControlConfig {
 // [security]
 struct SecurityConfig {
   security::SourceRules sources;  // without `block`, which is a policy's
+  std::string policy;             // the signed document; empty: none
+  std::string policy_key;         // who may sign it
   friend bool operator==(const SecurityConfig&, const SecurityConfig&) = default;
 };
 

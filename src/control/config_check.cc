@@ -169,9 +169,18 @@ std::string check_url(const std::string& url) {
 }
 
 void Checker::check_security() {
+  const SecurityConfig& security = config_.security;
+  const ConfigPlace policy = {.section = "security", .key = "policy"};
+  const ConfigPlace key = {.section = "security", .key = "policy_key"};
+  if (!security.policy.empty()) check_absolute(policy, security.policy);
+  if (!security.policy_key.empty()) check_absolute(key, security.policy_key);
+  if (security.policy.empty() != security.policy_key.empty()) {
+    add(security.policy.empty() ? policy : key,
+        "empty, and the other one of policy and policy_key is not (name both, or neither)");
+  }
   std::vector<std::string_view> known;
   for (const InterfaceConfig& one : config_.interfaces) known.push_back(one.name);
-  for (const std::string& name : config_.security.sources.interfaces) {
+  for (const std::string& name : security.sources.interfaces) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     add({.section = "security", .key = "sources.interfaces"},
         "'" + name + "': no [[interface]] of this name (" + nearest_hint(known, name) + ")");

@@ -573,6 +573,7 @@ std::vector<SectionDescription> describe_sections() {
           "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
+      section<SecurityConfig>("security", "[security]", "What is let in, and who decides it."),
   };
 }
 

@@ -83,6 +83,8 @@ template <>
 std::span<const Key<TelemetryConfig>> keys_of<TelemetryConfig>() noexcept;
 template <>
 std::span<const Key<ControlConfig>> keys_of<ControlConfig>() noexcept;
+template <>
+std::span<const Key<SecurityConfig>> keys_of<SecurityConfig>() noexcept;
 
 // Whether an [[interface]], a [[session]] or a rule may come and go without a restart.
 inline constexpr Reload kInterfacesReload = Reload::Restart;

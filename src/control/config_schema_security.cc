@@ -7,6 +7,7 @@ namespace weir::control {
 namespace {
 
 constexpr std::uint64_t kNameMax = 64;
+constexpr std::uint64_t kPathMax = 4095;
 
 KeyValue to_value(const std::vector<std::string>& field) { return field; }
 KeyValue to_value(const std::vector<std::uint64_t>& field) { return field; }
@@ -35,10 +36,29 @@ constexpr Key<SecurityConfig> source_key(KeyInfo info) {
           }};
 }
 
+template <auto kMember>
+constexpr Key<SecurityConfig> path_key(std::string_view name, std::string_view help) {
+  return {{.name = name,
+           .type = KeyType::String,
+           .max = kPathMax,
+           .reload = Reload::Restart,
+           .help = help},
+          [](const SecurityConfig& section) -> KeyValue { return section.*kMember; },
+          [](SecurityConfig& section, const KeyValue& value) {
+            section.*kMember = std::get<std::string>(value);
+          }};
+}
+
 using enum KeyType;
 using security::SourceRules;
 
 constexpr std::array kSecurityKeys = {
+    path_key<&SecurityConfig::policy>(
+        "policy",
+        "the policy document, with its signature beside it in FILE.sig (docs/security.md); the "
+        "engine does not start without it, and a reload reads it again; empty: there is none"),
+    path_key<&SecurityConfig::policy_key>(
+        "policy_key", "Ed25519 public key of who signs it, as PEM; read when the engine starts"),
     source_key<&SourceRules::interfaces>({.name = "sources.interfaces",
                                           .type = Names,
                                           .max = kNameMax,

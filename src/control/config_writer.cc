@@ -182,6 +182,7 @@ std::string to_toml(const Config& config) {
   TableWriter(out, config.telemetry).write("[telemetry]");
   out += '\n';
   TableWriter(out, config.control).write("[control]");
+  out += '\n';
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "control/http_stream.h"
+#include "control/policy_status.h"
 
 namespace weir::control {
 
@@ -266,6 +267,8 @@ class EngineControl {
                                                                 std::size_t rows_max) const = 0;
   [[nodiscard]] virtual Result<std::vector<HistorySeries>> history(
       const HistoryQuery& query) const = 0;
+  // The document in force, and the threat.
+  [[nodiscard]] virtual PolicyStatus policy() const = 0;
   // Prometheus text.
   [[nodiscard]] virtual std::string metrics() const = 0;
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -141,6 +143,20 @@ class Scan {
   std::size_t values_ = 0;
 };
 
+// Nothing: without an offset, or beyond what nanoseconds can tell.
+std::optional<Timestamp> point_of(const toml::date_time& date) {
+  if (!date.offset) return std::nullopt;
+  const auto day =
+      std::chrono::sys_days(std::chrono::year(date.date.year) / date.date.month / date.date.day);
+  const std::int64_t seconds = std::chrono::sys_seconds(day).time_since_epoch().count() +
+                               date.time.hour * 3600 + date.time.minute * 60 + date.time.second -
+                               date.offset->minutes * 60;
+  constexpr std::int64_t kNs = 1'000'000'000;
+  constexpr std::int64_t kSecondsMax = std::numeric_limits<std::int64_t>::max() / kNs - 1;
+  if (seconds > kSecondsMax || seconds < -kSecondsMax) return std::nullopt;
+  return Timestamp{seconds * kNs + date.time.nanosecond};
+}
+
 void convert(const toml::node& from, TomlNode& to);
 
 void convert_table(const toml::table& from, TomlNode& to) {
@@ -174,6 +190,9 @@ void convert(const toml::node& from, TomlNode& to) {
   } else if (const auto* truth = from.as_boolean()) {
     to.kind = TomlKind::Bool;
     to.truth = truth->get();
+  } else if (const auto* date = from.as_date_time()) {
+    to.kind = TomlKind::Date;
+    to.time = point_of(date->get());
   } else {
     to.kind = from.is_floating_point() ? TomlKind::Float : TomlKind::Date;
   }

@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "base/time.h"
 
 namespace weir::control {
 
@@ -29,6 +32,7 @@ struct TomlNode {
   std::string text;                // String
   std::int64_t integer = 0;        // Integer
   bool truth = false;              // Bool
+  std::optional<Timestamp> time;   // Date, where it is a point in time: with an offset or Z
   std::vector<TomlEntry> entries;  // Table, in the order of the text
   std::vector<TomlNode> items;     // Array
 

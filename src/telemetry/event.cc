@@ -75,6 +75,16 @@ constexpr EventKindInfo kTable[] = {
      "kind, packets, total, interface, mac, address, vni, gwlb_endpoint",
      "packets came from where none may come; told at most once in five seconds for each kind, with "
      "how many since the last time, how many ever, and the last one as an example"},
+    {EventKind::PolicyLoaded, "policy_loaded", kInfo, "version, expires, who",
+     "another policy document is in force"},
+    {EventKind::PolicyRefused, "policy_refused", kError, "reason, who, error",
+     "a policy document was not put in force: missing, too_large, forged, malformed, not_yet, "
+     "expired, downgraded or not_kept; the one before it stays"},
+    {EventKind::PolicyExpired, "policy_expired", kError, "version, expires",
+     "the time of the policy document in force is over; it stays in force, and nothing that it "
+     "shuts out is let in again"},
+    {EventKind::ThreatChanged, "threat_changed", kWarning, "from, to, why",
+     "the threat went from one level to another: normal, elevated, high or critical"},
 };
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(kTable); ++i) {

@@ -49,6 +49,10 @@ enum class EventKind : std::uint8_t {
   ReportReceiverBack,
   QueryEnded,
   SourceRefused,
+  PolicyLoaded,
+  PolicyRefused,
+  PolicyExpired,
+  ThreatChanged,
   kCount,
 };
 struct EventKindInfo {

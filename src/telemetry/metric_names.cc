@@ -231,6 +231,15 @@ constexpr MetricInfo kTable[] = {
     counter(Metric::QueryBytes, "weir_query_bytes_total", "bytes", {},
             "Bytes of these packets on the wire"),
 
+    gauge(Metric::ThreatLevel, "weir_threat_level", "", {},
+          "How high the threat is: 0 normal, 1 elevated, 2 high, 3 critical"),
+    gauge(Metric::PolicyVersion, "weir_policy_version", "", {},
+          "Version of the policy document in force; 0: there is none"),
+    gauge(Metric::PolicyExpires, "weir_policy_expires_timestamp_seconds", "seconds", {},
+          "When the policy document in force expires, since 1970 (UTC)"),
+    counter(Metric::PolicyRefused, "weir_policy_refused_total", "", {"reason"},
+            "Policy documents that were not put in force"),
+
     counter(Metric::LogLines, "weir_log_lines_total", "lines", {"level"},
             "Lines written to the log"),
     counter(Metric::LogSuppressed, "weir_log_suppressed_lines_total", "lines", {},

@@ -117,6 +117,11 @@ enum class Metric : std::uint8_t {
   QueriesEnded,
   QueryPackets,
   QueryBytes,
+  // security
+  ThreatLevel,
+  PolicyVersion,
+  PolicyExpires,
+  PolicyRefused,
   // telemetry
   LogLines,
   LogSuppressed,

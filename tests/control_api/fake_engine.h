@@ -181,6 +181,27 @@ class FakeEngine final : public control::EngineControl {
     if (error) return *error;
     return control::BegunQuery{.id = 7, .answer = std::make_unique<FakeAnswer>(query_ending)};
   }
+  [[nodiscard]] control::PolicyStatus policy() const override {
+    return {.state = "loaded",
+            .path = "/etc/weir/policy.toml",
+            .version = 7,
+            .digest = "00",
+            .issued = {1'700'000'000'000'000'000},
+            .expires = {1'800'000'000'000'000'000},
+            .newest_version = 7,
+            .level = "high",
+            .block = true,
+            .refused = {{"forged", 2}},
+            .refusal = "policy refused: no",
+            .threat = {.level = "high",
+                       .since = {1'700'000'001'000'000'000},
+                       .why = "30% of the packets are malformed",
+                       .received = 1000,
+                       .malformed = 300,
+                       .refused_sources = 4,
+                       .refused_requests = 5,
+                       .policy_refusals = 2}};
+  }
   [[nodiscard]] std::vector<control::QueryStatus> queries() const override { return {*query(1)}; }
   [[nodiscard]] std::optional<control::QueryStatus> query(std::uint64_t id) const override {
     if (id != 1) return std::nullopt;

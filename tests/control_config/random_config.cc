@@ -126,6 +126,10 @@ void mend(Config& config, Prng& prng) {
   config.control.viewer_group = prng.chance(1, 2) ? "" : "wheel";
   config.control.operator_group = "net-dev";
   config.control.admin_group = "";
+  // Both, or neither.
+  const bool has_policy = prng.chance(1, 2);
+  config.security.policy = has_policy ? "/" + config.security.policy.substr(0, 50) : "";
+  config.security.policy_key = has_policy ? "/" + config.security.policy_key.substr(0, 50) : "";
   config.telemetry.listen = prng.chance(1, 2) ? "" : "127.0.0.1:9478";
   config.telemetry.report_url = prng.chance(1, 2) ? "" : "http://collector:4318/v1/metrics";
   names.clear();
@@ -191,6 +195,7 @@ Config random_config(Prng& prng) {
   fill(config.security, prng);
   fill(config.telemetry, prng);
   fill(config.control, prng);
+  fill(config.security, prng);
   for (std::uint64_t more = 1 + prng.below(4); more > 0; --more) {
     config.interfaces.push_back(random_interface(prng));
   }
@@ -208,6 +213,7 @@ Config random_neighbour(const Config& config, Prng& prng) {
   fill(next.security, prng, 1, 8);
   fill(next.telemetry, prng, 1, 8);
   fill(next.control, prng, 1, 8);
+  fill(next.security, prng, 1, 8);
   for (InterfaceConfig& one : next.interfaces) fill(one, prng, 1, 8);
   for (SessionConfig& session : next.sessions) {
     fill(session, prng, 1, 8);

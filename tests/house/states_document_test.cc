@@ -9,6 +9,8 @@
 
 #include "interface/link_monitor.h"
 #include "output/spill_state.h"
+#include "security/policy_state.h"
+#include "security/threat.h"
 #include "state/diagram.h"
 #include "state/engine_state.h"
 #include "state/lifecycle.h"
@@ -54,7 +56,11 @@ std::string document() {
                  "`src/state/pressure.h`. Of each packet store, by the room that it has.",
                  state::kPressureTable) +
          section("Pipe", "`src/output/spill_state.h`. Of a pipe with a spill queue.",
-                 output::kSpillTable);
+                 output::kSpillTable) +
+         section("Policy", "`src/security/policy_state.h`. Of the policy document of an engine.",
+                 security::kPolicyTable) +
+         section("Threat", "`src/security/threat.h`. It follows what the engine counts of attacks.",
+                 security::kThreatTable);
 }
 
 TEST(StatesDocument, IsDrawnFromTheTables) {

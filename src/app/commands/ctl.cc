@@ -93,6 +93,8 @@ Result<std::string> text_of_answer(CtlVerb verb, const ApiAnswer& answer) {
       return rendered(read_generations(answer.body));
     case CtlVerb::History:
       return rendered(read_history(answer.body));
+    case CtlVerb::Policy:
+      return rendered(read_policy_status(answer.body));
     case CtlVerb::Queries:
       return rendered(read_queries(answer.body));
     case CtlVerb::CancelQuery:

@@ -351,6 +351,32 @@ control::QueryStatus query_of(const Fields& fields) {
   return query;
 }
 
+control::PolicyStatus policy_of(const Fields& fields) {
+  control::PolicyStatus policy;
+  fields.read("state", policy.state);
+  fields.read("path", policy.path);
+  fields.read("version", policy.version);
+  fields.read("digest", policy.digest);
+  fields.read("issued", policy.issued);
+  fields.read("expires", policy.expires);
+  fields.read("newest_version", policy.newest_version);
+  fields.read("level", policy.level);
+  fields.read("block", policy.block);
+  fields.read("refused", policy.refused);
+  fields.read("refusal", policy.refusal);
+  fields.read_object("threat", [&threat = policy.threat](const Fields& from) {
+    from.read("level", threat.level);
+    from.read("since", threat.since);
+    from.read("why", threat.why);
+    from.read("received", threat.received);
+    from.read("malformed", threat.malformed);
+    from.read("refused_sources", threat.refused_sources);
+    from.read("refused_requests", threat.refused_requests);
+    from.read("policy_refusals", threat.policy_refusals);
+  });
+  return policy;
+}
+
 // One object.
 template <typename ReadItem>
 auto read_one(std::string_view text, ReadItem read_item)
@@ -458,6 +484,9 @@ Result<EventAnswer> read_event(std::string_view json) { return read_one(json, ev
 Result<control::QueryStatus> read_query(std::string_view json) { return read_one(json, query_of); }
 Result<std::vector<control::QueryStatus>> read_queries(std::string_view json) {
   return read_list(json, "queries", query_of);
+}
+Result<control::PolicyStatus> read_policy_status(std::string_view json) {
+  return read_one(json, policy_of);
 }
 
 }  // namespace weir::app

@@ -53,5 +53,6 @@ Result<std::vector<control::HistorySeries>> read_history(std::string_view json);
 Result<EventAnswer> read_event(std::string_view json);
 Result<control::QueryStatus> read_query(std::string_view json);
 Result<std::vector<control::QueryStatus>> read_queries(std::string_view json);
+Result<control::PolicyStatus> read_policy_status(std::string_view json);
 
 }  // namespace weir::app

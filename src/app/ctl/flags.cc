@@ -170,6 +170,8 @@ void CtlFlags::Parts::add_engine() {
       "where packets may come from, and how many came from elsewhere", "security");
   add(CtlVerb::Health, "health",
       "whether the engine and its modules are well; exit status 1 where one is not", "health");
+  add(CtlVerb::Policy, "policy", "the policy document in force, and how high the threat is",
+      "policy");
   add(CtlVerb::Drain, "drain", "take no more packets, write everything out, and end the engine",
       "drain --deadline 1m");
   CLI::App& level = add(CtlVerb::LogLevel, "log-level", "say more or less in the engine's log",

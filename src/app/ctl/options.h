@@ -36,6 +36,7 @@ enum class CtlVerb : std::uint8_t {
   Query,
   Queries,
   CancelQuery,
+  Policy,
 };
 
 inline constexpr const char* kControlSocket = "/run/weir/weir.sock";

@@ -325,6 +325,34 @@ std::string text_of(const control::QueryStatus& query) {
   return lines.take();
 }
 
+std::string text_of(const control::PolicyStatus& policy) {
+  const control::ThreatStatus& threat = policy.threat;
+  Lines lines;
+  lines.add("policy", policy.version == 0
+                          ? policy.state
+                          : "version " + std::to_string(policy.version) + ", " + policy.state);
+  lines.add_unless_empty("path", policy.path);
+  if (policy.version != 0) {
+    lines.add("issued", utc_seconds_text(policy.issued) + " UTC");
+    lines.add("expires", utc_seconds_text(policy.expires) + " UTC");
+    lines.add("digest", policy.digest);
+    lines.add("in force",
+              "tables up to " + policy.level + (policy.block ? ", nothing is let in" : ""));
+  }
+  if (!policy.refused.empty()) lines.add("refused", reasons_text(policy.refused));
+  lines.add_unless_empty("refusal", policy.refusal);
+  lines.add("threat",
+            threat.level +
+                (threat.since.ns == 0 ? "" : ", since " + utc_seconds_text(threat.since) + " UTC"));
+  lines.add_unless_empty("why", threat.why);
+  lines.add("lately", count_text(threat.malformed) + " of " + packets_text(threat.received) +
+                          " malformed, " + count_text(threat.refused_sources) +
+                          " of refused sources; " + count_text(threat.refused_requests) +
+                          " refused requests, " + count_text(threat.policy_refusals) +
+                          " refused policies");
+  return lines.take();
+}
+
 std::string summary_of(const control::QueryStatus& query) {
   std::string text = "weir: found " + packets_text(query.packets) + ", " + size_text(query.bytes) +
                      " (query " + std::to_string(query.id) + ", " + query.state + ")\n";

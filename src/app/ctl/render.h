@@ -23,6 +23,7 @@ std::string text_of(const std::vector<control::HistorySeries>& series);
 std::string text_of(const EventAnswer& event);
 std::string text_of(const std::vector<control::QueryStatus>& queries);
 std::string text_of(const control::QueryStatus& query);
+std::string text_of(const control::PolicyStatus& policy);
 // The closing lines of one that has ended: what was found, and what is missing.
 std::string summary_of(const control::QueryStatus& query);
 

@@ -152,6 +152,8 @@ ApiRequest request_for(const CtlOptions& options, Timestamp now, std::string doc
       return get("/metrics");
     case CtlVerb::Query:
       return query_request(options);
+    case CtlVerb::Policy:
+      return get("/v1/policy");
     case CtlVerb::Queries:
       return get("/v1/queries");
     case CtlVerb::CancelQuery:

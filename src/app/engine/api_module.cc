@@ -75,6 +75,11 @@ void ApiModule::on_event(const telemetry::Event&) noexcept {
   if (server_ != nullptr) server_->event_came();
 }
 
+std::uint64_t ApiModule::refused_requests() const {
+  const std::lock_guard lock(mutex_);
+  return server_ == nullptr ? 0 : server_->statistics().refused_authorisation.value();
+}
+
 void ApiModule::collect(telemetry::Collection& into) const {
   const std::lock_guard lock(mutex_);
   if (server_ == nullptr) return;

@@ -33,6 +33,8 @@ class ApiModule final : public state::Module,
 
   // The engine's thread. Takes effect with the next request. Error: Usage, for an unknown group.
   Result<void> set_groups(const control::RoleGroups& groups);
+  // Any thread. For lack of a role, since the server was started last.
+  [[nodiscard]] std::uint64_t refused_requests() const;
   void collect(telemetry::Collection& into) const override;        // any thread
   void on_event(const telemetry::Event& event) noexcept override;  // any thread
 

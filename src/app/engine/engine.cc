@@ -97,6 +97,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const
   engine->log_ = engine->logs_->logger("app");
   engine->intake_->tell(file.interfaces, engine->logs_->logger("interface"));
   WEIR_CHECK(engine->open_state(file));
+  WEIR_CHECK(engine->open_policy(file));
   engine->build_capture();
   engine->build_modules(file);
   WEIR_CHECK(engine->take_up(file));
@@ -138,6 +139,15 @@ Result<void> Engine::open_state(const control::Config& config) {
   WEIR_TRY(commands_, state::CommandQueue::open(
                           *journaler_, {.first_id = newest.empty() ? 1 : newest.front().id + 1}));
   return ok();
+}
+
+// What the policy forbids must be known before the first packet.
+Result<void> Engine::open_policy(const control::Config& config) {
+  policy_ = std::make_unique<PolicyKeeper>(
+      config.security,
+      PolicyKeeper::Parts{
+          .store = *store_, .journaler = *journaler_, .news = *news_, .clock = clock_});
+  return policy_->open();
 }
 
 void Engine::build_capture() {
@@ -190,7 +200,7 @@ void Engine::build_modules(const control::Config& config) {
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
            view_.get(), sources_.get(), table_.get(), stores_.get(), queries_.get(),
-           telemetry_.get(), api_.get(), logs_.get(), &events_, &health_}) {
+           telemetry_.get(), api_.get(), logs_.get(), &events_, &health_, policy_.get()}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.
@@ -285,6 +295,7 @@ void Engine::attend(MonotonicTime now) {
     health_.check();
     tell_about_losses(now);
     sources_->look(now);
+    watch_for_threats(now);
     journaler_->retry();
   }
   view_->refresh(*supervisor_);
@@ -337,6 +348,22 @@ void Engine::tell_about_losses(MonotonicTime now) {
   if (lines.empty()) return;
   log_.warning("packets were lost", {{"what", lines}});
   news_->publish(EventKind::PacketsLost, "capture", lines);
+}
+
+void Engine::watch_for_threats(MonotonicTime now) {
+  const capture::LedgerSnapshot ledger = orchestrator_->ledger();
+  telemetry::SecurityMetrics totals{.received = ledger.received,
+                                    .refused_requests = api_->refused_requests()};
+  for (std::size_t i = 0; i < ledger.malformed.size(); ++i) {
+    const auto reason = static_cast<MalformedReason>(i);
+    // These are no packets that somebody made so.
+    if (reason == MalformedReason::None || reason == MalformedReason::UnknownLinkType ||
+        reason == MalformedReason::SnappedHeader) {
+      continue;
+    }
+    totals.malformed += ledger.malformed[i];
+  }
+  policy_->tend(totals, now);
 }
 
 void Engine::tell_systemd(MonotonicTime now) {

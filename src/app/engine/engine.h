@@ -15,6 +15,7 @@
 #include "app/engine/engine_news.h"
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
+#include "app/engine/policy_keeper.h"
 #include "app/engine/query_table.h"
 #include "app/engine/session_table.h"
 #include "app/engine/source_guard.h"
@@ -74,6 +75,7 @@ class Engine final : public control::EngineControl {
   Result<control::BegunQuery> begin_query(const control::PacketQuery& query) override {
     return queries_->begin(query);
   }
+  [[nodiscard]] control::PolicyStatus policy() const override { return policy_->status(); }
   [[nodiscard]] std::vector<control::QueryStatus> queries() const override {
     return queries_->status();
   }
@@ -91,6 +93,7 @@ class Engine final : public control::EngineControl {
   Result<void> open_interfaces(const control::Config& config);
   Result<void> give_up_rights(const control::Config& config);
   Result<void> open_state(const control::Config& config);
+  Result<void> open_policy(const control::Config& config);
   void build_capture();
   void build_modules(const control::Config& config);
   Result<void> take_up(const control::Config& file);
@@ -102,6 +105,7 @@ class Engine final : public control::EngineControl {
   void tell_about_links();
   void tell_about_lanes();
   void tell_about_losses(MonotonicTime now);
+  void watch_for_threats(MonotonicTime now);
   void tell_systemd(MonotonicTime now);
   Result<void> announce();
 
@@ -130,6 +134,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<storage::StateStore> store_;
   std::unique_ptr<StoredGenerations> generations_;
   std::unique_ptr<state::Journaler> journaler_;
+  std::unique_ptr<PolicyKeeper> policy_;
   std::unique_ptr<capture::Orchestrator> orchestrator_;
   std::unique_ptr<CaptureCounts> counts_;
   std::unique_ptr<StoreRegistry> stores_;

@@ -107,7 +107,11 @@ Result<state::CommandOutcome> Engine::carry_out(const Command& command) {
   const bool systemd_waits = command.kind == CommandKind::Reload;
   if (systemd_waits) (void)notify_.reloading(clock_.monotonic());
   table_->set_cause(command.who, why_of(command));
+  const std::uint64_t policy_before = policy_->version();
   auto outcome = finish_change(command, apply(command));
+  if (outcome && policy_->version() != policy_before) {
+    outcome->message += "; policy version " + std::to_string(policy_->version()) + ": in force";
+  }
   if (systemd_waits) (void)notify_.ready("capturing");
   return outcome;
 }
@@ -168,6 +172,8 @@ Result<control::ApplyResult> Engine::apply(const Command& command) {
 
 Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request) {
   WEIR_TRY(const control::Config file, control::load_config(options_.config_path));
+  // Both are taken, or neither is.
+  WEIR_TRY(auto policy, policy_->stage(request.who));
   const std::vector<std::string> names = names_of(file.sessions);
   const control::Config next = with_api_sessions(file, *config_->wanted(), file_sessions_);
   table_->set_file_sessions(names);
@@ -176,6 +182,7 @@ Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request
     table_->set_file_sessions(file_sessions_);
     return applied;
   }
+  if (policy) policy_->commit(*std::move(policy), request.who);
   file_sessions_ = names;
   WEIR_CHECK(remember_file(file, *store_));
   return applied;
