@@ -11,6 +11,7 @@
 #include "filter/frame_filter.h"
 #include "filter/rule_spec.h"
 #include "interface/direction.h"
+#include "security/destination_rules.h"
 #include "storage/segment/format.h"
 #include "storage/segment/retention.h"
 #include "storage/segment/segment_writer.h"
@@ -124,12 +125,19 @@ struct ControlConfig {
   friend bool operator==(const ControlConfig&, const ControlConfig&) = default;
 };
 
+// [security]
+struct SecurityConfig {
+  security::DestinationRules destinations;  // [security.destinations]
+  friend bool operator==(const SecurityConfig&, const SecurityConfig&) = default;
+};
+
 struct Config {
   EngineConfig engine;
   std::vector<InterfaceConfig> interfaces;
   std::vector<SessionConfig> sessions;
   TelemetryConfig telemetry;
   ControlConfig control;
+  SecurityConfig security;
   friend bool operator==(const Config&, const Config&) = default;
 };
 

@@ -30,6 +30,7 @@ class Checker {
     check_section(config_.engine, {.section = "engine"});
     check_section(config_.telemetry, {.section = "telemetry"});
     check_section(config_.control, {.section = "control"});
+    check_section(config_.security, {.section = "security"});
     check_count("interface", config_.interfaces.size(), kInterfacesMax);
     for (std::size_t i = 0; i < config_.interfaces.size(); ++i) {
       check_section(config_.interfaces[i], {.section = "interface", .item = i});
@@ -54,6 +55,7 @@ class Checker {
     check_engine();
     check_telemetry();
     check_control();
+    check_security();
     check_interfaces();
     check_sessions();
   }
@@ -109,6 +111,14 @@ class Checker {
     check_account({.section = "control", .key = "viewer_group"}, control.viewer_group);
     check_account({.section = "control", .key = "operator_group"}, control.operator_group);
     check_account({.section = "control", .key = "admin_group"}, control.admin_group);
+  }
+
+  void check_security() {
+    for (const auto& problem : security::problems_in(config_.security.destinations)) {
+      const std::string_view key =
+          problem.list == "kinds" ? "destinations.kinds" : "destinations.directories";
+      add({.section = "security", .key = key}, problem.message);
+    }
   }
 
   void check_telemetry();

@@ -114,6 +114,7 @@ std::vector<ConfigChange> diff(const Config& before, const Config& after) {
              });
   diff_section(before.telemetry, after.telemetry, "telemetry", changes);
   diff_section(before.control, after.control, "control", changes);
+  diff_section(before.security, after.security, "security", changes);
   return changes;
 }
 
@@ -156,6 +157,7 @@ Config live_part(const Config& before, const Config& after) {
   keep_restart_keys(before.engine, live.engine);
   keep_restart_keys(before.telemetry, live.telemetry);
   keep_restart_keys(before.control, live.control);
+  keep_restart_keys(before.security, live.security);
   live.interfaces = live_items(before.interfaces, after.interfaces, kInterfacesReload);
   live.sessions = live_items(before.sessions, after.sessions, kSessionsReload);
   return live;

@@ -568,6 +568,7 @@ std::vector<SectionDescription> describe_sections() {
           "each worker remembers 65,536 of them."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
+      section<SecurityConfig>("security", "[security]", "What the engine must not do."),
   };
 }
 

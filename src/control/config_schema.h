@@ -63,8 +63,9 @@ struct Key : KeyInfo {
   void (*set)(Section& section, const KeyValue& value) = nullptr;
 };
 
-// Section is EngineConfig, InterfaceConfig, SessionConfig, filter::RuleSpec, TelemetryConfig or
-// ControlConfig. The default of a key is what a default-constructed section holds.
+// Section is EngineConfig, InterfaceConfig, SessionConfig, filter::RuleSpec, TelemetryConfig,
+// ControlConfig or SecurityConfig. The default of a key is what a default-constructed section
+// holds.
 template <typename Section>
 std::span<const Key<Section>> keys_of() noexcept;
 template <>
@@ -79,6 +80,8 @@ template <>
 std::span<const Key<TelemetryConfig>> keys_of<TelemetryConfig>() noexcept;
 template <>
 std::span<const Key<ControlConfig>> keys_of<ControlConfig>() noexcept;
+template <>
+std::span<const Key<SecurityConfig>> keys_of<SecurityConfig>() noexcept;
 
 // Whether an [[interface]], a [[session]] or a rule may come and go without a restart.
 inline constexpr Reload kInterfacesReload = Reload::Restart;

@@ -276,7 +276,7 @@ std::string schema_json() {
       .field("additionalProperties", false)
       .key("properties")
       .begin_object();
-  for (const char* name : {"engine", "telemetry", "control"}) {
+  for (const char* name : {"engine", "telemetry", "control", "security"}) {
     json.key(name).begin_object();
     write_table(json, find(name), nothing);
     json.end_object();

@@ -68,8 +68,10 @@ class TableWriter {
   }
 
  private:
+  // Of "[security]" or "[[session]]".
   static std::string name_in(std::string_view heading) {
-    return std::string(heading.substr(2, heading.size() - 4));
+    const std::size_t begin = heading.find_first_not_of('[');
+    return std::string(heading.substr(begin, heading.find(']') - begin));
   }
 
   void lines(std::size_t begin, std::size_t end, std::size_t prefix) {
@@ -180,6 +182,8 @@ std::string to_toml(const Config& config) {
   TableWriter(out, config.telemetry).write("[telemetry]");
   out += '\n';
   TableWriter(out, config.control).write("[control]");
+  out += '\n';
+  TableWriter(out, config.security).write("[security]");
   return out;
 }
 
@@ -204,6 +208,7 @@ std::string to_json(const Config& config) {
   json.end_array();
   write_table(json, "telemetry", config.telemetry);
   write_table(json, "control", config.control);
+  write_table(json, "security", config.security);
   json.end_object();
   return json.take();
 }

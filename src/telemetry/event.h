@@ -48,6 +48,8 @@ enum class EventKind : std::uint8_t {
   ReportReceiverAway,
   ReportReceiverBack,
   QueryEnded,
+  DestinationRefused,
+  DestinationMoved,
   kCount,
 };
 struct EventKindInfo {

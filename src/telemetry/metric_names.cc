@@ -225,6 +225,9 @@ constexpr MetricInfo kTable[] = {
     counter(Metric::QueryBytes, "weir_query_bytes_total", "bytes", {},
             "Bytes of these packets on the wire"),
 
+    counter(Metric::DestinationsRefused, "weir_destinations_refused_total", "refusals", {},
+            "Outputs, tails and queries that security did not let send packets where they would"),
+
     counter(Metric::LogLines, "weir_log_lines_total", "lines", {"level"},
             "Lines written to the log"),
     counter(Metric::LogSuppressed, "weir_log_suppressed_lines_total", "lines", {},

@@ -114,6 +114,8 @@ enum class Metric : std::uint8_t {
   QueriesEnded,
   QueryPackets,
   QueryBytes,
+  // security
+  DestinationsRefused,
   // telemetry
   LogLines,
   LogSuppressed,

@@ -121,6 +121,12 @@ void mend(Config& config, Prng& prng) {
   config.control.admin_group = "";
   config.telemetry.listen = prng.chance(1, 2) ? "" : "127.0.0.1:9478";
   config.telemetry.report_url = prng.chance(1, 2) ? "" : "http://collector:4318/v1/metrics";
+  for (std::string& kind : config.security.destinations.kinds) {
+    kind = security::kDestinationKindNames[prng.below(security::kDestinationKindNames.size())];
+  }
+  for (std::string& path : config.security.destinations.directories) {
+    if (!path.starts_with('/')) path = "/" + path;
+  }
   names.clear();
   std::size_t number = 0;
   for (SessionConfig& session : config.sessions) {
@@ -183,6 +189,7 @@ Config random_config(Prng& prng) {
   fill(config.engine, prng);
   fill(config.telemetry, prng);
   fill(config.control, prng);
+  fill(config.security, prng);
   for (std::uint64_t more = 1 + prng.below(4); more > 0; --more) {
     config.interfaces.push_back(random_interface(prng));
   }
@@ -199,6 +206,7 @@ Config random_neighbour(const Config& config, Prng& prng) {
   fill(next.engine, prng, 1, 8);
   fill(next.telemetry, prng, 1, 8);
   fill(next.control, prng, 1, 8);
+  fill(next.security, prng, 1, 8);
   for (InterfaceConfig& one : next.interfaces) fill(one, prng, 1, 8);
   for (SessionConfig& session : next.sessions) {
     fill(session, prng, 1, 8);
