@@ -25,7 +25,8 @@ Result<std::unique_ptr<Analysis>> Analysis::open_logs(const AnalysisOptions& opt
                                     {.clock = &clock,
                                      .interval = options.rotate_interval,
                                      .archived_max = options.archived_max,
-                                     .retry = retry}));
+                                     .retry = retry,
+                                     .directory = options.logs_directory}));
   analysis->fresh_logs_ = std::make_unique<FreshLogs>(*analysis->logs_, clock);
   return analysis;
 }

@@ -11,7 +11,8 @@
 namespace weir::app {
 
 struct AnalysisOptions {
-  std::string logs_path;  // empty: nothing is analysed
+  std::string logs_path;    // empty: nothing is analysed
+  int logs_directory = -1;  // output::open_log_directory()'s `held`
   output::ExistingLogs existing = output::ExistingLogs::Refuse;
   Duration rotate_interval{};      // finished logs at UTC multiples of it; 0: none
   std::uint32_t archived_max = 0;  // finished logs that are kept of each; 0: all

@@ -11,6 +11,7 @@
 #include "filter/frame_filter.h"
 #include "filter/rule_spec.h"
 #include "interface/direction.h"
+#include "security/destination_rules.h"
 #include "security/source_rules.h"
 #include "storage/segment/format.h"
 #include "storage/segment/retention.h"
@@ -127,9 +128,10 @@ struct ControlConfig {
 
 // [security]
 struct SecurityConfig {
-  security::SourceRules sources;  // without `block`, which is a policy's
-  std::string policy;             // the signed document; empty: none
-  std::string policy_key;         // who may sign it
+  security::SourceRules sources;            // without `block`, which is a policy's
+  std::string policy;                       // the signed document; empty: none
+  std::string policy_key;                   // who may sign it
+  security::DestinationRules destinations;  // [security.destinations]
   friend bool operator==(const SecurityConfig&, const SecurityConfig&) = default;
 };
 

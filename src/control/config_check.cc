@@ -178,6 +178,11 @@ void Checker::check_security() {
     add(security.policy.empty() ? policy : key,
         "empty, and the other one of policy and policy_key is not (name both, or neither)");
   }
+  for (const auto& problem : security::problems_in(security.destinations)) {
+    add({.section = "security",
+         .key = problem.list == "kinds" ? "destinations.kinds" : "destinations.directories"},
+        problem.message);
+  }
   std::vector<std::string_view> known;
   for (const InterfaceConfig& one : config_.interfaces) known.push_back(one.name);
   for (const std::string& name : security.sources.interfaces) {

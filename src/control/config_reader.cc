@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "control/config_check.h"
+#include "control/config_destinations.h"
 #include "control/config_schema.h"
 #include "control/config_value_reader.h"
 #include "control/values.h"
@@ -245,16 +246,33 @@ void locate(std::vector<ConfigProblem>& problems, const TomlNode& document) {
   }
 }
 
-ReadOutcome read_config(std::string_view text) {
+namespace {
+
+using Check = std::vector<ConfigProblem> (*)(const Config& config);
+
+ReadOutcome read_and_check(std::string_view text, std::span<const Check> checks) {
   ReadOutcome outcome = read_values(text);
-  if (!is_toml_fault(outcome)) {
-    std::vector<ConfigProblem> relations = check_relations(outcome.config);
-    locate(relations, outcome.document);
-    outcome.problems.insert(outcome.problems.end(), std::make_move_iterator(relations.begin()),
-                            std::make_move_iterator(relations.end()));
+  for (const Check check : checks) {
+    if (is_toml_fault(outcome)) break;
+    std::vector<ConfigProblem> problems = check(outcome.config);
+    locate(problems, outcome.document);
+    outcome.problems.insert(outcome.problems.end(), std::make_move_iterator(problems.begin()),
+                            std::make_move_iterator(problems.end()));
   }
   sort_and_cut(outcome.problems);
   return outcome;
+}
+
+}  // namespace
+
+ReadOutcome read_config(std::string_view text) {
+  constexpr std::array<Check, 1> kChecks = {check_relations};
+  return read_and_check(text, kChecks);
+}
+
+ReadOutcome read_written_config(std::string_view text) {
+  constexpr std::array<Check, 2> kChecks = {check_relations, check_destinations};
+  return read_and_check(text, kChecks);
 }
 
 Result<SessionConfig> read_session(std::string_view text) {
@@ -302,7 +320,7 @@ Result<std::string> load_config_text(const std::string& path) {
 
 Result<Config> load_config(const std::string& path) {
   WEIR_TRY(const std::string text, load_config_text(path));
-  ReadOutcome outcome = read_config(text);
+  ReadOutcome outcome = read_written_config(text);
   if (!outcome.ok()) return error_of(outcome.problems, path);
   return std::move(outcome.config);
 }

@@ -24,6 +24,10 @@ struct ReadOutcome {
 // place.
 ReadOutcome read_config(std::string_view text);
 
+// The same of what somebody has written down: its sessions must fit its own
+// [security.destinations], too. A stored generation may have sessions that those have ended.
+ReadOutcome read_written_config(std::string_view text);
+
 // Says where in `document` each problem is that was found on the values.
 void locate(std::vector<ConfigProblem>& problems, const TomlNode& document);
 
@@ -34,7 +38,8 @@ Result<SessionConfig> read_session(std::string_view text);
 // The text of a file or pipe, at most as much as the reader takes.
 Result<std::string> load_config_text(const std::string& path);
 
-// Both, for those who want all or nothing: ErrorCode::Usage with all problems, a line each.
+// Both of read_written_config(), for those who want all or nothing: ErrorCode::Usage with all
+// problems, a line each.
 Result<Config> load_config(const std::string& path);
 
 }  // namespace weir::control

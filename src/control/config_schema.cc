@@ -568,12 +568,12 @@ std::vector<SectionDescription> describe_sections() {
           "each worker remembers 65,536 of them."),
       section<SecurityConfig>(
           "security", "[security]",
-          "Where packets may come from. Before a session is offered a packet, every list must let "
+          "Where packets may come from and go to, and who decides it.\n\n"
+          "`sources`: before a session is offered a packet, every list must let "
           "it: one of what is allowed when it is empty or has what the packet says, one of what is "
           "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
-      section<SecurityConfig>("security", "[security]", "What is let in, and who decides it."),
   };
 }
 

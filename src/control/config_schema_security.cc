@@ -49,6 +49,17 @@ constexpr Key<SecurityConfig> path_key(std::string_view name, std::string_view h
           }};
 }
 
+using Destinations = security::DestinationRules;
+
+template <std::vector<std::string> Destinations::*kList>
+KeyValue get_list(const SecurityConfig& section) {
+  return section.destinations.*kList;
+}
+template <std::vector<std::string> Destinations::*kList>
+void set_list(SecurityConfig& section, const KeyValue& value) {
+  section.destinations.*kList = std::get<std::vector<std::string>>(value);
+}
+
 using enum KeyType;
 using security::SourceRules;
 
@@ -92,6 +103,21 @@ constexpr std::array kSecurityKeys = {
                                          .type = Numbers,
                                          .max = security::kVniMax,
                                          .help = "VNIs to refuse"}),
+    Key<SecurityConfig>{
+        {.name = "destinations.kinds",
+         .type = KeyType::Names,
+         .max = 64,
+         .help = "where packets may go: pcapng, pipe, store, logs, tail, query; empty: to all"},
+        &get_list<&Destinations::kinds>,
+        &set_list<&Destinations::kinds>},
+    Key<SecurityConfig>{
+        {.name = "destinations.directories",
+         .type = KeyType::Paths,
+         .max = kPathMax,
+         .help = "outputs lie in or below these, and symbolic links are not followed there; "
+                 "empty: anywhere"},
+        &get_list<&Destinations::directories>,
+        &set_list<&Destinations::directories>},
 };
 
 }  // namespace

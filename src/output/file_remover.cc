@@ -1,5 +1,6 @@
 #include "output/file_remover.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,7 +9,9 @@
 namespace weir::output {
 
 void FileRemover::work_on(const std::string& path) noexcept {
-  const int error = unlink(path.c_str()) == 0 ? 0 : errno;
+  const bool held = directory_ >= 0;
+  const std::string name = held ? path.substr(path.rfind('/') + 1) : path;
+  const int error = unlinkat(held ? directory_ : AT_FDCWD, name.c_str(), 0) == 0 ? 0 : errno;
   const std::lock_guard lock(mutex_);
   if (error == 0 || error == ENOENT || failed_) return;
   failed_ = true;

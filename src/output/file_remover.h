@@ -15,6 +15,10 @@ namespace weir::output {
 // One thread owns it.
 class FileRemover final : BackgroundWork::Worker {
  public:
+  // The files are in this open directory, whatever their paths lead to; borrowed. -1: where those
+  // lead.
+  explicit FileRemover(int directory = -1) noexcept : directory_(directory) {}
+
   // Soon. A file that is not there is no error.
   void remove(std::string path) { work_.add(std::move(path)); }
   // Waits until all are deleted, or are known not to be. Nothing may be added afterwards.
@@ -25,6 +29,7 @@ class FileRemover final : BackgroundWork::Worker {
  private:
   void work_on(const std::string& path) noexcept override;
 
+  const int directory_;
   std::mutex mutex_;  // guards the next two
   bool failed_ = false;
   std::optional<Error> failure_;

@@ -68,9 +68,12 @@ class DiskLogFile final : public LogFile {
 
 class DiskLogDirectory final : public LogDirectory {
  public:
-  DiskLogDirectory(std::string path, UniqueFd fd, ExistingLogs existing, std::uint32_t archived_max)
+  // `links`: a flag of open(2).
+  DiskLogDirectory(std::string path, UniqueFd fd, int links, ExistingLogs existing,
+                   std::uint32_t archived_max)
       : path_(std::move(path)),
         fd_(std::move(fd)),
+        links_(links),
         existing_(existing),
         archive_(path_, fd_.get(), archived_max) {}
 
@@ -78,7 +81,7 @@ class DiskLogDirectory final : public LogDirectory {
     const std::string name = file_name(log);
     // Unless appending, what is there has come since the directory was opened, and is not ours.
     const bool goes_on = existing_ == ExistingLogs::Append || ours_.contains(name);
-    const int flags = goes_on ? O_RDWR : O_RDWR | O_EXCL;
+    const int flags = links_ | (goes_on ? O_RDWR : O_RDWR | O_EXCL);
     UniqueFd fd(openat(fd_.get(), name.c_str(), flags | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (!fd) return system_error(errno, "open " + path_ + "/" + name);
     ours_.insert(name);
@@ -114,10 +117,22 @@ class DiskLogDirectory final : public LogDirectory {
  private:
   std::string path_;
   UniqueFd fd_;
+  int links_;
   ExistingLogs existing_;
   std::set<std::string> ours_;  // that we made
   LogArchive archive_;
 };
+
+Result<UniqueFd> open_at(int directory, const std::string& name, const std::string& path) {
+  UniqueFd fd(openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && errno == ENOTDIR) {
+    return refusal(ErrorCode::Exists, path, "it is no directory (name another)");
+  }
+  if (!fd || faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
+    return failure(errno, path, "name a directory that you may write to");
+  }
+  return fd;
+}
 
 Result<UniqueFd> open_or_make(const std::string& path) {
   const bool made = mkdir(path.c_str(), 0777) == 0;
@@ -128,14 +143,7 @@ Result<UniqueFd> open_or_make(const std::string& path) {
                        ? "weir makes this directory, but none above it"
                        : "name a directory that you may write to");
   }
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd && errno == ENOTDIR) {
-    return refusal(ErrorCode::Exists, path, "it is no directory (name another)");
-  }
-  if (!fd || faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
-    return failure(errno, path, "name a directory that you may write to");
-  }
-  return fd;
+  return open_at(AT_FDCWD, path, path);
 }
 
 Result<void> expect_empty(const std::string& path) {
@@ -148,9 +156,10 @@ Result<void> expect_empty(const std::string& path) {
 }
 
 // Appending goes on with what is there: found out now, not when the first record comes.
-Result<void> expect_writable(const std::string& path, int directory, const std::string& name) {
+Result<void> expect_writable(const std::string& path, int directory, const std::string& name,
+                             int links) {
   struct stat facts = {};
-  if (fstatat(directory, name.c_str(), &facts, 0) != 0) {
+  if (fstatat(directory, name.c_str(), &facts, links == 0 ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return ok();
     return failure(errno, path, name + " could not be looked at");
   }
@@ -172,16 +181,17 @@ Result<void> remove(const std::string& path, int directory, const std::string& n
 
 Result<std::unique_ptr<LogDirectory>> open_log_directory(const std::string& path,
                                                          ExistingLogs existing,
-                                                         std::uint32_t archived_max) {
-  WEIR_TRY(UniqueFd fd, open_or_make(path));
+                                                         std::uint32_t archived_max, int held) {
+  const int links = held >= 0 ? O_NOFOLLOW : 0;
+  WEIR_TRY(UniqueFd fd, held >= 0 ? open_at(held, ".", path) : open_or_make(path));
   if (existing == ExistingLogs::Refuse) WEIR_CHECK(expect_empty(path));
   for (std::size_t log = 0; log < protocol::kLogCount; ++log) {
     const std::string name = file_name(protocol::name_of(static_cast<protocol::LogId>(log)));
-    if (existing == ExistingLogs::Append) WEIR_CHECK(expect_writable(path, fd.get(), name));
+    if (existing == ExistingLogs::Append) WEIR_CHECK(expect_writable(path, fd.get(), name, links));
     if (existing == ExistingLogs::Overwrite) WEIR_CHECK(remove(path, fd.get(), name));
   }
   return std::unique_ptr<LogDirectory>(
-      std::make_unique<DiskLogDirectory>(path, std::move(fd), existing, archived_max));
+      std::make_unique<DiskLogDirectory>(path, std::move(fd), links, existing, archived_max));
 }
 
 }  // namespace weir::output

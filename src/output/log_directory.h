@@ -66,8 +66,11 @@ class LogDirectory {
 // Makes the directory if it is missing, but none above it. Errors begin with "--logs PATH:";
 // Exists: not empty, or something else is in the way; NotFound: no directory above it; Permission,
 // NoSpace, Io. `archived_max`: LogArchive.
+// `held`: the directory, open already (borrowed for the call); the path is for people then, and no
+// link in it is followed. -1: it is where the path leads.
 Result<std::unique_ptr<LogDirectory>> open_log_directory(const std::string& path,
                                                          ExistingLogs existing,
-                                                         std::uint32_t archived_max = 0);
+                                                         std::uint32_t archived_max = 0,
+                                                         int held = -1);
 
 }  // namespace weir::output

@@ -48,14 +48,36 @@ Result<std::unique_ptr<Sink>> open_pipe(UniqueFd fd, const PcapngOptions& option
   return std::unique_ptr<Sink>(std::move(pipe));
 }
 
+// How the file of a path is reached.
+struct Place {
+  int directory = AT_FDCWD;
+  std::string name;
+  int links = 0;  // flag of open(2)
+};
+Place place_of(const std::string& path, int directory) {
+  if (directory < 0) return {.name = path};
+  return {.directory = directory, .name = path.substr(path.rfind('/') + 1), .links = O_NOFOLLOW};
+}
+
+std::string folder_of(const std::string& path, int directory) {
+  if (directory >= 0) return "/proc/self/fd/" + std::to_string(directory) + "/.";
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
 // The files of a rotation, written from the blocks of one pool.
 class DiskFiles final : public FileStore {
  public:
   DiskFiles(const PcapngOptions& options, const buffer::BlockPool& pool)
-      : direct_(options.direct), io_uring_(options.io_uring), pool_(pool) {}
+      : directory_(options.directory),
+        direct_(options.direct),
+        io_uring_(options.io_uring),
+        pool_(pool),
+        remover_(options.directory) {}
 
   Result<std::unique_ptr<storage::BlockDevice>> create(const std::string& path) override {
     return storage::open_block_device({.path = path,
+                                       .directory = directory_,
                                        .existing = storage::Existing::Refuse,
                                        .direct = direct_,
                                        .io_uring = io_uring_,
@@ -65,9 +87,8 @@ class DiskFiles final : public FileStore {
   std::vector<std::string> earlier(const std::string& path) override {
     std::vector<std::string> names;
     std::error_code error;
-    const std::filesystem::path directory = std::filesystem::path(path).parent_path();
     // What cannot be listed is not deleted either.
-    for (std::filesystem::directory_iterator at(directory.empty() ? "." : directory, error), end;
+    for (std::filesystem::directory_iterator at(folder_of(path, directory_), error), end;
          !error && at != end; at.increment(error)) {
       names.push_back(at->path().filename().string());
     }
@@ -78,6 +99,7 @@ class DiskFiles final : public FileStore {
   std::optional<Error> take_failure() override { return remover_.take_failure(); }
 
  private:
+  int directory_;
   bool direct_;
   bool io_uring_;
   const buffer::BlockPool& pool_;
@@ -124,15 +146,18 @@ Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
     if (!fd) return system_error(errno, "write to standard output");
     return open_pipe(std::move(fd), options);
   }
+  const Place place = place_of(options.path, options.directory);
   struct stat facts = {};
-  const bool exists = stat(options.path.c_str(), &facts) == 0;
+  const int how = place.links == 0 ? 0 : AT_SYMLINK_NOFOLLOW;
+  const bool exists = fstatat(place.directory, place.name.c_str(), &facts, how) == 0;
   if (exists && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
     if (rotated) return no_rotation(options.path);
-    UniqueFd fd(open(options.path.c_str(), O_WRONLY | O_CLOEXEC));
+    UniqueFd fd(openat(place.directory, place.name.c_str(), O_WRONLY | O_CLOEXEC | place.links));
     if (!fd) return system_error(errno, "write " + options.path);
     return open_pipe(std::move(fd), options);
   }
   if (rotated) return open_series(options);
+  WEIR_ASSERT(options.directory < 0);
   WEIR_TRY(auto file, PcapngFile::open({.path = options.path,
                                         .identity = options.identity,
                                         .direct = options.direct,

@@ -19,6 +19,10 @@ namespace weir::output {
 
 struct PcapngOptions {
   std::string path;  // "-" is standard output
+  // Files are made and deleted in this open directory, and the pipe is opened there, whatever the
+  // rest of the path leads to by now; no link is followed. For pipes and rotated series. Borrowed,
+  // outlives the sink; -1: where the path leads.
+  int directory = -1;
   storage::pcapng::SectionIdentity identity = storage::pcapng::local_identity();
   bool direct = true;    // O_DIRECT where the file system has it
   bool io_uring = true;  // where the kernel has it, with O_DIRECT

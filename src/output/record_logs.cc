@@ -20,7 +20,8 @@ std::array<RecordLog, sizeof...(kLogs)> make_logs(LogDirectory& directory,
 Result<std::unique_ptr<RecordLogs>> RecordLogs::open(
     const std::string& path, ExistingLogs existing, const protocol::CommunityIdHasher* community_id,
     const LogUpkeep& upkeep) {
-  WEIR_TRY(auto directory, open_log_directory(path, existing, upkeep.archived_max));
+  WEIR_TRY(auto directory,
+           open_log_directory(path, existing, upkeep.archived_max, upkeep.directory));
   return std::make_unique<RecordLogs>(std::move(directory), community_id, upkeep);
 }
 

@@ -33,6 +33,7 @@ struct LogUpkeep {
   Duration interval{};             // rotation; 0: none
   std::uint32_t archived_max = 0;  // finished logs that are kept of each; 0: all
   Duration retry{};                // a log that failed is tried again after it; 0: never
+  int directory = -1;              // open_log_directory()'s `held`
 };
 
 // One owner, one thread; statistics() and take_warning() are for any.

@@ -68,7 +68,7 @@ class Sealer {
 
 Result<void> Sealer::seal(const Clock& clock) {
   WEIR_TRY(const auto file, segment::SegmentFile::open(path_));
-  fd_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+  fd_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd_) return system_error(errno, "seal " + path_);
   WEIR_CHECK(read_pages(file));
   WEIR_CHECK(index_chunks(file));

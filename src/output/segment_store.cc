@@ -89,6 +89,7 @@ std::string SegmentStore::spare_path(std::uint32_t lane) const {
 Result<std::unique_ptr<storage::BlockDevice>> SegmentStore::make_spare(
     std::uint32_t lane, const SegmentFiles& files) const {
   return storage::open_block_device({.path = spare_path(lane),
+                                     .links = storage::Links::Refuse,
                                      .queue_depth = files.queue_depth,
                                      .allocate_bytes = files.segment_bytes,
                                      .buffers = files.memory});

@@ -86,8 +86,17 @@ enum class Existing : std::uint8_t {
   Refuse,    // an existing file is an error
 };
 
+enum class Links : std::uint8_t {
+  Follow,  // a symbolic link at the end of a path leads to its file
+  Refuse,  // it is an error: nobody can make the file be another one
+};
+
 struct BlockDeviceOptions {
   std::string path;
+  // The file is made in this open directory, whatever the rest of the path leads to by now, and no
+  // link is followed. Borrowed for the call; -1: where the path leads.
+  int directory = -1;
+  Links links = Links::Follow;
   Existing existing = Existing::Truncate;
   bool direct = true;    // try O_DIRECT
   bool io_uring = true;  // try io_uring, where O_DIRECT works

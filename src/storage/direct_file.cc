@@ -35,6 +35,10 @@ Error open_error(int sys_errno, const std::string& path) {
       error.code = ErrorCode::Exists;
       error.context = "write " + path + ": not a regular file";
       break;
+    case ELOOP:
+      error.code = ErrorCode::Exists;
+      error.context = "write " + path + ": a symbolic link is there (remove it)";
+      break;
     case EEXIST:
       error.context = "write " + path + ": the file exists (choose another name, or remove it)";
       break;
@@ -76,8 +80,12 @@ bool set_direct(int fd, bool on) noexcept { return fcntl(fd, F_SETFL, on ? O_DIR
 Result<DirectFile> DirectFile::open(const BlockDeviceOptions& options) {
   const std::string& path = options.path;
   const int exclusive = options.existing == Existing::Refuse ? O_EXCL : 0;
+  const bool held = options.directory >= 0;
+  const std::string name = held ? path.substr(path.rfind('/') + 1) : path;  // npos + 1 is 0
+  const int links = held || options.links == Links::Refuse ? O_NOFOLLOW : 0;
   // O_NONBLOCK: a FIFO that took the place of a file since the caller looked must not hold us up.
-  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | exclusive, 0666));
+  UniqueFd fd(::openat(held ? options.directory : AT_FDCWD, name.c_str(),
+                       O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | exclusive | links, 0666));
   if (!fd) return open_error(errno, path);
   struct ::stat facts = {};
   if (fstat(fd.get(), &facts) != 0) return system_error(errno, "write " + path);

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace weir::storage {
@@ -41,6 +42,29 @@ ErrorCode code_of(int result) noexcept {
   }
 }
 
+// SQLite resolves links before it opens a file, and so would go to where the directory behind a
+// descriptor is called to be at that moment. This leaves a path as it is.
+int take_path(sqlite3_vfs* /*vfs*/, const char* path, int room, char* out) noexcept {
+  const std::string_view text(path);
+  if (text.size() >= static_cast<std::size_t>(room)) return SQLITE_CANTOPEN;
+  *std::copy(text.begin(), text.end(), out) = '\0';
+  return SQLITE_OK;
+}
+
+// The name of a file system for SQLite that is the usual one, but for take_path(); null: none.
+const char* descriptor_vfs() noexcept {
+  static sqlite3_vfs vfs = [] {
+    const sqlite3_vfs* const usual = sqlite3_vfs_find(nullptr);
+    sqlite3_vfs copy = usual != nullptr ? *usual : sqlite3_vfs{};
+    copy.pNext = nullptr;
+    copy.zName = "weir-descriptor";
+    copy.xFullPathname = &take_path;
+    return copy;
+  }();
+  // Again and again is the same as once.
+  return sqlite3_vfs_register(&vfs, 0) == SQLITE_OK ? vfs.zName : nullptr;
+}
+
 // The sentence of a failure, and in `handle` whether the file is at fault.
 Error failure(SqliteHandle& handle, int result) {
   const ErrorCode code = code_of(result);
@@ -69,6 +93,10 @@ Error failure(SqliteHandle& handle, int result) {
 }
 
 }  // namespace
+
+bool leads_through_descriptor(std::string_view path) noexcept {
+  return path.starts_with("/proc/self/fd/");
+}
 
 SqliteHandle::~SqliteHandle() {
   // Statements are gone by now; should one be left, the connection closes with it.
@@ -151,7 +179,8 @@ Result<Database> Database::open(const std::string& path) {
   // No mutex of SQLite's own: the store has one.
   const int result =
       sqlite3_open_v2(path.c_str(), &handle->connection,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                      leads_through_descriptor(path) ? descriptor_vfs() : nullptr);
   if (result != SQLITE_OK) return failure(*handle, result);
   // A damaged schema must not make SQLite do anything but fail.
   for (const int option : {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_ENABLE_TRIGGER,

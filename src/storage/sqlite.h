@@ -73,6 +73,10 @@ class Statement {
   int failed_ = 0;  // of the first bind that failed
 };
 
+// "/proc/self/fd/7/./state.db": a file in the directory of a descriptor of this process, whatever
+// that is called by now. No link is followed there.
+bool leads_through_descriptor(std::string_view path) noexcept;
+
 class Database {
  public:
   // Opens the file, which exists (it may be empty). Reads nothing yet.

@@ -142,7 +142,8 @@ Result<void> StoreFile::make_entry() const {
     return ok();
   }
   if (errno != EEXIST) return system_error(errno, "create it");
-  fd.reset(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  const int links = leads_through_descriptor(path_) ? O_NOFOLLOW : 0;
+  fd.reset(::open(path_.c_str(), O_RDWR | O_CLOEXEC | links));
   if (!fd) return system_error(errno, "open it for reading and writing");
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return system_error(errno, "look at it");

@@ -85,6 +85,13 @@ constexpr EventKindInfo kTable[] = {
      "shuts out is let in again"},
     {EventKind::ThreatChanged, "threat_changed", kWarning, "from, to, why",
      "the threat went from one level to another: normal, elevated, high or critical"},
+    {EventKind::DestinationRefused, "destination_refused", kWarning,
+     "session, kind, path, error, withheld",
+     "security refused where a session, a tail or a query would send packets: nothing goes there; "
+     "told once in ten seconds for each session, with how many were not told"},
+    {EventKind::DestinationMoved, "destination_moved", kWarning, "session, kind, path",
+     "the path of an output leads to another directory than the one that was granted, or to none: "
+     "the session goes on in the directory that it has; told when it begins"},
 };
 constexpr bool in_order() {
   for (std::size_t i = 0; i < std::size(kTable); ++i) {

@@ -53,6 +53,8 @@ enum class EventKind : std::uint8_t {
   PolicyRefused,
   PolicyExpired,
   ThreatChanged,
+  DestinationRefused,
+  DestinationMoved,
   kCount,
 };
 struct EventKindInfo {

@@ -239,6 +239,8 @@ constexpr MetricInfo kTable[] = {
           "When the policy document in force expires, since 1970 (UTC)"),
     counter(Metric::PolicyRefused, "weir_policy_refused_total", "", {"reason"},
             "Policy documents that were not put in force"),
+    counter(Metric::DestinationsRefused, "weir_destinations_refused_total", "refusals", {},
+            "Outputs, tails and queries that security did not let send packets where they would"),
 
     counter(Metric::LogLines, "weir_log_lines_total", "lines", {"level"},
             "Lines written to the log"),

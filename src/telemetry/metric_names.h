@@ -122,6 +122,7 @@ enum class Metric : std::uint8_t {
   PolicyVersion,
   PolicyExpires,
   PolicyRefused,
+  DestinationsRefused,
   // telemetry
   LogLines,
   LogSuppressed,

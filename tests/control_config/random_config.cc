@@ -132,6 +132,12 @@ void mend(Config& config, Prng& prng) {
   config.security.policy_key = has_policy ? "/" + config.security.policy_key.substr(0, 50) : "";
   config.telemetry.listen = prng.chance(1, 2) ? "" : "127.0.0.1:9478";
   config.telemetry.report_url = prng.chance(1, 2) ? "" : "http://collector:4318/v1/metrics";
+  for (std::string& kind : config.security.destinations.kinds) {
+    kind = security::kDestinationKindNames[prng.below(security::kDestinationKindNames.size())];
+  }
+  for (std::string& path : config.security.destinations.directories) {
+    if (!path.starts_with('/')) path = "/" + path;
+  }
   names.clear();
   std::size_t number = 0;
   for (SessionConfig& session : config.sessions) {

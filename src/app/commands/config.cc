@@ -117,7 +117,7 @@ std::string summary(const Config& config) {
 int check(const std::string& file, bool json) {
   auto text = control::load_config_text(file);
   if (!text) return report_error(text.error());
-  control::ReadOutcome outcome = control::read_config(*text);
+  control::ReadOutcome outcome = control::read_written_config(*text);
   std::vector<ConfigProblem>& problems = outcome.problems;
   std::vector<ConfigProblem> warnings;
   // An expression may be good although a number elsewhere is not.

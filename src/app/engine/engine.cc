@@ -154,6 +154,7 @@ void Engine::build_capture() {
   orchestrator_ = std::make_unique<capture::Orchestrator>(
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
+  destinations_ = std::make_unique<DestinationGate>(*news_, clock_);
   stores_ = std::make_unique<StoreRegistry>(*news_, *journaler_);
   sources_ = std::make_unique<SourceGuard>(intake_->names(), *orchestrator_, *news_,
                                            logs_->logger("security"));
@@ -161,6 +162,7 @@ void Engine::build_capture() {
       SessionTable::Options{.interfaces = intake_->names(),
                             .lane_interfaces = intake_->lane_interfaces(),
                             .parts = {.lanes = orchestrator_->lane_count(),
+                                      .destinations = destinations_.get(),
                                       .stores = stores_.get(),
                                       .spills = &spills_,
                                       .counts = counts_.get(),
@@ -185,10 +187,12 @@ void Engine::build_modules(const control::Config& config) {
                                                    .registry = registry_,
                                                    .health = health_,
                                                    .telemetry = *telemetry_});
-  queries_ = std::make_unique<QueryTable>(
-      config.control.queries_max,
-      QueryTable::Parts{
-          .sessions = *table_, .journaler = *journaler_, .news = *news_, .clock = clock_});
+  queries_ = std::make_unique<QueryTable>(config.control.queries_max,
+                                          QueryTable::Parts{.sessions = *table_,
+                                                            .destinations = *destinations_,
+                                                            .journaler = *journaler_,
+                                                            .news = *news_,
+                                                            .clock = clock_});
   api_ =
       std::make_unique<ApiModule>(config.control, config.telemetry.listen, *this, *news_, clock_);
   capture_ = std::make_unique<CaptureModule>(*orchestrator_, *table_, health_, clock_);
@@ -199,13 +203,15 @@ void Engine::build_modules(const control::Config& config) {
   health_.add_observer(*news_);
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
-           view_.get(), sources_.get(), table_.get(), stores_.get(), queries_.get(),
-           telemetry_.get(), api_.get(), logs_.get(), &events_, &health_, policy_.get()}) {
+           view_.get(), sources_.get(), table_.get(), stores_.get(), destinations_.get(),
+           queries_.get(), telemetry_.get(), api_.get(), logs_.get(), &events_, &health_,
+           policy_.get()}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.
   config_->add(*settings_);
   config_->add(*sources_);
+  config_->add(*destinations_);
   config_->add(*table_);
 }
 
@@ -217,8 +223,10 @@ Result<void> Engine::take_up(const control::Config& file) {
   table_->set_file_sessions(chosen->file_sessions);
   table_->set_finished(chosen->finished);
   table_->set_cause("engine", chosen->why);
+  table_->spare_api_sessions(true);
   WEIR_TRY(const auto applied,
            config_->start(chosen->config, {.who = "engine", .why = chosen->why}));
+  table_->spare_api_sessions(false);
   if (table_->start_error()) return *table_->start_error();
   journaler_->set_generation(applied.generation);
   WEIR_CHECK(remember_file(file, *store_));
@@ -279,6 +287,7 @@ void Engine::wait(MonotonicTime until) {
 void Engine::attend(MonotonicTime now) {
   handle_signals(now);
   commands_->run_pending();
+  queries_->tend();
   if (drain_asked_ && !stopping_) {
     stopping_ = true;
     queries_->close();

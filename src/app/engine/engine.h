@@ -12,6 +12,7 @@
 #include "app/engine/api_module.h"
 #include "app/engine/capture_module.h"
 #include "app/engine/config_source.h"
+#include "app/engine/destination_gate.h"
 #include "app/engine/engine_news.h"
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
@@ -137,6 +138,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<PolicyKeeper> policy_;
   std::unique_ptr<capture::Orchestrator> orchestrator_;
   std::unique_ptr<CaptureCounts> counts_;
+  std::unique_ptr<DestinationGate> destinations_;
   std::unique_ptr<StoreRegistry> stores_;
   SpillRegistry spills_;
   std::unique_ptr<SourceGuard> sources_;

@@ -156,7 +156,7 @@ Result<control::ApplyResult> Engine::apply(const Command& command) {
       });
     }
     case CommandKind::Configure: {
-      const control::ReadOutcome read = control::read_config(command.text);
+      const control::ReadOutcome read = control::read_written_config(command.text);
       if (!read.ok()) return control::error_of(read.problems);
       return config_->apply(read.config, request);
     }
@@ -177,7 +177,9 @@ Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request
   const std::vector<std::string> names = names_of(file.sessions);
   const control::Config next = with_api_sessions(file, *config_->wanted(), file_sessions_);
   table_->set_file_sessions(names);
+  table_->spare_api_sessions(true);
   auto applied = config_->apply(next, request);
+  table_->spare_api_sessions(false);
   if (!applied) {
     table_->set_file_sessions(file_sessions_);
     return applied;

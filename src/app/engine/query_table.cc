@@ -63,6 +63,7 @@ std::string seconds_text(Duration took) {
 Result<control::BegunQuery> QueryTable::begin(const control::PacketQuery& query) {
   const MonotonicTime began = parts_.clock.monotonic();
   WEIR_TRY(auto stores, parts_.sessions.stores_of(query.session));
+  WEIR_CHECK(parts_.destinations.allow(query.session, security::DestinationKind::Query));
   const std::string& id = query.community_id;
   if (!id.empty() && !capture::retrieval::community_id_question(id)) {
     return Error{.code = ErrorCode::Usage,
@@ -143,6 +144,12 @@ Result<QueryStatus> QueryTable::cancel(std::uint64_t id, std::string_view who) {
   if (entry->cancel(who)) return entry->status();
   return Error{.code = ErrorCode::Conflict,
                .context = "query " + std::to_string(id) + ": it has ended already"};
+}
+
+void QueryTable::tend() {
+  if (parts_.destinations.allows(security::DestinationKind::Query)) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) (void)entry->cancel("security");
 }
 
 void QueryTable::close() {

@@ -33,6 +33,7 @@ class QueryTable final : public telemetry::Collector, QueryWatcher {
 
   struct Parts {
     const SessionTable& sessions;
+    DestinationGate& destinations;
     state::Journaler& journaler;
     EngineNews& news;
     const Clock& clock;
@@ -46,6 +47,8 @@ class QueryTable final : public telemetry::Collector, QueryWatcher {
   [[nodiscard]] std::vector<control::QueryStatus> status() const;
   [[nodiscard]] std::optional<control::QueryStatus> status(std::uint64_t id) const;
   Result<control::QueryStatus> cancel(std::uint64_t id, std::string_view who);
+  // Now and then: what runs is cancelled when no packets may go to a query any more.
+  void tend();
   // The engine ends: what runs is cancelled, and no more begin.
   void close();
 

@@ -42,6 +42,7 @@ class SessionEntry {
   std::optional<MonotonicTime> ends;  // its duration is over
   std::optional<Error> error;
   std::optional<MonotonicTime> next_try;  // while it has failed
+  std::vector<std::string> moved;         // paths of outputs that were told to lead elsewhere
 
   [[nodiscard]] capture::Session& account() noexcept { return account_; }
   [[nodiscard]] const capture::Session& account() const noexcept { return account_; }

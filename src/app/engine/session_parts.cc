@@ -19,14 +19,15 @@
 namespace weir::app {
 namespace {
 
-bool is_pipe(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode);
-}
+using security::DestinationKind;
+
+bool is_pipe(const SharedGrant& file) noexcept { return file->kind() == DestinationKind::Pipe; }
 
 // Opening a FIFO waits for its reader, which an engine cannot.
-Result<void> check_reader(const std::string& path) {
-  const UniqueFd probe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+Result<void> check_reader(const SharedGrant& file) {
+  const std::string& path = file->path();
+  const int links = file->confined() ? O_NOFOLLOW : 0;
+  const UniqueFd probe(::open(file->at().c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | links));
   if (!probe && errno == ENXIO) {
     return Error{.code = ErrorCode::NotFound,
                  .context = "write " + path + ": nobody reads the pipe (start its reader first)"};
@@ -37,22 +38,20 @@ Result<void> check_reader(const std::string& path) {
 
 using SharedSpill = std::shared_ptr<storage::spill::SpillDirectory>;
 
-Result<SharedSpill> open_spill(const control::PcapngConfig& config, const PartsContext& context) {
-  if (config.spill.empty()) return SharedSpill();
-  if (!is_pipe(config.path)) {
-    return Error{.code = ErrorCode::Usage,
-                 .context = "write " + config.path +
-                            ": spill is for a pipe, which this is not (make one with mkfifo, or "
-                            "leave spill out)"};
-  }
-  return context.spills->open(config.spill);
+Result<SharedSpill> open_spill(const control::PcapngConfig& config, const SharedGrant& file,
+                               SharedGrant& spill, const PartsContext& context) {
+  if (is_pipe(file)) return context.spills->open(spill);
+  return Error{.code = ErrorCode::Usage,
+               .context = "write " + config.path +
+                          ": spill is for a pipe, which this is not (make one with mkfifo, or "
+                          "leave spill out)"};
 }
 
 Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& config,
-                                                  const SharedSpill& spill,
+                                                  const SharedGrant& file, const SharedSpill& spill,
                                                   const PartsContext& context) {
-  const bool pipe = is_pipe(config.path);
-  if (pipe) WEIR_CHECK(check_reader(config.path));
+  const bool pipe = is_pipe(file);
+  if (pipe) WEIR_CHECK(check_reader(file));
   output::RotationOptions rotation{.size_bytes = config.rotate_bytes,
                                    .interval = config.rotate_interval,
                                    .files_max = static_cast<std::uint32_t>(config.files_max),
@@ -63,8 +62,9 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
     rotation.size_bytes = std::uint64_t{1} << 60;
   }
   std::optional<storage::spill::SpillOptions> queue;
-  if (spill != nullptr) queue = {.directory = config.spill, .bytes_max = config.spill_bytes};
+  if (spill != nullptr) queue = {.directory = spill->path(), .bytes_max = config.spill_bytes};
   WEIR_TRY(auto sink, output::open_pcapng({.path = config.path,
+                                           .directory = file->directory(),
                                            .credits_max = static_cast<std::uint32_t>(context.lanes),
                                            .full_policy = output::FullPolicy::Drop,
                                            .spill = queue,
@@ -109,25 +109,48 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
                                                        context.news_fd);
 }
 
-Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
-                                                       const PartsContext& context) {
-  Lent lent;  // goes after the sinks
+// `lent` has what was opened, also after an error.
+Result<std::vector<std::unique_ptr<output::Sink>>> OutputsPart::open_sinks(
+    const control::SessionConfig& config, const PartsContext& context, Lent& lent) {
   std::vector<std::unique_ptr<output::Sink>> sinks;
+  const auto granted = [&](DestinationKind kind, const std::string& path) {
+    return context.destinations->grant(config.name, kind, path);
+  };
   for (const std::string& path : config.store.paths) {
-    WEIR_TRY(auto store, context.stores->open(path, *context.clock));
+    WEIR_TRY(auto grant, granted(DestinationKind::Store, path));
+    WEIR_TRY(auto store, context.stores->open(grant, *context.clock));
     lent.stores.push_back(std::move(store));
+    lent.grants.push_back(std::move(grant));
   }
   if (!lent.stores.empty()) {
     WEIR_TRY(auto sink, open_store_sink(lent.stores, config.store, context));
     sinks.push_back(std::move(sink));
   }
   if (!config.pcapng.path.empty()) {
-    WEIR_TRY(lent.spill, open_spill(config.pcapng, context));
-    WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, lent.spill, context));
+    WEIR_TRY(const auto file, granted(DestinationKind::Pcapng, config.pcapng.path));
+    lent.grants.push_back(file);
+    if (!config.pcapng.spill.empty()) {
+      WEIR_TRY(auto spill, granted(DestinationKind::Spill, config.pcapng.spill));
+      WEIR_TRY(lent.spill, open_spill(config.pcapng, file, spill, context));
+      lent.grants.push_back(std::move(spill));
+    }
+    WEIR_TRY(auto pcapng, open_pcapng(config.pcapng, file, lent.spill, context));
     sinks.push_back(std::move(pcapng));
   }
-  if (sinks.empty()) return std::shared_ptr<OutputsPart>();
-  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(sinks), context, std::move(lent)));
+  return sinks;
+}
+
+Result<std::shared_ptr<OutputsPart>> OutputsPart::open(const control::SessionConfig& config,
+                                                       const PartsContext& context) {
+  Lent lent;  // goes after the sinks
+  auto sinks = open_sinks(config, context, lent);
+  if (!sinks) {
+    Error error = std::move(sinks).error();
+    for (const SharedGrant& grant : lent.grants) error = grant->shown(std::move(error));
+    return error;
+  }
+  if (sinks->empty()) return std::shared_ptr<OutputsPart>();
+  return std::shared_ptr<OutputsPart>(new OutputsPart(std::move(*sinks), context, std::move(lent)));
 }
 
 Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::string path,
@@ -146,11 +169,27 @@ Result<std::shared_ptr<OutputsPart>> OutputsPart::open_tail(UniqueFd pipe, std::
   return part;
 }
 
+std::string OutputsPart::shown(std::string text) const {
+  for (const SharedGrant& grant : lent_.grants) text = grant->shown(std::move(text));
+  return text;
+}
+
+Error OutputsPart::shown(Error error) const {
+  error.context = shown(std::move(error.context));
+  return error;
+}
+
 std::optional<Error> OutputsPart::take_warning() {
   for (const auto& sink : sinks_) {
-    if (auto warning = sink->take_warning()) return warning;
+    if (auto warning = sink->take_warning()) return shown(std::move(*warning));
   }
   return std::nullopt;
+}
+
+std::optional<Error> OutputsPart::fault() const {
+  auto fault = outputs_->fault();
+  if (fault) return shown(std::move(*fault));
+  return fault;
 }
 
 // A pipe that the thread of its queue writes for a moment, with nothing in the queue, is no news.
@@ -170,8 +209,18 @@ std::optional<SpillMove> OutputsPart::take_spill_move() {
 Result<void> OutputsPart::close() {
   for (const auto& sink : sinks_) sink->cancel();
   auto closed = outputs_->close();
-  if (!closed && of_tail_ && closed.error().code == ErrorCode::Closed) return ok();
-  return closed;
+  if (closed || (of_tail_ && closed.error().code == ErrorCode::Closed)) return ok();
+  return shown(std::move(closed).error());
+}
+
+// The way by which a file of a series is reached, where that is not its path.
+std::string OutputsPart::at(const std::string& file) const {
+  for (const SharedGrant& grant : lent_.grants) {
+    if (grant->kind() != DestinationKind::Pcapng || !grant->confined()) continue;
+    const std::size_t slash = grant->at().rfind('/');
+    return grant->at().substr(0, slash) + file.substr(file.rfind('/'));
+  }
+  return file;
 }
 
 // A pipe is let go of without a word: another output may be writing to it, and what a stream begins
@@ -180,16 +229,17 @@ void OutputsPart::discard() {
   for (const auto& sink : sinks_) {
     WEIR_ASSERT(sink->counts().offered == 0);
     if (sink->mode() == "pipe") continue;
-    const std::string file = sink->file();
+    const std::string file = at(sink->file());
     struct stat facts {};
-    const bool ours = ::stat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+    const bool ours = ::lstat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
     for (std::size_t lane = 0; lane < lanes_; ++lane) (void)sink->lane(lane).close();
     if (ours) (void)::unlink(file.c_str());
   }
 }
 
-AnalysisPart::AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes)
-    : analysis_(std::move(analysis)) {
+AnalysisPart::AnalysisPart(SharedGrant grant, std::unique_ptr<Analysis> analysis,
+                           const std::vector<bool>& lanes)
+    : grant_(std::move(grant)), analysis_(std::move(analysis)) {
   std::vector<capture::DeepStage*> stages;
   std::size_t next = 0;
   for (const bool takes_part : lanes) {
@@ -198,11 +248,15 @@ AnalysisPart::AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector
   stages_ = std::make_unique<capture::SessionAnalysis>(std::move(stages));
 }
 
-Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::LogsConfig& config,
+Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::SessionConfig& session,
                                                          const std::vector<bool>& lanes,
                                                          const PartsContext& context) {
+  const control::LogsConfig& config = session.logs;
   if (config.path.empty()) return std::shared_ptr<AnalysisPart>();
+  WEIR_TRY(auto grant,
+           context.destinations->grant(session.name, DestinationKind::Logs, config.path));
   AnalysisOptions options{.logs_path = config.path,
+                          .logs_directory = grant->directory(),
                           .existing = output::ExistingLogs::Append,
                           .rotate_interval = config.rotate_interval,
                           .archived_max = static_cast<std::uint32_t>(config.files_max)};
@@ -210,7 +264,8 @@ Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::LogsConf
   const auto users = std::count(lanes.begin(), lanes.end(), true);
   WEIR_TRY(auto analysis,
            Analysis::open_for_lanes(options, static_cast<std::uint32_t>(users), *context.clock));
-  return std::shared_ptr<AnalysisPart>(new AnalysisPart(std::move(analysis), lanes));
+  return std::shared_ptr<AnalysisPart>(
+      new AnalysisPart(std::move(grant), std::move(analysis), lanes));
 }
 
 Result<void> AnalysisPart::close() {

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/analysis.h"
+#include "app/engine/destination_gate.h"
 #include "app/engine/spill_registry.h"
 #include "app/engine/store_registry.h"
 #include "base/clock.h"
@@ -25,6 +27,7 @@ namespace weir::app {
 // Of the capture that the parts are for. Borrowed, outlives them.
 struct PartsContext {
   std::size_t lanes = 0;
+  DestinationGate* destinations = nullptr;
   StoreRegistry* stores = nullptr;
   SpillRegistry* spills = nullptr;
   const output::InterfaceCountsReader* counts = nullptr;
@@ -45,7 +48,7 @@ class OutputsPart {
  public:
   // Opens what the configuration names: a series of files that were not there before, or a pipe
   // that somebody reads; a store. Null when it names nothing. Errors: those of
-  // output::open_pcapng() and output::SegmentStore::open(), Usage.
+  // DestinationGate::grant(), output::open_pcapng() and output::SegmentStore::open(), Usage.
   static Result<std::shared_ptr<OutputsPart>> open(const control::SessionConfig& config,
                                                    const PartsContext& context);
   // The write end of a pipe; a reader that is too slow loses packets.
@@ -54,8 +57,14 @@ class OutputsPart {
 
   [[nodiscard]] capture::SessionOutputs& outputs() noexcept { return *outputs_; }
   [[nodiscard]] const capture::SessionOutputs& outputs() const noexcept { return *outputs_; }
+  // By which it was opened; none of a tail.
+  [[nodiscard]] std::span<const SharedGrant> grants() const noexcept { return lent_.grants; }
+  // What sinks say, with paths as people know them.
+  [[nodiscard]] std::string shown(std::string text) const;
   // Trouble that ended nothing, since it was asked.
   std::optional<Error> take_warning();
+  // capture::SessionOutputs::fault().
+  [[nodiscard]] std::optional<Error> fault() const;
   // What the queue of a pipe does that it did not at the last call.
   std::optional<SpillMove> take_spill_move();
   // When no worker has it in a plan. A pipe whose reader sleeps is not waited for: what is in its
@@ -65,11 +74,16 @@ class OutputsPart {
   void discard();
 
  private:
-  // What sinks are lent.
+  // What sinks are lent. Members are destroyed last to first.
   struct Lent {
+    std::vector<SharedGrant> grants;
     std::vector<std::shared_ptr<output::SegmentStore>> stores;
     std::shared_ptr<storage::spill::SpillDirectory> spill;
   };
+  static Result<std::vector<std::unique_ptr<output::Sink>>> open_sinks(
+      const control::SessionConfig& config, const PartsContext& context, Lent& lent);
+  [[nodiscard]] Error shown(Error error) const;
+  [[nodiscard]] std::string at(const std::string& file) const;
   OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks, const PartsContext& context,
               Lent lent);
 
@@ -86,9 +100,11 @@ class AnalysisPart {
  public:
   // Null when the configuration asks for none. The logs of the directory go on where they end.
   // `lanes`: which take part; those that do not have no say in the order of records.
-  static Result<std::shared_ptr<AnalysisPart>> open(const control::LogsConfig& config,
+  static Result<std::shared_ptr<AnalysisPart>> open(const control::SessionConfig& session,
                                                     const std::vector<bool>& lanes,
                                                     const PartsContext& context);
+
+  [[nodiscard]] const SharedGrant& grant() const noexcept { return grant_; }
 
   [[nodiscard]] capture::SessionAnalysis& stages() noexcept { return *stages_; }
   [[nodiscard]] AnalysisReport report() const { return analysis_->report(); }
@@ -99,8 +115,10 @@ class AnalysisPart {
   Result<void> close();
 
  private:
-  AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes);
+  AnalysisPart(SharedGrant grant, std::unique_ptr<Analysis> analysis,
+               const std::vector<bool>& lanes);
 
+  SharedGrant grant_;
   std::unique_ptr<Analysis> analysis_;
   std::unique_ptr<capture::SessionAnalysis> stages_;
 };

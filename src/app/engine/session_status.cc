@@ -22,7 +22,7 @@ std::vector<control::OutputStatus> outputs_of(const SessionParts& parts) {
     }
     for (const SinkReport& report : reports) {
       rows.push_back({.kind = report.kind,
-                      .path = report.path,
+                      .path = parts.outputs->shown(report.path),
                       .offered = report.offered,
                       .written = report.written,
                       .written_bytes = report.written_bytes,
@@ -202,6 +202,7 @@ std::vector<SessionReport> SessionTable::reports() const {
       for (const output::Sink* sink : entry->parts.outputs->outputs().sinks()) {
         add_reports(*sink, row.outputs);
       }
+      for (SinkReport& one : row.outputs) one.path = entry->parts.outputs->shown(one.path);
     }
     if (entry->parts.analysis != nullptr) row.analysis = entry->parts.analysis->report();
     rows.push_back(std::move(row));

@@ -1,10 +1,6 @@
 #include "app/engine/session_table.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "base/assert.h"
 #include "filter/frame_filter.h"
@@ -107,7 +103,7 @@ Result<void> SessionTable::open_parts(Staged& staged, const SessionEntry* before
     staged.opened.outputs = staged.parts.outputs;
   }
   if (!same_logs) {
-    auto analysis = AnalysisPart::open(config.logs, staged.lanes, options_.parts);
+    auto analysis = AnalysisPart::open(config, staged.lanes, options_.parts);
     if (!analysis) {
       if (staged.opened.outputs != nullptr) staged.opened.outputs->discard();
       return std::move(analysis).error();
@@ -134,13 +130,15 @@ Result<SessionTable::Staged> SessionTable::stage_session(const control::SessionC
     staged.entry = std::make_shared<SessionEntry>(
         config, from_file ? SessionOrigin::Config : SessionOrigin::Api, options_.parts.lanes,
         options_.parts.news_fd, journaler_, options_.seed ^ serial_);
-    if (!was_finished(config.name)) WEIR_CHECK(open_parts(staged, nullptr));
+    auto opened = was_finished(config.name) ? ok() : open_parts(staged, nullptr);
+    if (!opened) WEIR_CHECK(take_refusal(staged, std::move(opened).error()));
     return staged;
   }
   for (const auto& entry : entries_) {
     if (entry.get() == before) staged.entry = entry;
   }
   if (staged.changed && before->open()) WEIR_CHECK(open_parts(staged, before));
+  WEIR_CHECK(check_destinations(staged, *before));
   return staged;
 }
 
@@ -182,7 +180,7 @@ capture::CapturePlan SessionTable::plan(const std::vector<Staged>* staged) const
   if (staged != nullptr) {
     for (const Staged& one : *staged) {
       const bool opens = one.is_new && !was_finished(one.config.name);
-      if (!opens && !one.entry->open()) continue;
+      if ((!opens && !one.entry->open()) || one.refused) continue;
       capture::SessionPlan session = one.entry->plan();
       const SessionParts& parts = one.changed ? one.parts : one.entry->parts;
       session.outputs = parts.outputs != nullptr ? &parts.outputs->outputs() : nullptr;
@@ -224,6 +222,7 @@ void SessionTable::commit() noexcept {
     entries_ = entries;
   }
   for (Staged& staged : sessions) commit_session(staged, generation_);
+  lose_refused(sessions);
   finished_before_.clear();
   close_retired();
 }
@@ -259,6 +258,7 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
   if (staged.is_new) {
     entry.since = options_.parts.clock->wall();
     entry.machine().handle(SessionEvent::Open, cause);
+    if (staged.refused) return;  // see lose_refused()
     entry.machine().handle(SessionEvent::Opened, cause);
     if (was_finished(entry.config.name)) {
       const state::Cause before{.who = "engine", .why = "it had finished before the restart"};
@@ -343,6 +343,7 @@ Result<void> SessionTable::close_parts(SessionParts& parts) {
 
 MonotonicTime SessionTable::tend(MonotonicTime now) {
   close_retired();
+  recheck_destinations(now);
   tend_tails();
   const std::vector<std::shared_ptr<SessionEntry>> entries = entries_;
   for (const auto& entry : entries) tend_session(entry, now);
@@ -360,7 +361,7 @@ void SessionTable::tend_session(const std::shared_ptr<SessionEntry>& entry, Mono
     } else if (entry->ends && now >= *entry->ends) {
       end_session(*entry, SessionEvent::LimitReached, "its time is over");
     } else if (outputs != nullptr && outputs->outputs().failed()) {
-      failed(*entry, *outputs->outputs().fault(), now);
+      failed(*entry, *outputs->fault(), now);
     } else {
       entry->back_off().up(now);
     }
@@ -369,7 +370,8 @@ void SessionTable::tend_session(const std::shared_ptr<SessionEntry>& entry, Mono
   if (entry->next_try && now >= *entry->next_try) try_again(*entry, now);
 }
 
-void SessionTable::tell_warnings(const SessionEntry& entry) {
+void SessionTable::tell_warnings(SessionEntry& entry) {
+  tell_moved(entry);
   if (const auto& outputs = entry.parts.outputs; outputs != nullptr) {
     if (const auto why = outputs->take_warning()) observer_.session_in_trouble(entry, *why);
     if (const auto move = outputs->take_spill_move()) observer_.session_spilling(entry, *move);
@@ -430,97 +432,6 @@ void SessionTable::try_again(SessionEntry& entry, MonotonicTime now) {
 void SessionTable::tell(const SessionEntry& entry) noexcept {
   log_.info("session", {{"session", entry.config.name}, {"state", entry.machine().state_name()}});
   observer_.session_moved(entry);
-}
-
-// Tails.
-
-// What of the session's packets match the other filter too. A rule says so, for joined expressions
-// mean something else: a `vlan` in the one moves what the other looks at.
-Result<void> SessionTable::narrow(control::SessionConfig& config, const std::string& filter) const {
-  if (filter.empty()) return ok();
-  const filter::RuleSpec others{.name = "not wanted by the tail",
-                                .expression = "not (" + filter + ")",
-                                .action = filter::RuleAction::Reject};
-  // By itself, so that no parenthesis in it ends the other's.
-  for (const std::string& expression : {filter, others.expression}) {
-    control::SessionConfig alone;
-    alone.filter = expression;
-    alone.scope = config.scope;
-    WEIR_CHECK(try_filter(alone));
-  }
-  // A rule without a name is called by its place.
-  for (std::size_t i = 0; i < config.rules.size(); ++i) {
-    if (config.rules[i].name.empty()) config.rules[i].name = "rule-" + std::to_string(i + 1);
-  }
-  config.rules.insert(config.rules.begin(), others);
-  return ok();
-}
-
-Result<UniqueFd> SessionTable::tail(const control::TailRequest& request) {
-  const std::string& session = request.session;
-  SessionEntry* const shown = find(session);
-  if (shown == nullptr) {
-    return Error{
-        .code = ErrorCode::NotFound,
-        .context = "tail " + session + ": there is no such session (see weir ctl sessions)"};
-  }
-  if (entries_.size() + tails_.size() >= kSessionsMax) {
-    return Error{.code = ErrorCode::Resource,
-                 .context = "tail " + session + ": there are " + std::to_string(kSessionsMax) +
-                            " sessions and tails already"};
-  }
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "make a pipe");
-  UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  control::SessionConfig config = shown->config;
-  WEIR_CHECK(narrow(config, request.filter));
-  config.name = "tail-" + std::to_string(++tails_opened_);
-  config.limit = {};
-  config.pcapng = {};
-  config.store = {};
-  config.logs = {};
-  auto entry = std::make_shared<SessionEntry>(config, SessionOrigin::Tail, options_.parts.lanes,
-                                              options_.parts.news_fd, journaler_, serial_);
-  entry->lanes = shown->lanes;
-  entry->generation = generation_;
-  entry->since = options_.parts.clock->wall();
-  WEIR_TRY(entry->parts.outputs,
-           OutputsPart::open_tail(std::move(writer), "tail of " + session, options_.parts));
-  WEIR_TRY(entry->parts.rules, compile_rules(config, options_.parts.lanes));
-  const std::string why = "tail of " + session;
-  const state::Cause cause{.who = request.who, .why = why};
-  entry->machine().handle(SessionEvent::Open, cause);
-  {
-    const std::lock_guard lock(mutex_);
-    tails_.push_back(entry);
-  }
-  publish();
-  // Running is what has its packets.
-  entry->machine().handle(SessionEvent::Opened, cause);
-  return reader;
-}
-
-// A tail ends when its reader does.
-void SessionTable::tend_tails() {
-  std::vector<std::shared_ptr<SessionEntry>> over;
-  for (const auto& tail : tails_) {
-    if (tail->parts.outputs->outputs().failed()) over.push_back(tail);
-  }
-  if (over.empty()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(tails_, [&](const auto& tail) {
-      return std::find(over.begin(), over.end(), tail) != over.end();
-    });
-  }
-  publish();
-  for (const auto& tail : over) {
-    const state::Cause cause{.who = "engine", .why = "its reader is gone"};
-    tail->machine().handle(SessionEvent::Stop, cause);
-    retire(std::exchange(tail->parts, {}));
-    tail->machine().handle(SessionEvent::Closed, cause);
-  }
 }
 
 Result<void> SessionTable::close() {

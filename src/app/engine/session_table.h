@@ -51,6 +51,10 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   void set_cause(std::string who, std::string why);
   // Sessions that the configuration file does not have.
   void set_file_sessions(std::vector<std::string> names) { file_sessions_ = std::move(names); }
+  // From here on a configuration is put in force although security does not let sessions send
+  // packets that the API has made and this configuration does not change: they fail. Else it is
+  // refused. An operator's session must not keep an administrator from tightening the rules.
+  void spare_api_sessions(bool spared) { spared_ = spared; }
   // That had reached their limits before a restart: they stay finished.
   void set_finished(std::vector<std::string> names) { finished_before_ = std::move(names); }
 
@@ -84,8 +88,9 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
     bool changed = false;
     control::SessionConfig config;
     std::vector<bool> lanes;
-    SessionParts parts;   // those that stay, and new ones
-    SessionParts opened;  // the new ones among them
+    SessionParts parts;            // those that stay, and new ones
+    SessionParts opened;           // the new ones among them
+    std::optional<Error> refused;  // it fails when this comes into force, see spare_api_sessions()
   };
   struct Staging {
     std::uint64_t generation = 0;
@@ -99,6 +104,14 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   Result<void> try_filter(const control::SessionConfig& config) const;
   Result<void> narrow(control::SessionConfig& config, const std::string& filter) const;
   void commit_session(Staged& staged, std::uint64_t generation);
+
+  Result<void> take_refusal(Staged& staged, Error error) const;
+  Result<void> check_destinations(Staged& staged, const SessionEntry& before);
+  void lose_refused(const std::vector<Staged>& staged);
+  void recheck_destinations(MonotonicTime now);
+  void recheck_session(SessionEntry& entry, MonotonicTime now);
+  void tell_moved(SessionEntry& entry);
+
   void remove_missing(const std::vector<Staged>& staged);
 
   [[nodiscard]] SessionEntry* find(std::string_view name) const;
@@ -110,7 +123,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   void close_retired();
   Result<void> close_parts(SessionParts& parts);
 
-  void tell_warnings(const SessionEntry& entry);
+  void tell_warnings(SessionEntry& entry);
   void tend_session(const std::shared_ptr<SessionEntry>& entry, MonotonicTime now);
   void end_session(SessionEntry& entry, state::SessionEvent event, std::string_view why);
   void try_again(SessionEntry& entry, MonotonicTime now);
@@ -127,6 +140,8 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   std::string why_;
   std::vector<std::string> file_sessions_;
   std::vector<std::string> finished_before_;
+  bool spared_ = false;
+  std::uint64_t destinations_checked_ = 0;  // DestinationGate::generation()
 
   bool started_ = false;
   std::optional<Error> start_error_;

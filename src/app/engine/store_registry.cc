@@ -7,36 +7,57 @@ namespace weir::app {
 using telemetry::EventKind;
 using telemetry::Metric;
 
-Result<std::shared_ptr<output::SegmentStore>> StoreRegistry::open(const std::string& path,
+Result<std::shared_ptr<output::SegmentStore>> StoreRegistry::open(SharedGrant& grant,
                                                                   const Clock& clock) {
-  const std::string normal = std::filesystem::path(path).lexically_normal().string();
+  const std::string normal = std::filesystem::path(grant->path()).lexically_normal().string();
   const std::lock_guard lock(mutex_);
-  if (auto open = stores_[normal].lock()) return open;
-  WEIR_TRY(auto opened, output::SegmentStore::open(path, clock, this));
-  tell_recovered(*opened);
-  std::shared_ptr<output::SegmentStore> store = std::move(opened);
-  stores_[normal] = store;
-  return store;
+  auto held = stores_[normal].lock();
+  // Another directory may have come to be called so.
+  if (held == nullptr || !held->grant->same_directory(*grant)) {
+    if (grant->confined()) {
+      const std::lock_guard names(names_mutex_);
+      std::erase_if(names_, [](const auto& one) { return one.second.expired(); });
+      names_[grant->at()] = grant;
+    }
+    auto opened = output::SegmentStore::open(grant->at(), clock, this);
+    if (!opened) return grant->shown(std::move(opened).error());
+    tell_recovered(**opened, *grant);
+    held = std::make_shared<Held>(Held{.grant = grant, .store = std::move(*opened)});
+    stores_[normal] = held;
+  }
+  grant = held->grant;
+  return std::shared_ptr<output::SegmentStore>(held, held->store.get());
 }
 
-void StoreRegistry::tell_recovered(const output::SegmentStore& store) {
+std::string StoreRegistry::shown(const std::string& text) const {
+  const std::lock_guard lock(names_mutex_);
+  std::string with_paths = text;
+  for (const auto& [at, weak] : names_) {
+    if (const auto grant = weak.lock()) with_paths = grant->shown(std::move(with_paths));
+  }
+  return with_paths;
+}
+
+void StoreRegistry::tell_recovered(const output::SegmentStore& store,
+                                   const security::DestinationGrant& grant) {
   for (const output::RecoveredSegment& one : store.recovered().segments) {
     news_.publish(EventKind::SegmentRecovered, "storage", output::text_of(one),
-                  {{"store", store.path()},
+                  {{"store", grant.path()},
                    {"segment", one.name},
                    {"packets", std::to_string(one.packets)},
                    {"cut_bytes", std::to_string(one.cut_bytes)}});
   }
-  for (const std::string& damage : store.recovered().damaged) {
+  for (const std::string& one : store.recovered().damaged) {
+    const std::string damage = grant.shown(one);
     news_.publish(EventKind::SegmentDamaged, "storage", damage,
-                  {{"store", store.path()}, {"error", damage}});
+                  {{"store", grant.path()}, {"error", damage}});
   }
 }
 
 void StoreRegistry::segment_expired(const std::string& store,
                                     const output::ExpiredSegment& segment) {
   news_.publish(EventKind::SegmentExpired, "storage", output::text_of(segment),
-                {{"store", store},
+                {{"store", shown(store)},
                  {"segment", segment.file},
                  {"reason", std::string(name_of(segment.reason))},
                  {"bytes", std::to_string(segment.bytes)},
@@ -44,11 +65,13 @@ void StoreRegistry::segment_expired(const std::string& store,
 }
 
 void StoreRegistry::store_in_trouble(const std::string& store, std::string_view sentence) {
-  news_.publish(EventKind::StoreTrouble, "storage", sentence,
-                {{"store", store}, {"error", std::string(sentence)}});
+  const std::string text = shown(std::string(sentence));
+  news_.publish(EventKind::StoreTrouble, "storage", text,
+                {{"store", shown(store)}, {"error", text}});
 }
 
-void StoreRegistry::store_room(const std::string& store, const output::StoreRoom& room) {
+void StoreRegistry::store_room(const std::string& at, const output::StoreRoom& room) {
+  const std::string store = shown(at);
   const std::string why = output::text_of(room);
   const std::lock_guard lock(pressure_mutex_);
   Pressure& pressure = pressures_.try_emplace(store, journaler_, store).first->second;
@@ -69,9 +92,9 @@ state::PressureLevel StoreRegistry::level_of(const std::string& store) const {
 void StoreRegistry::collect(telemetry::Collection& into) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [path, weak] : stores_) {
-    const auto store = weak.lock();
-    if (store == nullptr) continue;
-    const output::StoreStatus status = store->status();
+    const auto held = weak.lock();
+    if (held == nullptr) continue;
+    const output::StoreStatus status = held->store->status();
     into.add(Metric::StoreSegments, {path}, status.segments);
     into.add(Metric::StoreBytes, {path}, status.bytes);
     into.add(Metric::StoreFreeBytes, {path}, status.free_bytes);
