@@ -229,6 +229,8 @@ HttpResponse ApiHandlers::dispatch(const Asked& asked) {
       return session(asked);
     case RouteId::Interfaces:
       return answer(route, to_json(InterfaceList{parts_.engine.interfaces()}));
+    case RouteId::Pressure:
+      return answer(route, to_json(parts_.engine.pressure()));
     case RouteId::Config:
       return config(asked);
     case RouteId::Generations:

@@ -30,6 +30,7 @@ enum class RouteId : std::uint8_t {
   SetFilter,
   Tail,
   Interfaces,
+  Pressure,
   Config,
   Configure,
   Reload,

@@ -28,6 +28,7 @@ class Checker {
 
   void check_values() {
     check_section(config_.engine, {.section = "engine"});
+    check_section(config_.pressure, {.section = "pressure"});
     check_section(config_.telemetry, {.section = "telemetry"});
     check_section(config_.control, {.section = "control"});
     check_count("interface", config_.interfaces.size(), kInterfacesMax);
@@ -52,6 +53,7 @@ class Checker {
 
   void check_relations() {
     check_engine();
+    check_pressure();
     check_telemetry();
     check_control();
     check_interfaces();
@@ -109,6 +111,20 @@ class Checker {
     check_account({.section = "control", .key = "viewer_group"}, control.viewer_group);
     check_account({.section = "control", .key = "operator_group"}, control.operator_group);
     check_account({.section = "control", .key = "admin_group"}, control.admin_group);
+  }
+
+  void check_pressure() {
+    const PressureConfig& pressure = config_.pressure;
+    if (pressure.high <= pressure.elevated) {
+      add({.section = "pressure", .key = "high"},
+          std::to_string(pressure.high) + ": not more than elevated (" +
+              std::to_string(pressure.elevated) + ")");
+    }
+    if (pressure.critical <= pressure.high) {
+      add({.section = "pressure", .key = "critical"},
+          std::to_string(pressure.critical) + ": not more than high (" +
+              std::to_string(pressure.high) + ")");
+    }
   }
 
   void check_telemetry();

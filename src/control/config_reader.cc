@@ -18,8 +18,8 @@
 namespace weir::control {
 namespace {
 
-constexpr std::array<std::string_view, 5> kSections = {"engine", "interface", "session",
-                                                       "telemetry", "control"};
+constexpr std::array<std::string_view, 6> kSections = {"engine",   "interface", "session",
+                                                       "pressure", "telemetry", "control"};
 
 // Fills a Config from a document. A problem does not stop it.
 class Reader {
@@ -33,6 +33,8 @@ class Reader {
       Config& config = out_.config;
       if (key == "engine") {
         read_table(entry, config.engine);
+      } else if (key == "pressure") {
+        read_table(entry, config.pressure);
       } else if (key == "telemetry") {
         read_table(entry, config.telemetry);
       } else if (key == "control") {

@@ -191,6 +191,11 @@ constexpr std::array kSessionKeys = {
                                                  .type = Integer,
                                                  .max = kPacketBytesMax,
                                                  .help = "bytes to store of each packet; 0: all"}),
+    key<SessionConfig, &SessionConfig::priority>(
+        {.name = "priority",
+         .type = Integer,
+         .max = 1000,
+         .help = "under pressure the session with the lowest does with less first ([pressure])"}),
     key<SessionConfig, &SessionConfig::paused>(
         {.name = "paused", .type = Bool, .help = "takes no packets until it is resumed"}),
     key<SessionConfig, &SessionConfig::limit, &SessionLimit::packets>(
@@ -566,6 +571,12 @@ std::vector<SectionDescription> describe_sections() {
           "their tenant; it begins anew with a TCP SYN and when it was silent for five minutes, "
           "and "
           "each worker remembers 65,536 of them."),
+      section<PressureConfig>(
+          "pressure", "[pressure]",
+          "What sessions do with less of when something becomes short. Steps of a ladder: cutoff "
+          "SIZE (of each flow the first so many bytes, then headers), truncate BYTES (of each "
+          "packet), sample 1/N (of the flows), drop (everything); bytes in multiples of 64. Each "
+          "step is taken with those before it."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
   };

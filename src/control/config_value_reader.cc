@@ -188,6 +188,7 @@ std::string read_unchecked(const KeyInfo& info, const TomlNode& node, KeyValue& 
       return read_paths(node, out);
     case KeyType::Names:
     case KeyType::Nets:
+    case KeyType::Steps:
       return read_list<std::vector<std::string>>(node, info.type == KeyType::Nets, out, read_text);
     case KeyType::Numbers:
     case KeyType::Protocols:

@@ -177,6 +177,8 @@ std::string to_toml(const Config& config) {
     write_session(out, session);
   }
   out += '\n';
+  TableWriter(out, config.pressure).write("[pressure]");
+  out += '\n';
   TableWriter(out, config.telemetry).write("[telemetry]");
   out += '\n';
   TableWriter(out, config.control).write("[control]");
@@ -202,6 +204,7 @@ std::string to_json(const Config& config) {
     json.end_array().end_object();
   }
   json.end_array();
+  write_table(json, "pressure", config.pressure);
   write_table(json, "telemetry", config.telemetry);
   write_table(json, "control", config.control);
   json.end_object();

@@ -50,13 +50,22 @@ Result<void> PcapngFile::reserve() {
   if (rotation_ && rotation_->due() && !end_interval()) return state();
   credits_ = std::min(credits_ + 1, credits_max_);
   commit(writer_->poll());
-  const auto room = [this] {
-    return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
-  };
   const std::uint64_t wanted = std::uint64_t{credits_} * kBatchRoomBytes;
+  note_fill(wanted);
   while (!writer_->failure() && room() < wanted) commit(writer_->wait());
   if (writer_->failure()) settle_failure();
   return state();
+}
+
+std::uint64_t PcapngFile::room() const noexcept {
+  return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
+}
+
+// Before it waits, so that others see that it does.
+void PcapngFile::note_fill(std::uint64_t wanted) noexcept {
+  const std::uint64_t most = std::uint64_t{pool_->count()} * kBlockBytes - wanted;
+  const std::uint64_t left = room() - std::min(room(), wanted);
+  fill_.set(1000 - std::min<std::uint64_t>(left * 1000 / most, 1000));
 }
 
 void PcapngFile::write(const Offer& offer) {

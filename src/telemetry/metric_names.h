@@ -65,6 +65,14 @@ enum class Metric : std::uint8_t {
   SessionDropped,
   RulePackets,
   RuleBytes,
+  // pressure
+  PressureLevel,
+  PressureFill,
+  PressureStep,
+  SessionReliefCutoff,
+  SessionReliefKeep,
+  SessionReliefSample,
+  SessionReliefShed,
   // output
   OutputOffered,
   OutputWritten,
@@ -80,7 +88,6 @@ enum class Metric : std::uint8_t {
   StoreBytes,
   StoreFreeBytes,
   StoreMissingBytes,
-  StorePressure,
   StoreExpiredSegments,
   StoreExpiredBytes,
   // analysis

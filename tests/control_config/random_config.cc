@@ -75,6 +75,15 @@ KeyValue random_value(const KeyInfo& info, Prng& prng) {
     case KeyType::Paths:
       return random_list<std::vector<std::string>>(
           prng, [&] { return "p" + random_text(prng, info.max - 1); });
+    case KeyType::Steps: {
+      // Some of a ladder, in its order.
+      std::vector<std::string> steps;
+      for (const char* step : {"cutoff 1MiB", "cutoff 64KiB", "truncate 128", "sample 1/2",
+                               "sample 1/65536", "drop"}) {
+        if (prng.chance(1, 2)) steps.emplace_back(step);
+      }
+      return steps;
+    }
     case KeyType::Nets:
       return random_list<std::vector<std::string>>(prng, [&] { return random_net(prng); });
     case KeyType::Numbers:
@@ -119,6 +128,10 @@ void mend(Config& config, Prng& prng) {
   config.control.viewer_group = prng.chance(1, 2) ? "" : "wheel";
   config.control.operator_group = "net-dev";
   config.control.admin_group = "";
+  PressureConfig& pressure = config.pressure;
+  pressure.elevated = std::min(pressure.elevated, 50u);
+  pressure.high = std::max(pressure.elevated + 1, pressure.high / 2);
+  pressure.critical = std::max(pressure.high + 1, pressure.critical);
   config.telemetry.listen = prng.chance(1, 2) ? "" : "127.0.0.1:9478";
   config.telemetry.report_url = prng.chance(1, 2) ? "" : "http://collector:4318/v1/metrics";
   names.clear();
@@ -181,6 +194,7 @@ SessionConfig random_session(Prng& prng) {
 Config random_config(Prng& prng) {
   Config config;
   fill(config.engine, prng);
+  fill(config.pressure, prng);
   fill(config.telemetry, prng);
   fill(config.control, prng);
   for (std::uint64_t more = 1 + prng.below(4); more > 0; --more) {
@@ -197,6 +211,7 @@ Config random_config(Prng& prng) {
 Config random_neighbour(const Config& config, Prng& prng) {
   Config next = config;
   fill(next.engine, prng, 1, 8);
+  fill(next.pressure, prng, 1, 8);
   fill(next.telemetry, prng, 1, 8);
   fill(next.control, prng, 1, 8);
   for (InterfaceConfig& one : next.interfaces) fill(one, prng, 1, 8);

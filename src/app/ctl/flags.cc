@@ -166,6 +166,8 @@ void CtlFlags::Parts::add_configuration() {
 void CtlFlags::Parts::add_engine() {
   add(CtlVerb::Status, "status", "the engine, its modules, and the packets so far", "status");
   add(CtlVerb::Interfaces, "interfaces", "the interfaces, with what came in", "interfaces");
+  add(CtlVerb::Pressure, "pressure",
+      "what is short, and what sessions do with less of for it: docs/pressure.md", "pressure");
   add(CtlVerb::Health, "health",
       "whether the engine and its modules are well; exit status 1 where one is not", "health");
   add(CtlVerb::Drain, "drain", "take no more packets, write everything out, and end the engine",

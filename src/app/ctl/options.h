@@ -20,6 +20,7 @@ enum class CtlVerb : std::uint8_t {
   Filter,
   Tail,
   Interfaces,
+  Pressure,
   Generations,
   Config,
   Apply,

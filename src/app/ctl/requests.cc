@@ -124,6 +124,8 @@ ApiRequest request_for(const CtlOptions& options, Timestamp now, std::string doc
       return tail_request(options, session);
     case CtlVerb::Interfaces:
       return get("/v1/interfaces");
+    case CtlVerb::Pressure:
+      return get("/v1/pressure");
     case CtlVerb::Generations:
       return get("/v1/generations");
     case CtlVerb::Config:

@@ -15,6 +15,7 @@
 #include "app/engine/engine_news.h"
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
+#include "app/engine/pressure_watch.h"
 #include "app/engine/query_table.h"
 #include "app/engine/session_table.h"
 #include "app/engine/spill_registry.h"
@@ -60,6 +61,7 @@ class Engine final : public control::EngineControl {
   [[nodiscard]] std::vector<control::SessionStatus> sessions() const override;
   [[nodiscard]] std::optional<control::SessionStatus> session(std::string_view name) const override;
   [[nodiscard]] std::vector<control::InterfaceStatus> interfaces() const override;
+  [[nodiscard]] control::PressureStatus pressure() const override { return pressure_->status(); }
   [[nodiscard]] std::vector<control::GenerationStatus> generations() const override;
   [[nodiscard]] control::ConfigDocument configuration() const override;
   [[nodiscard]] Result<std::vector<control::JournalRow>> journal(
@@ -133,6 +135,7 @@ class Engine final : public control::EngineControl {
   std::unique_ptr<StoreRegistry> stores_;
   SpillRegistry spills_;
   std::unique_ptr<SessionTable> table_;
+  std::unique_ptr<PressureWatch> pressure_;
   std::unique_ptr<control::ConfigManager> config_;
   std::unique_ptr<TelemetryModule> telemetry_;
   std::unique_ptr<EngineView> view_;

@@ -54,6 +54,15 @@ class OutputsPart {
 
   [[nodiscard]] capture::SessionOutputs& outputs() noexcept { return *outputs_; }
   [[nodiscard]] const capture::SessionOutputs& outputs() const noexcept { return *outputs_; }
+  // Where its packets are written, as far as others may be in each other's way there.
+  struct Place {
+    std::string name;  // "pipe /run/x", "disk 259:1"
+    const output::Sink* sink = nullptr;
+    bool pipe = false;
+  };
+  [[nodiscard]] const std::vector<Place>& places() const noexcept { return places_; }
+  // The directories of stores.
+  [[nodiscard]] const std::vector<std::string>& stores() const noexcept { return stores_; }
   // Trouble that ended nothing, since it was asked.
   std::optional<Error> take_warning();
   // What the queue of a pipe does that it did not at the last call.
@@ -77,6 +86,8 @@ class OutputsPart {
   Lent lent_;
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
+  std::vector<Place> places_;
+  std::vector<std::string> stores_;
   std::string_view spill_told_ = "writing";
   bool of_tail_ = false;
 };
@@ -92,6 +103,8 @@ class AnalysisPart {
 
   [[nodiscard]] capture::SessionAnalysis& stages() noexcept { return *stages_; }
   [[nodiscard]] AnalysisReport report() const { return analysis_->report(); }
+  // Of the flows that it may follow at a time, 0 to 1. Any thread.
+  [[nodiscard]] double flows_fill() const noexcept;
   std::optional<Error> take_warning() { return analysis_->take_warning(); }
   // From here on records reach the logs.
   void start() { analysis_->start(); }
@@ -99,10 +112,12 @@ class AnalysisPart {
   Result<void> close();
 
  private:
-  AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes);
+  AnalysisPart(std::unique_ptr<Analysis> analysis, const std::vector<bool>& lanes,
+               std::uint64_t flows_max);
 
   std::unique_ptr<Analysis> analysis_;
   std::unique_ptr<capture::SessionAnalysis> stages_;
+  const std::uint64_t flows_max_;
 };
 
 // The rules, compiled; null when there are none.

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "app/engine/engine_news.h"
@@ -12,8 +13,6 @@
 #include "base/result.h"
 #include "output/segment_store.h"
 #include "output/store_room.h"
-#include "state/journaler.h"
-#include "state/pressure.h"
 #include "telemetry/registry.h"
 
 namespace weir::app {
@@ -22,12 +21,18 @@ namespace weir::app {
 class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
  public:
   // Borrowed: told of what happens in stores.
-  StoreRegistry(EngineNews& news, state::Journaler& journaler)
-      : news_(news), journaler_(journaler) {}
+  explicit StoreRegistry(EngineNews& news) : news_(news) {}
 
   // The store at the path, opened if nobody has it. It goes when the last user goes. Errors: those
   // of output::SegmentStore::open().
   Result<std::shared_ptr<output::SegmentStore>> open(const std::string& path, const Clock& clock);
+
+  // How short of room a store is, as it was seen last: a signal of pressure.
+  struct Room {
+    double wanted = 0;  // output::wanted_of()
+    std::string why;
+  };
+  [[nodiscard]] std::optional<Room> room_of(const std::string& store) const;
 
   void collect(telemetry::Collection& into) const override;
 
@@ -35,23 +40,13 @@ class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
   void segment_expired(const std::string& store, const output::ExpiredSegment& segment) override;
   void store_in_trouble(const std::string& store, std::string_view sentence) override;
   void store_room(const std::string& store, const output::StoreRoom& room) override;
-  [[nodiscard]] state::PressureLevel level_of(const std::string& store) const;
   void tell_recovered(const output::SegmentStore& store);
 
-  // How short of room a store is, for as long as the engine runs.
-  struct Pressure {
-    Pressure(state::Journaler& journaler, const std::string& store)
-        : recorder(journaler, "store " + store), gauge(output::kStorePressure, &recorder) {}
-    state::MoveRecorder recorder;
-    state::PressureGauge gauge;
-  };
-
   EngineNews& news_;
-  state::Journaler& journaler_;
   mutable std::mutex mutex_;  // guards stores_
   std::map<std::string, std::weak_ptr<output::SegmentStore>> stores_;
-  mutable std::mutex pressure_mutex_;  // guards pressures_; a store that ends calls back
-  std::map<std::string, Pressure> pressures_;
+  mutable std::mutex rooms_mutex_;  // guards rooms_; a store that ends calls back
+  std::map<std::string, Room> rooms_;
 };
 
 }  // namespace weir::app
