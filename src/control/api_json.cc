@@ -244,11 +244,11 @@ Result<QueryRequest> query_request(std::string_view body) { return read<QueryReq
 
 void write_schemas(JsonWriter& json) {
   write_components<EngineStatus, ModuleStatus, SessionList, SessionStatus, OutputStatus, RuleStatus,
-                   InterfaceList, InterfaceStatus, PressureStatus, PressurePlace,
-                   SessionRelief, GenerationList, GenerationStatus, JournalPage,
-                   JournalRow, HistoryAnswer, HistorySeries, HealthAnswer, IndexAnswer,
-                   CommandResult, ApiEvent, QueryList, QueryStatus, QueryLoss, ProblemAnswer,
-                   FilterRequest, LogLevelRequest, RollbackRequest, QueryRequest>(json);
+                   InterfaceList, InterfaceStatus, PressureStatus, PressurePlace, SessionRelief,
+                   GenerationList, GenerationStatus, JournalPage, JournalRow, HistoryAnswer,
+                   HistorySeries, HealthAnswer, IndexAnswer, CommandResult, ApiEvent, QueryList,
+                   QueryStatus, QueryLoss, ProblemAnswer, FilterRequest, LogLevelRequest,
+                   RollbackRequest, QueryRequest>(json);
 }
 
 }  // namespace weir::control

@@ -116,14 +116,14 @@ class Checker {
   void check_pressure() {
     const PressureConfig& pressure = config_.pressure;
     if (pressure.high <= pressure.elevated) {
-      add({.section = "pressure", .key = "high"},
-          std::to_string(pressure.high) + ": not more than elevated (" +
-              std::to_string(pressure.elevated) + ")");
+      add({.section = "pressure", .key = "high"}, std::to_string(pressure.high) +
+                                                      ": not more than elevated (" +
+                                                      std::to_string(pressure.elevated) + ")");
     }
     if (pressure.critical <= pressure.high) {
-      add({.section = "pressure", .key = "critical"},
-          std::to_string(pressure.critical) + ": not more than high (" +
-              std::to_string(pressure.high) + ")");
+      add({.section = "pressure", .key = "critical"}, std::to_string(pressure.critical) +
+                                                          ": not more than high (" +
+                                                          std::to_string(pressure.high) + ")");
     }
   }
 

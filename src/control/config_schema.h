@@ -65,7 +65,8 @@ struct Key : KeyInfo {
 };
 
 // Section is EngineConfig, InterfaceConfig, SessionConfig, filter::RuleSpec, PressureConfig,
-// TelemetryConfig or ControlConfig. The default of a key is what a default-constructed section holds.
+// TelemetryConfig or ControlConfig. The default of a key is what a default-constructed section
+// holds.
 template <typename Section>
 std::span<const Key<Section>> keys_of() noexcept;
 template <>

@@ -46,7 +46,7 @@ struct SessionStatus {
   bool inner = false;
   std::uint32_t snaplen = 0;
   std::uint32_t priority = 0;
-  std::string relief;  // what it does with less of under pressure; empty: nothing
+  std::string relief;            // what it does with less of under pressure; empty: nothing
   std::uint64_t generation = 0;  // that changed it last
   Timestamp since{};             // when it began, or was resumed after a restart of the engine
   // The session's row of the ledger: received = accepted + Σ rejected + Σ dropped.
@@ -64,9 +64,9 @@ struct SessionStatus {
 // A place where something can become short.
 struct PressurePlace {
   std::string resource;  // "cpu", "output", "memory"
-  std::string place;     // "pipe /run/x", "disk 259:1", "store /data", "flows all"; empty: all of it
-  std::string level;     // of state::PressureLevel
-  Timestamp since{};     // of the level
+  std::string place;  // "pipe /run/x", "disk 259:1", "store /data", "flows all"; empty: all of it
+  std::string level;  // of state::PressureLevel
+  Timestamp since{};  // of the level
   std::uint64_t fill = 0;  // percent of what there is
   std::uint64_t step = 0;  // of the ladder, over all priorities
   std::uint64_t steps = 0;

@@ -59,8 +59,7 @@ std::uint32_t AfPacketRing::fill_estimate() const noexcept {
   const std::uint32_t looks = std::min(kLooks, geometry_.block_count);
   std::uint32_t waiting = 0;
   for (std::uint32_t i = 0; i < looks; ++i) {
-    const auto index =
-        static_cast<std::uint32_t>(std::uint64_t{i} * geometry_.block_count / looks);
+    const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * geometry_.block_count / looks);
     if ((owner(index).load(std::memory_order_relaxed) & TP_STATUS_USER) != 0) ++waiting;
   }
   return waiting * 1000 / looks;

@@ -80,14 +80,14 @@ void PcapngFile::write(const Offer& offer) {
   // After a failure that reserve() has not seen yet, packets stay pending until it counts them.
   if (!writer_->failure()) {
     encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session);
-    while (fill() == Fill::Limit && next_file(encoder_.next_packet())) {
+    while (fill_blocks() == Fill::Limit && next_file(encoder_.next_packet())) {
     }
   }
   count_pending();
 }
 
 // WindowFull after a failed write.
-Fill PcapngFile::fill() {
+Fill PcapngFile::fill_blocks() {
   Window window{block_.data() + used_, block_.data() + kBlockBytes};
   Fill filled = Fill::Done;
   while ((filled = encoder_.fill(window)) == Fill::WindowFull) {
@@ -155,7 +155,7 @@ Result<void> PcapngFile::flush() {
   if (rotation_ && rotation_->due() && !end_interval()) return state();
   if (!writer_->failure()) {
     encoder_.begin_empty();
-    (void)fill();
+    (void)fill_blocks();
   }
   (void)write_out();
   return state();
@@ -177,14 +177,14 @@ bool PcapngFile::write_out() {
 bool PcapngFile::finish_file() {
   if (!writer_->failure()) {
     encoder_.begin_end();
-    (void)fill();
+    (void)fill_blocks();
   }
   return write_out();
 }
 
 bool PcapngFile::end_interval() {
   encoder_.begin_empty();
-  if (!writer_->failure()) (void)fill();
+  if (!writer_->failure()) (void)fill_blocks();
   return next_file(nullptr);
 }
 
@@ -250,7 +250,7 @@ Result<void> PcapngFile::close() {
   if (closed_) return state();
   if (!error_) {
     encoder_.begin_empty();
-    if (!writer_->failure()) (void)fill();
+    if (!writer_->failure()) (void)fill_blocks();
     (void)finish_file();
   }
   closed_ = true;

@@ -94,7 +94,7 @@ class PcapngFile final : public Sink {
     Extent whole;  // all records that end in it or before
   };
 
-  Fill fill();
+  Fill fill_blocks();
   bool next_block(Window& window);
   bool write_out();
   bool finish_file();

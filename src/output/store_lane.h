@@ -166,7 +166,7 @@ class StoreLane final : public Sink {
   storage::segment::SegmentWriter::Progress earlier_;  // in segments that have been sealed
   std::string_view mode_ = "none";
   telemetry::Counter files_;
-  telemetry::Counter fill_;  // gauge, in thousandths
+  telemetry::Counter fill_;     // gauge, in thousandths
   std::optional<Error> error_;  // the first; final
   bool closed_ = false;
   SinkStatistics statistics_;

@@ -32,9 +32,9 @@ class LadderWalk {
 
   struct Seen {
     PressureLevel level = PressureLevel::Normal;
-    double fill = 0;           // now
-    double high_ends = 0;      // below this there is no need for more, whatever the level says yet
-    std::uint32_t steps = 0;   // that there are; when they become fewer, the step is the last one
+    double fill = 0;          // now
+    double high_ends = 0;     // below this there is no need for more, whatever the level says yet
+    std::uint32_t steps = 0;  // that there are; when they become fewer, the step is the last one
   };
 
   // True: the step has changed.

@@ -2,8 +2,8 @@
 // to do with how much less. The spec's arrows "signal pressure" and "signal backpressure" end here,
 // "adjust ingestion" and "apply backpressure" begin here.
 //
-// What can become short is a resource, at a place: the processor, one disk, one pipe. Each place has
-// a level with hysteresis (pressure.h) and a ladder (ladder_walk.h). The ladder has a number of
+// What can become short is a resource, at a place: the processor, one disk, one pipe. Each place
+// has a level with hysteresis (pressure.h) and a ladder (ladder_walk.h). The ladder has a number of
 // rungs for every rank of those that can be relieved for the place: the lowest rank takes all its
 // rungs before the next one takes its first.
 //

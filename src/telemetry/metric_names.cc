@@ -130,9 +130,10 @@ constexpr MetricInfo kTable[] = {
     counter(Metric::RuleBytes, "weir_rule_bytes_total", "bytes", {"session", "rule", "action"},
             "Bytes of packets that the rule decided"),
 
-    gauge(Metric::PressureLevel, "weir_pressure_level", "level", {"resource", "place"},
-          "How short the resource is: 0 normal, 1 elevated, 2 high, 3 critical; of outputs by pipe, "
-          "disk and store, of memory by the engine's limit and a session's flows"),
+    gauge(
+        Metric::PressureLevel, "weir_pressure_level", "level", {"resource", "place"},
+        "How short the resource is: 0 normal, 1 elevated, 2 high, 3 critical; of outputs by pipe, "
+        "disk and store, of memory by the engine's limit and a session's flows"),
     gauge(Metric::PressureFill, "weir_pressure_fill_ratio", "ratio", {"resource", "place"},
           "How much of it is taken, as measured last"),
     gauge(Metric::PressureStep, "weir_pressure_step", "step", {"resource", "place"},

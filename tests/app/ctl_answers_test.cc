@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 constexpr const char* kSession =
     R"({"name":"web","state":"running","origin":"config","interfaces":["eth0","eth1"],)"
-    R"("filter":"tcp","inner":true,"snaplen":96,"priority":50,"relief":"sample 1/2","generation":7,)"
+    R"("filter":"tcp","inner":true,"snaplen":96,"priority":50,"relief":"sample 1/2",)"
+    R"("generation":7,)"
     R"("since":"1700000000.000000000","received":1000,"received_bytes":2048,"accepted":900,)"
     R"("accepted_bytes":1048576,"rejected":{"filter":90},"dropped":{"kernel":10},)"
     R"("outputs":[{"kind":"pcapng","path":"/data/web.pcapng","offered":900,"written":890,)"

@@ -106,6 +106,8 @@ TEST_F(RunPressure, APipeThatNobodyReadsIsTheMatterOfItsSessionAndEndsWithItsRea
   EXPECT_THAT(table, ContainsRegex("slow +100 +drop +20"));
   EXPECT_THAT(table, ContainsRegex("beside +1 +none +-"));
   const std::string metrics = get("/metrics").body;
+  EXPECT_THAT(metrics,
+              HasSubstr("weir_interface_ring_fill_ratio{interface=\"tap\",mode=\"afpacket\"} "));
   const std::string labels = "{resource=\"output\",place=\"pipe " + fifo_ + "\"} ";
   EXPECT_THAT(metrics, HasSubstr("weir_pressure_level" + labels + "3\n"));
   EXPECT_THAT(metrics, HasSubstr("weir_pressure_fill_ratio" + labels + "1\n"));

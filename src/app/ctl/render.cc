@@ -212,7 +212,7 @@ std::string text_of(const std::vector<control::InterfaceStatus>& interfaces) {
 
 std::string text_of(const control::PressureStatus& status) {
   std::string text = status.enabled ? "" : "pressure.enabled is false: nothing is done\n\n";
-  Table places{{"RESOURCE"}, {"PLACE"},      {"LEVEL"}, {"FILL", kRight},
+  Table places{{"RESOURCE"}, {"PLACE"},       {"LEVEL"},   {"FILL", kRight},
                {"STEP"},     {"SINCE (UTC)"}, {"SESSIONS"}};
   for (const control::PressurePlace& one : status.places) {
     places.add({one.resource, one.place, one.level, std::to_string(one.fill) + "%",

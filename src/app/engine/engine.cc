@@ -193,8 +193,8 @@ void Engine::build_modules(const control::Config& config) {
   health_.add_observer(*news_);
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
-           view_.get(), table_.get(), pressure_.get(), stores_.get(), queries_.get(), telemetry_.get(), api_.get(),
-           logs_.get(), &events_, &health_}) {
+           view_.get(), table_.get(), pressure_.get(), stores_.get(), queries_.get(),
+           telemetry_.get(), api_.get(), logs_.get(), &events_, &health_}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.

@@ -155,10 +155,9 @@ Ladders ladders_of(const control::PressureConfig& config) {
 }
 
 state::PressureOptions options_of(const control::PressureConfig& config, const Ladders& ladders) {
-  state::PressureOptions options{.limits = {.begin = {config.elevated / 100.0, config.high / 100.0,
-                                                      config.critical / 100.0}},
-                                 .pace = {.step_interval = config.step_interval,
-                                          .recover_after = config.recover_after}};
+  state::PressureOptions options{
+      .limits = {.begin = {config.elevated / 100.0, config.high / 100.0, config.critical / 100.0}},
+      .pace = {.step_interval = config.step_interval, .recover_after = config.recover_after}};
   for (std::size_t i = 0; i < ladders.size(); ++i) {
     options.rungs[i] = static_cast<std::uint32_t>(ladders[i].size());
   }

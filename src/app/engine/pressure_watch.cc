@@ -86,8 +86,7 @@ void PressureWatch::look() {
   take_configuration();
   const Look seen = measure();
   const MonotonicTime now = parts_.clock.monotonic();
-  const std::vector<PlaceSignal> signals =
-      signals_of(seen.readings, controller_.options().limits);
+  const std::vector<PlaceSignal> signals = signals_of(seen.readings, controller_.options().limits);
   for (const PlaceSignal& signal : signals) {
     controller_.signal({.resource = signal.resource,
                         .place = signal.place,
@@ -144,8 +143,7 @@ void PressureWatch::measure_session(const SessionEntry& entry, SessionReading& i
   for (const std::string& store : entry.parts.outputs->stores()) {
     const auto room = parts_.stores.room_of(store);
     if (!room) continue;
-    into.stores.push_back(
-        {.place = "store " + store, .wanted = room->wanted, .why = room->why});
+    into.stores.push_back({.place = "store " + store, .wanted = room->wanted, .why = room->why});
   }
 }
 
@@ -157,7 +155,8 @@ void PressureWatch::direct(const state::Directive& directive) noexcept {
   const std::string why(directive.why);
   const std::string text = name_of_place(directive.resource, place) + " is under " + to +
                            " pressure (" + percent_text(directive.fill) + " % taken): " + why;
-  log_.warning("pressure", {{"resource", resource}, {"place", place}, {"to", to}, {"why", why}});
+  log_.warning("pressure has changed",
+               {{"resource", resource}, {"place", place}, {"to", to}, {"why", why}});
   parts_.news.publish(EventKind::PressureChanged, "state", text,
                       {{"resource", resource},
                        {"place", place},
@@ -200,9 +199,12 @@ void PressureWatch::relieve(SessionEntry& entry, const SessionReading& session,
                      .event = "relieve",
                      .to = to,
                      .cause = {.who = "pressure", .why = why}});
-  log_.warning("relief", {{"session", session.name}, {"from", from}, {"to", to}, {"why", why}});
+  log_.warning("the relief of a session has changed",
+               {{"session", session.name}, {"from", from}, {"to", to}, {"why", why}});
   parts_.news.publish(EventKind::ReliefChanged, "state",
-                      "session " + session.name + " does with less: " + to + " (" + why + ")",
+                      "session " + session.name +
+                          (relief.none() ? " has everything again" : " does with less: " + to) +
+                          " (" + why + ")",
                       {{"session", session.name},
                        {"priority", std::to_string(session.priority)},
                        {"from", from},

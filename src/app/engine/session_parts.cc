@@ -126,10 +126,9 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
     const std::string path(sink->path());
     const bool pipe = sink->mode() == "pipe";
     const bool store = sink->kind() == "store";
-    places_.push_back(
-        {.name = pipe ? "pipe " + path : disk_of(store ? stores_ : std::vector{path}),
-         .sink = sink.get(),
-         .pipe = pipe});
+    places_.push_back({.name = pipe ? "pipe " + path : disk_of(store ? stores_ : std::vector{path}),
+                       .sink = sink.get(),
+                       .pipe = pipe});
   }
   outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
                                                        context.news_fd);
