@@ -23,7 +23,7 @@ void LadderWalk::go_down(const Seen& seen, const LadderPace& pace, MonotonicTime
   const bool critical = seen.level == PressureLevel::Critical;
   const bool became_critical = critical && !critical_;
   if (stepped_ && !became_critical && now - *stepped_ < pace.step_interval) return;
-  if (stepped_ && seen.fill < seen.high_ends) return;
+  if (stepped_ && seen.fill < seen.enough) return;
   if (stepped_ && !became_critical && seen.fill <= fill_then_ - kFalls) {
     stepped_ = now;
     fill_then_ = seen.fill;

@@ -33,7 +33,7 @@ class LadderWalk {
   struct Seen {
     PressureLevel level = PressureLevel::Normal;
     double fill = 0;          // now
-    double high_ends = 0;     // below this there is no need for more, whatever the level says yet
+    double enough = 0;        // below this there is no need for more, whatever the level still says
     std::uint32_t steps = 0;  // that there are; when they become fewer, the step is the last one
   };
 

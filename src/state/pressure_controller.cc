@@ -60,11 +60,9 @@ void PressureController::signal(const Signal& signal, MonotonicTime now) {
   const bool moved = place.gauge.signal(peak, {.who = kWho, .why = signal.why});
   if (moved) place.since = now;
   const double high = options_.limits.begin[static_cast<std::size_t>(PressureLevel::High) - 1];
-  const bool stepped = place.walk.advance({.level = place.gauge.level(),
-                                           .fill = signal.fill,
-                                           .high_ends = high * options_.limits.end_share,
-                                           .steps = place.steps},
-                                          options_.pace, now);
+  const bool stepped = place.walk.advance(
+      {.level = place.gauge.level(), .fill = signal.fill, .enough = high, .steps = place.steps},
+      options_.pace, now);
   if (!moved && !stepped) return;
   receiver_.direct({.resource = signal.resource,
                     .place = signal.place,

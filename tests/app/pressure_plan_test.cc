@@ -52,7 +52,7 @@ TEST(PressureSignals, SessionsOnOneDiskShareItsFillAndAreRelievedTogether) {
                                    .rings = {0}},
                                   kLimits);
   const PlaceSignal& disk = find(signals, Resource::Output, "disk 8:1");
-  EXPECT_THAT(disk.fill, DoubleNear(0.35, 1e-9)) << "nothing waits: 0.7 at most";
+  EXPECT_THAT(disk.fill, DoubleNear(0.3, 1e-9)) << "nothing waits: 0.6 at most";
   EXPECT_THAT(disk.sessions, ElementsAre(0, 1));
   EXPECT_EQ(ranks_of(disk, {session("a", 100), session("b", 1)}), 2u);
 }
@@ -68,7 +68,7 @@ TEST(PressureSignals, ARingThatFillsBehindAFullDiskIsTheDisks) {
   readings.sessions[0].outputs = {{"disk 8:1", 0.5, kDisk}, {"pipe /x", 1.0, kPipe}};
   signals = signals_of(readings, kLimits);
   EXPECT_EQ(find(signals, Resource::Cpu, "").fill, 0.97);
-  EXPECT_THAT(find(signals, Resource::Output, "disk 8:1").fill, DoubleNear(0.35, 1e-9));
+  EXPECT_THAT(find(signals, Resource::Output, "disk 8:1").fill, DoubleNear(0.3, 1e-9));
 }
 
 TEST(PressureSignals, ALaneThatNobodyHoldsUpIsTheProcessors) {
@@ -77,7 +77,7 @@ TEST(PressureSignals, ALaneThatNobodyHoldsUpIsTheProcessors) {
   readings.sessions[0].lanes = {true, false};
   const auto signals = signals_of(readings, kLimits);
   EXPECT_EQ(find(signals, Resource::Cpu, "").fill, 0.9);
-  EXPECT_EQ(find(signals, Resource::Output, "disk 8:1").fill, 0.7);
+  EXPECT_EQ(find(signals, Resource::Output, "disk 8:1").fill, 0.6);
 }
 
 TEST(PressureSignals, TheRoomOfAStoreHasItsLevelsWhereTheStoreHasThem) {

@@ -16,13 +16,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr LadderPace kPace = {.step_interval = 250ms, .recover_after = 10s};
-constexpr double kHighEnds = 0.64;
+constexpr double kHigh = 0.8;
 
 class Walking : public testing::Test {
  protected:
   bool see(PressureLevel level, double fill, std::uint32_t steps = 8) {
-    return walk_.advance({.level = level, .fill = fill, .high_ends = kHighEnds, .steps = steps},
-                         kPace, now_);
+    return walk_.advance({.level = level, .fill = fill, .enough = kHigh, .steps = steps}, kPace,
+                         now_);
   }
   LadderWalk walk_;
   MonotonicTime now_{1'000'000'000};
@@ -62,6 +62,9 @@ TEST_F(Walking, NoStepIsTakenForALevelThatOnlyLingers) {
   see(PressureLevel::Critical, 1);
   now_ = now_ + 250ms;
   EXPECT_FALSE(see(PressureLevel::Critical, 0.1));
+  EXPECT_EQ(walk_.step(), 2u);
+  // Nor for one that has not ended yet, and is held: a disk that is as busy as it can be.
+  for (int i = 0; i < 100; ++i, now_ = now_ + 250ms) EXPECT_FALSE(see(PressureLevel::High, 0.79));
   EXPECT_EQ(walk_.step(), 2u);
 }
 
@@ -126,9 +129,8 @@ Ran run(LadderWalk& walk, PressureGauge& gauge, Plant& plant, MonotonicTime& now
     plant.pass(0.025, walk.step());
     gauge.signal(plant.queue, {});
     const std::uint32_t before = walk.step();
-    walk.advance(
-        {.level = gauge.level(), .fill = plant.queue, .high_ends = kHighEnds, .steps = steps},
-        kPace, now);
+    walk.advance({.level = gauge.level(), .fill = plant.queue, .enough = kHigh, .steps = steps},
+                 kPace, now);
     if (walk.step() > before) {
       ran.downs.push_back(walk.step());
       ran.down_times.push_back(i * 0.025);
@@ -187,7 +189,7 @@ TEST(LadderWalkOnAPlant, ForAnySignalItsMovesAreBounded) {
       const std::uint32_t before = walk.step();
       walk.advance({.level = static_cast<PressureLevel>(random.below(kPressureLevels)),
                     .fill = static_cast<double>(random.below(101)) / 100,
-                    .high_ends = kHighEnds,
+                    .enough = kHigh,
                     .steps = steps},
                    {.step_interval = 250ms, .recover_after = 1s}, now);
       ASSERT_LE(walk.step(), steps);

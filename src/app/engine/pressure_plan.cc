@@ -10,8 +10,9 @@ namespace {
 
 using state::Resource;
 
-// How full a disk is whose blocks are all on their way while no packet waits for it yet.
-constexpr double kBlocksShare = 0.7;
+// How full a disk is whose blocks are all on their way while no packet waits for it yet: it has as
+// much to do as it can, which is no reason to do less.
+constexpr double kBlocksShare = 0.6;
 constexpr double kFull = 0.999;
 
 // What store_room.h has as multiples, as shares of what there is: levels begin where they did.

@@ -31,7 +31,7 @@ std::string disk_of(const std::vector<std::string>& paths) {
   std::string name;
   for (const std::string& path : paths) {
     struct stat facts {};
-    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+    const std::filesystem::path parent = std::filesystem::absolute(path).parent_path();
     if (::stat(path.c_str(), &facts) != 0 && ::stat(parent.c_str(), &facts) != 0) continue;
     const std::string device =
         std::to_string(major(facts.st_dev)) + ":" + std::to_string(minor(facts.st_dev));
