@@ -118,11 +118,15 @@ AnalysisReport Analysis::report() const {
   for (std::size_t i = 0; i < protocol::kLogCount; ++i) {
     report.logs.push_back(report_of(static_cast<protocol::LogId>(i)));
   }
+  report.flows = flows();
+  return report;
+}
+
+capture::FlowTotals Analysis::flows() const noexcept {
   capture::FlowTotals totals;
   for (const auto& stage : stages_) totals += stage->totals();
   if (carriers_ != nullptr) totals += carriers_->totals();
-  report.flows = totals;
-  return report;
+  return totals;
 }
 
 }  // namespace weir::app

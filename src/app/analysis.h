@@ -40,6 +40,8 @@ class Analysis {
   Result<void> close();
   // Any thread.
   [[nodiscard]] AnalysisReport report() const;
+  // Any thread.
+  [[nodiscard]] capture::FlowTotals flows() const noexcept;
   // Trouble with the logs since it was asked. Any thread.
   std::optional<Error> take_warning() { return logs_->take_warning(); }
 

@@ -13,8 +13,9 @@ namespace weir::buffer {
 
 // What is in a queue, and has been.
 struct SpillCounts {
-  std::uint64_t bytes = 0;    // of disk and memory that it takes now
-  std::uint64_t packets = 0;  // that were ever put into it
+  std::uint64_t bytes = 0;      // of disk and memory that it takes now
+  std::uint64_t packets = 0;    // that were ever put into it
+  std::uint64_t bytes_max = 0;  // that it may take; 0: it has no bound
 };
 
 // What goes in is a stream of pcapng blocks, cut into pieces; the pieces come out in the same order

@@ -56,6 +56,8 @@ struct Schema<SessionStatus> {
     v.field("filter", x.filter, "pcap-filter expression; empty: every packet");
     v.field("inner", x.inner, "whether the filter sees the innermost frame");
     v.field("snaplen", x.snaplen, "bytes kept of a packet; 0: all");
+    v.field("priority", x.priority, "under pressure the lowest does with less first");
+    v.field("relief", x.relief, "what it does with less of under pressure; empty: nothing");
     v.field("generation", x.generation, "of the configuration that changed it last");
     v.field("since", x.since, "when it began, or was resumed after a restart of the engine");
     v.field("received", x.received, "packets: accepted + rejected + dropped");
@@ -68,6 +70,43 @@ struct Schema<SessionStatus> {
     v.field("outputs", x.outputs, "where its packets go");
     v.field("rules", x.rules, "in their order");
     v.field("error", x.error, "why it failed; empty: it did not");
+  }
+};
+
+template <>
+struct Schema<PressurePlace> {
+  static constexpr std::string_view kName = "PressurePlace";
+  static void fields(auto& v, auto& x) {
+    v.field("resource", x.resource, "cpu, output or memory");
+    v.field("place", x.place,
+            "pipe PATH, disk MAJOR:MINOR, store PATH, flows SESSION; empty: all of the resource");
+    v.field("level", x.level, "normal, elevated, high or critical");
+    v.field("since", x.since, "when it came to this level");
+    v.field("fill", x.fill, "how much of it is taken, in percent");
+    v.field("step", x.step, "steps of the ladder that are taken, over all priorities");
+    v.field("steps", x.steps, "that there are: those of the ladder for each priority");
+    v.field("sessions", x.sessions, "that can be relieved for it, lowest priority first");
+  }
+};
+
+template <>
+struct Schema<SessionRelief> {
+  static constexpr std::string_view kName = "Relief";
+  static void fields(auto& v, auto& x) {
+    v.field("session", x.session, "its name");
+    v.field("priority", x.priority, "the lowest does with less first");
+    v.field("relief", x.relief, "what it does with less of: truncate 128, sample 1/2; empty: none");
+    v.field("since", x.since, "when it came to this; 0: it was never relieved");
+  }
+};
+
+template <>
+struct Schema<PressureStatus> {
+  static constexpr std::string_view kName = "Pressure";
+  static void fields(auto& v, auto& x) {
+    v.field("enabled", x.enabled, "false: levels are told of, and nothing is done");
+    v.field("places", x.places, "where something can become short");
+    v.field("sessions", x.sessions, "lowest priority first");
   }
 };
 

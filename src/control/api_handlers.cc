@@ -231,6 +231,8 @@ HttpResponse ApiHandlers::dispatch(const Asked& asked) {
       return answer(route, to_json(InterfaceList{parts_.engine.interfaces()}));
     case RouteId::Security:
       return answer(route, to_json(parts_.engine.security()));
+    case RouteId::Pressure:
+      return answer(route, to_json(parts_.engine.pressure()));
     case RouteId::Config:
       return config(asked);
     case RouteId::Generations:

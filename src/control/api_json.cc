@@ -223,6 +223,7 @@ std::string to_json(const SessionStatus& session) { return text_of(session); }
 std::string to_json(const SessionList& list) { return text_of(list); }
 std::string to_json(const InterfaceList& list) { return text_of(list); }
 std::string to_json(const SecurityStatus& status) { return text_of(status); }
+std::string to_json(const PressureStatus& status) { return text_of(status); }
 std::string to_json(const GenerationList& list) { return text_of(list); }
 std::string to_json(const JournalPage& page) { return text_of(page); }
 std::string to_json(const HistoryAnswer& answer) { return text_of(answer); }
@@ -246,10 +247,11 @@ Result<QueryRequest> query_request(std::string_view body) { return read<QueryReq
 void write_schemas(JsonWriter& json) {
   write_components<EngineStatus, ModuleStatus, SessionList, SessionStatus, OutputStatus, RuleStatus,
                    InterfaceList, InterfaceStatus, SecurityStatus, SourceRulesStatus,
-                   GenerationList, GenerationStatus, JournalPage, JournalRow, HistoryAnswer,
-                   HistorySeries, HealthAnswer, IndexAnswer, CommandResult, ApiEvent, QueryList,
-                   QueryStatus, QueryLoss, PolicyStatus, ThreatStatus, ProblemAnswer, FilterRequest,
-                   LogLevelRequest, RollbackRequest, QueryRequest>(json);
+                   PressureStatus, PressurePlace, SessionRelief, GenerationList, GenerationStatus,
+                   JournalPage, JournalRow, HistoryAnswer, HistorySeries, HealthAnswer, IndexAnswer,
+                   CommandResult, ApiEvent, QueryList, QueryStatus, QueryLoss, PolicyStatus,
+                   ThreatStatus, ProblemAnswer, FilterRequest, LogLevelRequest, RollbackRequest,
+                   QueryRequest>(json);
 }
 
 }  // namespace weir::control

@@ -19,6 +19,7 @@ std::string to_json(const SessionStatus& session);
 std::string to_json(const SessionList& list);
 std::string to_json(const InterfaceList& list);
 std::string to_json(const SecurityStatus& status);
+std::string to_json(const PressureStatus& status);
 std::string to_json(const GenerationList& list);
 std::string to_json(const JournalPage& page);
 std::string to_json(const HistoryAnswer& answer);

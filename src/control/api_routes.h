@@ -31,6 +31,7 @@ enum class RouteId : std::uint8_t {
   Tail,
   Interfaces,
   Security,
+  Pressure,
   Config,
   Configure,
   Reload,

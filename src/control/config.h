@@ -87,6 +87,7 @@ struct SessionConfig {
   std::string filter;                          // pcap-filter; empty: everything
   filter::Scope scope = filter::Scope::Frame;  // inner = true: Innermost
   std::uint32_t snaplen = 0;                   // 0: whole packets
+  std::uint32_t priority = 100;                // under pressure the lowest does with less first
   bool paused = false;                         // begins paused
   SessionLimit limit;
   std::vector<filter::RuleSpec> rules;  // [[session.rule]]
@@ -96,6 +97,22 @@ struct SessionConfig {
   StoreConfig store;
   LogsConfig logs;
   friend bool operator==(const SessionConfig&, const SessionConfig&) = default;
+};
+
+// [pressure]. The steps of a ladder as pressure_ladder.h reads them, each with those before it.
+struct PressureConfig {
+  bool enabled = true;  // false: levels are told of, and nothing is done
+  std::vector<std::string> cpu = {"truncate 128", "sample 1/2", "sample 1/8", "drop"};
+  std::vector<std::string> output = {"cutoff 64KiB", "truncate 128", "sample 1/2", "sample 1/8",
+                                     "drop"};
+  std::vector<std::string> memory = {"flows 1/2", "sample 1/2", "sample 1/8", "drop"};
+  // Percent of what there is at which levels begin.
+  std::uint32_t elevated = 60;
+  std::uint32_t high = 80;
+  std::uint32_t critical = 95;
+  Duration step_interval = std::chrono::milliseconds(250);
+  Duration recover_after = std::chrono::seconds(10);
+  friend bool operator==(const PressureConfig&, const PressureConfig&) = default;
 };
 
 // [telemetry]
@@ -140,6 +157,7 @@ struct Config {
   std::vector<InterfaceConfig> interfaces;
   std::vector<SessionConfig> sessions;
   SecurityConfig security;
+  PressureConfig pressure;
   TelemetryConfig telemetry;
   ControlConfig control;
   friend bool operator==(const Config&, const Config&) = default;

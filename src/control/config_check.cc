@@ -29,6 +29,7 @@ class Checker {
   void check_values() {
     check_section(config_.engine, {.section = "engine"});
     check_section(config_.security, {.section = "security"});
+    check_section(config_.pressure, {.section = "pressure"});
     check_section(config_.telemetry, {.section = "telemetry"});
     check_section(config_.control, {.section = "control"});
     check_count("interface", config_.interfaces.size(), kInterfacesMax);
@@ -54,6 +55,7 @@ class Checker {
   void check_relations() {
     check_engine();
     check_security();
+    check_pressure();
     check_telemetry();
     check_control();
     check_interfaces();
@@ -114,6 +116,19 @@ class Checker {
   }
 
   void check_security();
+  void check_pressure() {
+    const PressureConfig& pressure = config_.pressure;
+    if (pressure.high <= pressure.elevated) {
+      add({.section = "pressure", .key = "high"}, std::to_string(pressure.high) +
+                                                      ": not more than elevated (" +
+                                                      std::to_string(pressure.elevated) + ")");
+    }
+    if (pressure.critical <= pressure.high) {
+      add({.section = "pressure", .key = "critical"}, std::to_string(pressure.critical) +
+                                                          ": not more than high (" +
+                                                          std::to_string(pressure.high) + ")");
+    }
+  }
   void check_telemetry();
   void check_interfaces();
   void check_sessions();

@@ -113,6 +113,7 @@ std::vector<ConfigChange> diff(const Config& before, const Config& after) {
                diff_rules(a.rules, b.rules, path, changes);
              });
   diff_section(before.security, after.security, "security", changes);
+  diff_section(before.pressure, after.pressure, "pressure", changes);
   diff_section(before.telemetry, after.telemetry, "telemetry", changes);
   diff_section(before.control, after.control, "control", changes);
   return changes;
@@ -156,6 +157,7 @@ Config live_part(const Config& before, const Config& after) {
   Config live = after;
   keep_restart_keys(before.engine, live.engine);
   keep_restart_keys(before.security, live.security);
+  keep_restart_keys(before.pressure, live.pressure);
   keep_restart_keys(before.telemetry, live.telemetry);
   keep_restart_keys(before.control, live.control);
   live.interfaces = live_items(before.interfaces, after.interfaces, kInterfacesReload);

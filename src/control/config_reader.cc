@@ -19,8 +19,8 @@
 namespace weir::control {
 namespace {
 
-constexpr std::array<std::string_view, 6> kSections = {"engine",   "interface", "session",
-                                                       "security", "telemetry", "control"};
+constexpr std::array<std::string_view, 7> kSections = {
+    "engine", "interface", "session", "security", "pressure", "telemetry", "control"};
 
 // Fills a Config from a document. A problem does not stop it.
 class Reader {
@@ -36,6 +36,8 @@ class Reader {
         read_table(entry, config.engine);
       } else if (key == "security") {
         read_table(entry, config.security);
+      } else if (key == "pressure") {
+        read_table(entry, config.pressure);
       } else if (key == "telemetry") {
         read_table(entry, config.telemetry);
       } else if (key == "control") {

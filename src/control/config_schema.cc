@@ -191,6 +191,11 @@ constexpr std::array kSessionKeys = {
                                                  .type = Integer,
                                                  .max = kPacketBytesMax,
                                                  .help = "bytes to store of each packet; 0: all"}),
+    key<SessionConfig, &SessionConfig::priority>(
+        {.name = "priority",
+         .type = Integer,
+         .max = 1000,
+         .help = "under pressure the session with the lowest does with less first ([pressure])"}),
     key<SessionConfig, &SessionConfig::paused>(
         {.name = "paused", .type = Bool, .help = "takes no packets until it is resumed"}),
     key<SessionConfig, &SessionConfig::limit, &SessionLimit::packets>(
@@ -572,6 +577,14 @@ std::vector<SectionDescription> describe_sections() {
           "`sources`: before a session is offered a packet, every list must let "
           "it: one of what is allowed when it is empty or has what the packet says, one of what is "
           "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`."),
+      section<PressureConfig>(
+          "pressure", "[pressure]",
+          "What sessions do with less of when something becomes short. Steps of a ladder: cutoff "
+          "SIZE (of each flow the first so many bytes, then headers), truncate BYTES (of each "
+          "packet), flows 1/N (of those that the analysis may hold; others end early), sample 1/N "
+          "(of "
+          "the flows, with all their packets), drop (everything); bytes in multiples of 64. Each "
+          "step is taken with those before it."),
       section<TelemetryConfig>("telemetry", "[telemetry]", "What the engine tells of itself."),
       section<ControlConfig>("control", "[control]", "Who may steer the engine."),
   };

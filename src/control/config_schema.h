@@ -30,6 +30,7 @@ enum class KeyType : std::uint8_t {
   Numbers,    // 80, "1024-65535", each 0 to `max`; one, or a list
   Protocols,  // Numbers of which some have names: "tcp"
   Endpoints,  // "0x0123456789abcdef"; one, or a list
+  Steps,      // a list of steps of a ladder: "sample 1/2" (pressure_ladder.h)
   Levels,     // a table: module = "debug"
 };
 
@@ -40,8 +41,8 @@ std::string_view name_of(Reload reload) noexcept;  // "live", "restart"
 using ModuleLevels = std::vector<std::pair<std::string, telemetry::LogLevel>>;
 
 // A value of a key, whatever its field: by type Bool; Integer, Size (bytes) and Time
-// (milliseconds); String, Name and Choice; Names, Paths, Nets and Macs; Numbers and Protocols;
-// Endpoints; Levels.
+// (milliseconds); String, Name and Choice; Names, Paths, Nets, Macs and Steps; Numbers and
+// Protocols; Endpoints; Levels.
 using KeyValue =
     std::variant<bool, std::uint64_t, std::string, std::vector<std::string>,
                  std::vector<filter::NumberRange>, std::vector<std::uint64_t>, ModuleLevels>;
@@ -65,6 +66,7 @@ struct Key : KeyInfo {
 };
 
 // Section is EngineConfig, InterfaceConfig, SessionConfig, filter::RuleSpec, SecurityConfig,
+// PressureConfig,
 // TelemetryConfig or ControlConfig. The default of a key is what a default-constructed section
 // holds.
 template <typename Section>
@@ -79,6 +81,8 @@ template <>
 std::span<const Key<filter::RuleSpec>> keys_of<filter::RuleSpec>() noexcept;
 template <>
 std::span<const Key<SecurityConfig>> keys_of<SecurityConfig>() noexcept;
+template <>
+std::span<const Key<PressureConfig>> keys_of<PressureConfig>() noexcept;
 template <>
 std::span<const Key<TelemetryConfig>> keys_of<TelemetryConfig>() noexcept;
 template <>

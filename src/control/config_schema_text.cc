@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view kSizePattern = "^([0-9]+(\\.[0-9]+)?)(B|[KMGT]iB|[kKMGT]B)?$";
 constexpr std::string_view kTimePattern = "^([0-9]+(\\.[0-9]+)?)(ms|s|m|h|d)?$";
+constexpr std::string_view kStepPattern =
+    "^(cutoff [0-9.]+[A-Za-z]*|truncate [0-9]+|sample 1/[0-9]+|drop)$";
 constexpr std::string_view kNamePattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$";
 
 std::string amount(KeyType type, std::uint64_t number) {
@@ -31,6 +33,9 @@ void write_entry_keywords(JsonWriter& json, const KeyInfo& info) {
       return;
     case KeyType::Paths:
       json.field("type", "string").field("maxLength", info.max);
+      return;
+    case KeyType::Steps:
+      json.field("type", "string").field("pattern", kStepPattern);
       return;
     case KeyType::Endpoints:
       json.field("type", "string").field("pattern", "^0x[0-9A-Fa-f]{1,16}$");
@@ -55,7 +60,7 @@ void write_list_keywords(JsonWriter& json, const KeyInfo& info) {
     write_entry_keywords(json, info);
     json.end_object();
   };
-  if (info.type == KeyType::Names) return write_list();
+  if (info.type == KeyType::Names || info.type == KeyType::Steps) return write_list();
   json.key("oneOf").begin_array().begin_object();
   write_entry_keywords(json, info);
   json.end_object().begin_object();
@@ -200,6 +205,8 @@ std::string type_text(const KeyInfo& info) {
       return "protocols";
     case KeyType::Endpoints:
       return "endpoints";
+    case KeyType::Steps:
+      return "list of steps";
     case KeyType::Levels:
       return "table of levels";
     case KeyType::Choice:
@@ -278,7 +285,7 @@ std::string schema_json() {
       .field("additionalProperties", false)
       .key("properties")
       .begin_object();
-  for (const char* name : {"engine", "security", "telemetry", "control"}) {
+  for (const char* name : {"engine", "security", "pressure", "telemetry", "control"}) {
     json.key(name).begin_object();
     write_table(json, find(name), nothing);
     json.end_object();

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "control/config_schema.h"
+#include "control/pressure_ladder.h"
 #include "control/toml.h"
 #include "control/values.h"
 #include "security/source_rules.h"
@@ -183,7 +184,8 @@ std::string strings_text(const KeyInfo& info, const std::vector<std::string>& li
                          Text&& text_of_one) {
   // Of paths, none is written as an empty one.
   if (info.type == KeyType::Paths && list.empty()) return text_of_one(std::string());
-  return list_text(list, info.type != KeyType::Names, text_of_one);
+  const bool scalar_allowed = info.type != KeyType::Names && info.type != KeyType::Steps;
+  return list_text(list, scalar_allowed, text_of_one);
 }
 
 // A range as TOML and JSON both write it: a number, or a string.
@@ -230,6 +232,7 @@ std::string number_text(KeyType type, filter::NumberRange range) {
 
 std::size_t entries_max(KeyType type) noexcept {
   if (type == KeyType::Names) return kInterfacesMax;
+  if (type == KeyType::Steps) return kStepsMax;
   return type == KeyType::Paths ? kPathsMax : kListMax;
 }
 
@@ -269,6 +272,8 @@ std::string check_value(const KeyInfo& info, const KeyValue& value) {
     case KeyType::Nets:
     case KeyType::Macs:
       return check_list(info, std::get<std::vector<std::string>>(value));
+    case KeyType::Steps:
+      return check_ladder(std::get<std::vector<std::string>>(value));
     case KeyType::Numbers:
     case KeyType::Protocols:
       return check_ranges(info, std::get<std::vector<filter::NumberRange>>(value));
@@ -296,6 +301,7 @@ std::string toml_text(const KeyInfo& info, const KeyValue& value) {
     case KeyType::Paths:
     case KeyType::Nets:
     case KeyType::Macs:
+    case KeyType::Steps:
       return strings_text(info, std::get<std::vector<std::string>>(value),
                           [](const std::string& text) { return toml_string(text); });
     case KeyType::Numbers:
@@ -328,6 +334,7 @@ void write_json(JsonWriter& json, const KeyInfo& info, const KeyValue& value) {
     case KeyType::Paths:
     case KeyType::Nets:
     case KeyType::Macs:
+    case KeyType::Steps:
       json.raw(strings_text(info, std::get<std::vector<std::string>>(value), json_string));
       return;
     case KeyType::Levels:

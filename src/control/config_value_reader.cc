@@ -189,7 +189,9 @@ std::string read_unchecked(const KeyInfo& info, const TomlNode& node, KeyValue& 
     case KeyType::Names:
     case KeyType::Nets:
     case KeyType::Macs:
-      return read_list<std::vector<std::string>>(node, info.type != KeyType::Names, out, read_text);
+    case KeyType::Steps:
+      return read_list<std::vector<std::string>>(
+          node, info.type == KeyType::Nets || info.type == KeyType::Macs, out, read_text);
     case KeyType::Numbers:
     case KeyType::Protocols:
       return read_list<std::vector<filter::NumberRange>>(

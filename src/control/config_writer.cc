@@ -181,6 +181,8 @@ std::string to_toml(const Config& config) {
   out += '\n';
   TableWriter(out, config.security).write("[security]");
   out += '\n';
+  TableWriter(out, config.pressure).write("[pressure]");
+  out += '\n';
   TableWriter(out, config.telemetry).write("[telemetry]");
   out += '\n';
   TableWriter(out, config.control).write("[control]");
@@ -208,6 +210,7 @@ std::string to_json(const Config& config) {
   }
   json.end_array();
   write_table(json, "security", config.security);
+  write_table(json, "pressure", config.pressure);
   write_table(json, "telemetry", config.telemetry);
   write_table(json, "control", config.control);
   json.end_object();

@@ -46,6 +46,8 @@ struct SessionStatus {
   std::string filter;
   bool inner = false;
   std::uint32_t snaplen = 0;
+  std::uint32_t priority = 0;
+  std::string relief;            // what it does with less of under pressure; empty: nothing
   std::uint64_t generation = 0;  // that changed it last
   Timestamp since{};             // when it began, or was resumed after a restart of the engine
   // The session's row of the ledger: received = accepted + Σ rejected + Σ dropped.
@@ -59,6 +61,31 @@ struct SessionStatus {
   std::vector<OutputStatus> outputs;
   std::vector<RuleStatus> rules;
   std::string error;  // why it failed, or empty
+};
+
+// A place where something can become short.
+struct PressurePlace {
+  std::string resource;  // "cpu", "output", "memory"
+  std::string place;  // "pipe /run/x", "disk 259:1", "store /data", "flows all"; empty: all of it
+  std::string level;  // of state::PressureLevel
+  Timestamp since{};  // of the level
+  std::uint64_t fill = 0;  // percent of what there is
+  std::uint64_t step = 0;  // of the ladder, over all priorities
+  std::uint64_t steps = 0;
+  std::vector<std::string> sessions;  // that are relieved for it, lowest priority first
+};
+
+struct SessionRelief {
+  std::string session;
+  std::uint64_t priority = 0;
+  std::string relief;  // "truncate 128, sample 1/2"; empty: none
+  Timestamp since{};   // of the relief
+};
+
+struct PressureStatus {
+  bool enabled = false;
+  std::vector<PressurePlace> places;
+  std::vector<SessionRelief> sessions;  // lowest priority first
 };
 
 struct InterfaceStatus {
@@ -259,6 +286,7 @@ class EngineControl {
   [[nodiscard]] virtual std::vector<SessionStatus> sessions() const = 0;
   [[nodiscard]] virtual std::optional<SessionStatus> session(std::string_view name) const = 0;
   [[nodiscard]] virtual std::vector<InterfaceStatus> interfaces() const = 0;
+  [[nodiscard]] virtual PressureStatus pressure() const = 0;
   [[nodiscard]] virtual std::vector<GenerationStatus> generations() const = 0;
   [[nodiscard]] virtual SecurityStatus security() const = 0;
   [[nodiscard]] virtual ConfigDocument configuration() const = 0;

@@ -3,6 +3,7 @@
 #include <linux/if_packet.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -51,6 +52,17 @@ std::uint32_t AfPacketRing::fill_permille() const noexcept {
     ++waiting;
   }
   return static_cast<std::uint32_t>(std::uint64_t{waiting} * 1000 / geometry_.block_count);
+}
+
+std::uint32_t AfPacketRing::fill_estimate() const noexcept {
+  constexpr std::uint32_t kLooks = 64;
+  const std::uint32_t looks = std::min(kLooks, geometry_.block_count);
+  std::uint32_t waiting = 0;
+  for (std::uint32_t i = 0; i < looks; ++i) {
+    const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * geometry_.block_count / looks);
+    if ((owner(index).load(std::memory_order_relaxed) & TP_STATUS_USER) != 0) ++waiting;
+  }
+  return waiting * 1000 / looks;
 }
 
 void AfPacketRing::give_back() noexcept {

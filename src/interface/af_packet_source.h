@@ -96,6 +96,9 @@ class AfPacketSource final : public Source {
     return prefilter_as_set_.load(std::memory_order_relaxed);
   }
   void refresh_statistics() override;
+  [[nodiscard]] std::uint32_t ring_fill_now() const noexcept override {
+    return ring_.fill_estimate();
+  }
 
   [[nodiscard]] const SourceStatistics& statistics() const noexcept override { return statistics_; }
   [[nodiscard]] const InterfaceTable& interfaces() const noexcept override { return interfaces_; }

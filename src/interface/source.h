@@ -94,6 +94,10 @@ class Source {
   virtual void refresh_statistics() = 0;
   [[nodiscard]] virtual const SourceStatistics& statistics() const noexcept = 0;
 
+  // How full the buffer in front of a live source is now, in thousandths: an estimate, which needs
+  // nothing of the owner. Any thread, while the source is there.
+  [[nodiscard]] virtual std::uint32_t ring_fill_now() const noexcept { return 0; }
+
   [[nodiscard]] virtual const InterfaceTable& interfaces() const noexcept = 0;
   // "file", "afpacket": capture_mode of --stats-json.
   [[nodiscard]] virtual std::string_view mode() const noexcept = 0;

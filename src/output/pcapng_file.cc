@@ -53,13 +53,22 @@ Result<void> PcapngFile::reserve() {
   if (rotation_ && rotation_->due() && !end_interval()) return state();
   credits_ = std::min(credits_ + 1, credits_max_);
   commit(writer_->poll());
-  const auto room = [this] {
-    return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
-  };
   const std::uint64_t wanted = std::uint64_t{credits_} * kBatchRoomBytes;
+  note_fill(wanted);
   while (!writer_->failure() && room() < wanted) commit(writer_->wait());
   if (writer_->failure()) settle_failure();
   return state();
+}
+
+std::uint64_t PcapngFile::room() const noexcept {
+  return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
+}
+
+// Before it waits, so that others see that it does.
+void PcapngFile::note_fill(std::uint64_t wanted) noexcept {
+  const std::uint64_t most = std::uint64_t{pool_->count()} * kBlockBytes - wanted;
+  const std::uint64_t left = room() - std::min(room(), wanted);
+  fill_.set(1000 - std::min<std::uint64_t>(left * 1000 / most, 1000));
 }
 
 void PcapngFile::write(const Offer& offer) {
@@ -74,14 +83,14 @@ void PcapngFile::write(const Offer& offer) {
   // After a failure that reserve() has not seen yet, packets stay pending until it counts them.
   if (!writer_->failure()) {
     encoder_.begin(offer.batch, offer.interfaces, offer.verdicts, offer.session, offer.dropped);
-    while (fill() == Fill::Limit && next_file(encoder_.next_packet())) {
+    while (fill_blocks() == Fill::Limit && next_file(encoder_.next_packet())) {
     }
   }
   count_pending();
 }
 
 // WindowFull after a failed write.
-Fill PcapngFile::fill() {
+Fill PcapngFile::fill_blocks() {
   Window window{block_.data() + used_, block_.data() + kBlockBytes};
   Fill filled = Fill::Done;
   while ((filled = encoder_.fill(window)) == Fill::WindowFull) {
@@ -149,7 +158,7 @@ Result<void> PcapngFile::flush() {
   if (rotation_ && rotation_->due() && !end_interval()) return state();
   if (!writer_->failure()) {
     encoder_.begin_empty();
-    (void)fill();
+    (void)fill_blocks();
   }
   (void)write_out();
   return state();
@@ -171,14 +180,14 @@ bool PcapngFile::write_out() {
 bool PcapngFile::finish_file() {
   if (!writer_->failure()) {
     encoder_.begin_end();
-    (void)fill();
+    (void)fill_blocks();
   }
   return write_out();
 }
 
 bool PcapngFile::end_interval() {
   encoder_.begin_empty();
-  if (!writer_->failure()) (void)fill();
+  if (!writer_->failure()) (void)fill_blocks();
   return next_file(nullptr);
 }
 
@@ -244,7 +253,7 @@ Result<void> PcapngFile::close() {
   if (closed_) return state();
   if (!error_) {
     encoder_.begin_empty();
-    if (!writer_->failure()) (void)fill();
+    if (!writer_->failure()) (void)fill_blocks();
     (void)finish_file();
   }
   closed_ = true;

@@ -82,6 +82,9 @@ class PcapngFile final : public Sink {
   [[nodiscard]] std::uint64_t files() const noexcept override {
     return rotation_ ? rotation_->files() : 1;
   }
+  [[nodiscard]] double fill() const noexcept override {
+    return static_cast<double>(fill_.value()) / 1000;
+  }
   std::optional<Error> take_warning() override {
     return rotation_ ? rotation_->take_warning() : std::nullopt;
   }
@@ -93,7 +96,7 @@ class PcapngFile final : public Sink {
     Extent whole;  // all records that end in it or before
   };
 
-  Fill fill();
+  Fill fill_blocks();
   bool next_block(Window& window);
   bool write_out();
   bool finish_file();
@@ -105,6 +108,8 @@ class PcapngFile final : public Sink {
   void commit(const Extent& extent) noexcept;
   void settle_failure();
   void count_pending() noexcept;
+  [[nodiscard]] std::uint64_t room() const noexcept;
+  void note_fill(std::uint64_t wanted) noexcept;
   Result<void> state() const;
 
   // Destroyed last to first: the writer waits for its blocks, then the device goes, then the
@@ -133,6 +138,7 @@ class PcapngFile final : public Sink {
   std::optional<Error> error_;  // the first; final
   bool closed_ = false;
   SinkStatistics statistics_;
+  telemetry::Counter fill_;  // gauge, in thousandths
 };
 
 }  // namespace weir::output

@@ -58,6 +58,7 @@ class PcapngPipe final : public Sink {
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
+  [[nodiscard]] double fill() const noexcept override { return ring_->fill(); }
 
  private:
   PcapngPipe(PipeWriter pipe, std::unique_ptr<RecordRing> ring, const Options& options);

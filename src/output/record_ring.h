@@ -41,6 +41,11 @@ class RecordRing {
     return capacity_ - kSlackBytes - std::min(used, capacity_ - kSlackBytes);
   }
   [[nodiscard]] bool has_room() const noexcept { return free() > 0; }
+  // How much of that is taken, 0 to 1. Any thread.
+  [[nodiscard]] double fill() const noexcept {
+    const auto room = static_cast<double>(capacity_ - kSlackBytes);
+    return 1 - static_cast<double>(free()) / room;
+  }
   // Where the next records go; empty without room. It ends before the room does where the memory
   // ends.
   [[nodiscard]] Window window() const noexcept {

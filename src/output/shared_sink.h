@@ -39,6 +39,7 @@ class SharedSink final : public Sink {
   [[nodiscard]] std::string file() const override;
   [[nodiscard]] std::string_view mode() const noexcept override;
   [[nodiscard]] std::uint64_t files() const noexcept override { return sink_->files(); }
+  [[nodiscard]] double fill() const noexcept override { return sink_->fill(); }
   [[nodiscard]] std::optional<SpillStatus> spill() const noexcept override {
     return sink_->spill();
   }

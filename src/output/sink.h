@@ -146,6 +146,9 @@ class Sink {
     (void)index;
     return mode();
   }
+  // How much of the room for packets on their way is taken, as of the last batch: from 1 on what
+  // comes next waits, or is lost. 0: it has no bound that is known. Any thread.
+  [[nodiscard]] virtual double fill() const noexcept { return 0; }
   // Of outputs that have such a queue. Any thread.
   [[nodiscard]] virtual std::optional<SpillStatus> spill() const noexcept { return std::nullopt; }
   // Trouble that ended nothing (an old file that could not be deleted), each kind told once. The

@@ -254,6 +254,13 @@ std::optional<SpillStatus> SpillingPipe::spill() const noexcept {
       .state = kSpillTable.name_of(state_.load()), .bytes = queue.bytes, .packets = queue.packets};
 }
 
+double SpillingPipe::fill() const noexcept {
+  if (state_.load() == SpillState::Blocked) return 1;
+  const buffer::SpillCounts queue = queue_->counts();
+  if (queue.bytes_max == 0) return 0;
+  return static_cast<double>(queue.bytes) / static_cast<double>(queue.bytes_max);
+}
+
 std::optional<Error> SpillingPipe::take_warning() {
   const std::lock_guard lock(warning_lock_);
   return std::exchange(warning_, std::nullopt);

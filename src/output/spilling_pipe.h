@@ -71,6 +71,8 @@ class SpillingPipe final : public Sink {
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
+  // Of the queue: that is where its packets wait.
+  [[nodiscard]] double fill() const noexcept override;
   [[nodiscard]] std::optional<SpillStatus> spill() const noexcept override;
   std::optional<Error> take_warning() override;
 

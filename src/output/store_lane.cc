@@ -16,12 +16,8 @@ namespace segment = storage::segment;
 
 namespace {
 
-// A batch fills so many chunks, and begins another: reserve() waits for as many blocks. One that
-// consists of many small chunks, or that ends a segment, makes write() wait for the disk.
-constexpr std::uint32_t kBlocksForBatch = 3;
 static_assert(kBatchRoomBytes <= 2 * (segment::kRecordsEnd - segment::kChunkHeaderBytes) -
                                      pcapng::kPacketRecordBytesMax);
-static_assert(kBlocksForBatch < StoreLane::kBlocks);
 
 // Fast enough for one core beside everything else (zstd's own numbers: 500 MB/s).
 constexpr int kCompressionLevel = 1;
@@ -256,6 +252,7 @@ bool StoreLane::wait_for_blocks(std::uint32_t count) {
     // Whichever was begun first has the oldest blocks.
     segment::SegmentAssembler* const waited = ending_ != nullptr ? ending_.get() : segment_.get();
     WEIR_ASSERT(waited != nullptr);
+    note_fill();
     waited->writer().wait();
     poll();
   }

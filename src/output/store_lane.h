@@ -95,9 +95,18 @@ class StoreLane final : public Sink {
   [[nodiscard]] std::string_view path() const noexcept override { return options_.path; }
   [[nodiscard]] std::string_view mode() const noexcept override { return mode_; }
   [[nodiscard]] std::uint64_t files() const noexcept override { return files_.value(); }
+  // One that has failed is full.
+  [[nodiscard]] double fill() const noexcept override {
+    return static_cast<double>(fill_.value()) / 1000;
+  }
 
  private:
   using Writer = storage::segment::SegmentWriter;
+
+  // A batch fills two chunks, and begins another: reserve() waits for as many blocks. One that
+  // consists of many small chunks, or that ends a segment, makes write() wait for the disk.
+  static constexpr std::uint32_t kBlocksForBatch = 3;
+  static_assert(kBlocksForBatch < kBlocks);
 
   StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply& supply,
             std::unique_ptr<buffer::BlockPool> pool, std::uint32_t lane);
@@ -123,6 +132,7 @@ class StoreLane final : public Sink {
   void seal_ended();
   [[nodiscard]] std::vector<std::uint8_t> take_statistics();
   void count() noexcept;
+  void note_fill() noexcept;
   bool fail(Error error);
   bool settle_failure(const storage::segment::SegmentAssembler& failed);
   Result<void> state() const;
@@ -156,6 +166,7 @@ class StoreLane final : public Sink {
   storage::segment::SegmentWriter::Progress earlier_;  // in segments that have been sealed
   std::string_view mode_ = "none";
   telemetry::Counter files_;
+  telemetry::Counter fill_;     // gauge, in thousandths
   std::optional<Error> error_;  // the first; final
   bool closed_ = false;
   SinkStatistics statistics_;

@@ -134,6 +134,13 @@ Result<void> StoreLane::close() {
 }
 
 // What is under way has come so far; a segment that is complete goes to be sealed.
+// Full where a batch would wait for blocks.
+void StoreLane::note_fill() noexcept {
+  constexpr std::uint32_t kBlocksToFill = kBlocks - kBlocksForBatch + 1;
+  const std::uint32_t taken = pool_->count() - pool_->free_count();
+  fill_.set(error_ ? 1000 : std::min<std::uint64_t>(taken * 1000 / kBlocksToFill, 1000));
+}
+
 void StoreLane::poll() {
   for (segment::SegmentAssembler* const one : {ending_.get(), segment_.get()}) {
     if (one == nullptr || error_) continue;
@@ -142,6 +149,7 @@ void StoreLane::poll() {
   }
   if (ending_ != nullptr && !error_ && ending_->complete()) seal_ended();
   count();
+  note_fill();
 }
 
 void StoreLane::seal_ended() {

@@ -1,5 +1,6 @@
 #include "output/store_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -73,6 +74,12 @@ SinkCounts StoreSink::counts() const noexcept {
   SinkCounts sum;
   for (const Lane& lane : lanes_) sum += lane.striped->counts();
   return sum;
+}
+
+double StoreSink::fill() const noexcept {
+  double most = 0;
+  for (const Lane& lane : lanes_) most = std::max(most, lane.striped->fill());
+  return most;
 }
 
 std::uint64_t StoreSink::files() const noexcept {

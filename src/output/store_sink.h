@@ -57,6 +57,8 @@ class StoreSink final : public Sink, public StripeWatcher {
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return first().mode(); }
   [[nodiscard]] std::uint64_t files() const noexcept override;
+  // Of the fullest lane.
+  [[nodiscard]] double fill() const noexcept override;
   // The directories.
   [[nodiscard]] std::size_t places() const noexcept override { return stores_.size(); }
   [[nodiscard]] SinkPlace place(std::size_t index) const override;

@@ -1,5 +1,6 @@
 #include "output/striped_lane.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -195,6 +196,12 @@ std::uint64_t StripedLane::files() const noexcept {
   std::uint64_t files = 0;
   for (const Stripe& stripe : stripes_) files += stripe.lane->files();
   return files;
+}
+
+double StripedLane::fill() const noexcept {
+  double least = 1;
+  for (const Stripe& stripe : stripes_) least = std::min(least, stripe.lane->fill());
+  return least;
 }
 
 void StripedLane::tally() noexcept {

@@ -60,6 +60,8 @@ class StripedLane final : public Sink {
     return stripes_.front().lane->mode();
   }
   [[nodiscard]] std::uint64_t files() const noexcept override;
+  // Of the one that has most room.
+  [[nodiscard]] double fill() const noexcept override;
   [[nodiscard]] const StoreLane& stripe(std::size_t index) const noexcept {
     return *stripes_[index].lane;
   }

@@ -86,6 +86,8 @@ class PressureGauge {
   bool signal(double wanted, const Cause& cause) noexcept {
     return static_cast<bool>(machine_.handle(signal_of(wanted), cause));
   }
+  // From the next signal on.
+  void set_limits(const PressureLimits& limits) noexcept { limits_ = limits; }
   [[nodiscard]] PressureLevel level() const noexcept { return machine_.state(); }
   [[nodiscard]] std::string_view level_name() const noexcept { return machine_.state_name(); }
 

@@ -60,10 +60,15 @@ constexpr EventKindInfo kTable[] = {
      "a packet store goes on, but something is wrong with it: nothing is left that may be deleted, "
      "a segment cannot be deleted, its manifest, its pins or what it remembers of deleted segments "
      "cannot be used; told when it begins"},
-    {EventKind::StorePressure, "store_pressure", kWarning, "store, from, to, why",
-     "a packet store becomes short of room, or has enough again: normal, elevated (room for fewer "
-     "than four further segments of each lane), high (fewer than two, or its bounds cannot be "
-     "kept), critical (none)"},
+    {EventKind::PressureChanged, "pressure_changed", kWarning,
+     "resource, place, from, to, fill, why",
+     "a resource (cpu, output, memory) becomes short, or there is enough of it again: normal, "
+     "elevated, high, critical. Of a packet store: elevated means room for fewer than four further "
+     "segments of each lane, high for fewer than two or that its bounds cannot be kept, critical "
+     "for none"},
+    {EventKind::ReliefChanged, "relief_changed", kWarning, "session, priority, from, to, why",
+     "what a session does with less of under pressure has changed: none, or steps of the ladders "
+     "in [pressure]"},
     {EventKind::ReportReceiverAway, "report_receiver_away", kWarning, "url, error",
      "the receiver of reports does not answer; reports wait for it"},
     {EventKind::ReportReceiverBack, "report_receiver_back", kInfo, "url, reports",

@@ -136,6 +136,23 @@ constexpr MetricInfo kTable[] = {
     counter(Metric::RuleBytes, "weir_rule_bytes_total", "bytes", {"session", "rule", "action"},
             "Bytes of packets that the rule decided"),
 
+    gauge(
+        Metric::PressureLevel, "weir_pressure_level", "level", {"resource", "place"},
+        "How short the resource is: 0 normal, 1 elevated, 2 high, 3 critical; of outputs by pipe, "
+        "disk and store, of memory by the engine's limit and a session's flows"),
+    gauge(Metric::PressureFill, "weir_pressure_fill_ratio", "ratio", {"resource", "place"},
+          "How much of it is taken, as measured last"),
+    gauge(Metric::PressureStep, "weir_pressure_step", "step", {"resource", "place"},
+          "How many steps of its ladder are taken, over all priorities"),
+    gauge(Metric::SessionReliefCutoff, "weir_session_relief_cutoff_bytes", "bytes", {"session"},
+          "Bytes of each flow that pressure leaves a session whole; 0: all"),
+    gauge(Metric::SessionReliefKeep, "weir_session_relief_keep_bytes", "bytes", {"session"},
+          "Bytes of each frame that pressure leaves a session; 0: all"),
+    gauge(Metric::SessionReliefSample, "weir_session_relief_sample_ratio", "ratio", {"session"},
+          "Share of the flows that pressure leaves a session"),
+    gauge(Metric::SessionReliefShed, "weir_session_relief_shed", "", {"session"},
+          "1 while pressure makes a session drop everything"),
+
     counter(Metric::OutputOffered, "weir_output_offered_packets_total", "packets",
             {"session", "kind", "path"}, "Packets handed to the output"),
     counter(Metric::OutputWritten, "weir_output_written_packets_total", "packets",
@@ -166,8 +183,6 @@ constexpr MetricInfo kTable[] = {
           "Bytes that are free on its file system"),
     gauge(Metric::StoreMissingBytes, "weir_store_over_bounds_bytes", "bytes", {"store"},
           "Bytes more than its bounds allow, when nothing is left that may be deleted"),
-    gauge(Metric::StorePressure, "weir_store_pressure", "level", {"store"},
-          "How short of room it is: 0 normal, 1 elevated, 2 high, 3 critical"),
     counter(Metric::StoreExpiredSegments, "weir_store_expired_segments_total", "segments",
             {"store", "reason"}, "Segments deleted by retention: age, size, free_space"),
     counter(Metric::StoreExpiredBytes, "weir_store_expired_bytes_total", "bytes",

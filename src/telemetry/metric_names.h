@@ -68,6 +68,14 @@ enum class Metric : std::uint8_t {
   SessionDropped,
   RulePackets,
   RuleBytes,
+  // pressure
+  PressureLevel,
+  PressureFill,
+  PressureStep,
+  SessionReliefCutoff,
+  SessionReliefKeep,
+  SessionReliefSample,
+  SessionReliefShed,
   // output
   OutputOffered,
   OutputWritten,
@@ -83,7 +91,6 @@ enum class Metric : std::uint8_t {
   StoreBytes,
   StoreFreeBytes,
   StoreMissingBytes,
-  StorePressure,
   StoreExpiredSegments,
   StoreExpiredBytes,
   // analysis

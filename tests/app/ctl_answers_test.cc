@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 constexpr const char* kSession =
     R"({"name":"web","state":"running","origin":"config","interfaces":["eth0","eth1"],)"
-    R"("filter":"tcp","inner":true,"snaplen":96,"generation":7,)"
+    R"("filter":"tcp","inner":true,"snaplen":96,"priority":50,"relief":"sample 1/2",)"
+    R"("generation":7,)"
     R"("since":"1700000000.000000000","received":1000,"received_bytes":2048,"accepted":900,)"
     R"("accepted_bytes":1048576,"rejected":{"filter":90},"dropped":{"kernel":10},)"
     R"("outputs":[{"kind":"pcapng","path":"/data/web.pcapng","offered":900,"written":890,)"
@@ -42,6 +43,8 @@ TEST(CtlAnswers, ASessionIsReadAsAWhole) {
             "interfaces  eth0, eth1\n"
             "filter      tcp (of the innermost frame)\n"
             "snaplen     96\n"
+            "priority    50\n"
+            "relief      sample 1/2\n"
             "received    1,000 packets, 2.0 KiB\n"
             "accepted    900 packets, 1.0 MiB\n"
             "rejected    90 (filter 90)\n"
@@ -52,6 +55,26 @@ TEST(CtlAnswers, ASessionIsReadAsAWhole) {
             "\n"
             "RULE  ACTION        PACKETS  BYTES\n"
             "dns   headers-only        5  600 B\n");
+}
+
+TEST(CtlAnswers, PressureIsWhatIsShortAndWhatSessionsDo) {
+  const auto status = read_pressure(
+      R"({"enabled":true,"places":[{"resource":"cpu","place":"","level":"normal",)"
+      R"("since":"1700000000.000000000","fill":3,"step":0,"steps":8,"sessions":["low","web"]},)"
+      R"({"resource":"output","place":"pipe /run/x","level":"critical",)"
+      R"("since":"1700000000.000000000","fill":100,"step":2,"steps":5,"sessions":["low"]}],)"
+      R"("sessions":[{"session":"low","priority":10,"relief":"cutoff 64KiB, truncate 128",)"
+      R"("since":"1700000001.000000000"},)"
+      R"({"session":"web","priority":100,"relief":"","since":"0.000000000"}]})");
+  ASSERT_TRUE(status.ok()) << status.error().context;
+  EXPECT_EQ(text_of(*status),
+            "RESOURCE  PLACE        LEVEL     FILL  STEP    SINCE (UTC)          SESSIONS\n"
+            "cpu       -            normal      3%  0 of 8  2023-11-14 22:13:20  low, web\n"
+            "output    pipe /run/x  critical  100%  2 of 5  2023-11-14 22:13:20  low\n"
+            "\n"
+            "SESSION  PRIORITY  RELIEF                      SINCE (UTC)\n"
+            "low            10  cutoff 64KiB, truncate 128  2023-11-14 22:13:21\n"
+            "web           100  none                        -\n");
 }
 
 TEST(CtlAnswers, SessionsAreATable) {

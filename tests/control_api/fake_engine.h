@@ -112,6 +112,21 @@ class FakeEngine final : public control::EngineControl {
                               .vnis = {"7", "100-199"},
                               .deny_macs = {"02:00:5e:00:53:01"}}}};
   }
+  [[nodiscard]] control::PressureStatus pressure() const override {
+    return {.enabled = true,
+            .places = {{.resource = "output",
+                        .place = "pipe /run/x",
+                        .level = "critical",
+                        .since = {1'700'000'000'000'000'000},
+                        .fill = 100,
+                        .step = 2,
+                        .steps = 5,
+                        .sessions = {"web"}}},
+            .sessions = {{.session = "web",
+                          .priority = 100,
+                          .relief = "truncate 128",
+                          .since = {1'700'000'000'000'000'000}}}};
+  }
   [[nodiscard]] std::vector<control::GenerationStatus> generations() const override {
     return {{.number = 3,
              .when = {1'700'000'000'000'000'000},

@@ -78,6 +78,15 @@ KeyValue random_value(const KeyInfo& info, Prng& prng) {
     case KeyType::Macs:
       return random_list<std::vector<std::string>>(
           prng, [&] { return security::mac_text(prng.next() & security::kMacMax); });
+    case KeyType::Steps: {
+      // Some of a ladder, in its order.
+      std::vector<std::string> steps;
+      for (const char* step : {"cutoff 1MiB", "cutoff 64KiB", "truncate 128", "sample 1/2",
+                               "sample 1/65536", "drop"}) {
+        if (prng.chance(1, 2)) steps.emplace_back(step);
+      }
+      return steps;
+    }
     case KeyType::Nets:
       return random_list<std::vector<std::string>>(prng, [&] { return random_net(prng); });
     case KeyType::Numbers:
@@ -130,6 +139,10 @@ void mend(Config& config, Prng& prng) {
   const bool has_policy = prng.chance(1, 2);
   config.security.policy = has_policy ? "/" + config.security.policy.substr(0, 50) : "";
   config.security.policy_key = has_policy ? "/" + config.security.policy_key.substr(0, 50) : "";
+  PressureConfig& pressure = config.pressure;
+  pressure.elevated = std::min(pressure.elevated, 50u);
+  pressure.high = std::max(pressure.elevated + 1, pressure.high / 2);
+  pressure.critical = std::max(pressure.high + 1, pressure.critical);
   config.telemetry.listen = prng.chance(1, 2) ? "" : "127.0.0.1:9478";
   config.telemetry.report_url = prng.chance(1, 2) ? "" : "http://collector:4318/v1/metrics";
   for (std::string& kind : config.security.destinations.kinds) {
@@ -198,7 +211,7 @@ SessionConfig random_session(Prng& prng) {
 Config random_config(Prng& prng) {
   Config config;
   fill(config.engine, prng);
-  fill(config.security, prng);
+  fill(config.pressure, prng);
   fill(config.telemetry, prng);
   fill(config.control, prng);
   fill(config.security, prng);
@@ -216,7 +229,7 @@ Config random_config(Prng& prng) {
 Config random_neighbour(const Config& config, Prng& prng) {
   Config next = config;
   fill(next.engine, prng, 1, 8);
-  fill(next.security, prng, 1, 8);
+  fill(next.pressure, prng, 1, 8);
   fill(next.telemetry, prng, 1, 8);
   fill(next.control, prng, 1, 8);
   fill(next.security, prng, 1, 8);

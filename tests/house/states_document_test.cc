@@ -53,7 +53,8 @@ std::string document() {
                  "manifest tells it.",
                  storage::segment::kLifeTable) +
          section("Pressure",
-                 "`src/state/pressure.h`. Of each packet store, by the room that it has.",
+                 "`src/state/pressure.h`. Of each place where something can become short: "
+                 "docs/pressure.md.",
                  state::kPressureTable) +
          section("Pipe", "`src/output/spill_state.h`. Of a pipe with a spill queue.",
                  output::kSpillTable) +

@@ -67,7 +67,8 @@ TEST_F(RunRetention, ADiskThatIsSoonFullIsPressure) {
   while (events().find("pressure") == std::string::npos) send(700, 1400);
   EXPECT_THAT(events(), HasSubstr("store " + store + " is under "));
   EXPECT_THAT(metrics(),
-              testing::ContainsRegex("weir_store_pressure\\{store=\"" + store + "\"\\} [123]\n"));
+              testing::ContainsRegex("weir_pressure_level\\{resource=\"output\",place=\"store " +
+                                     store + "\"\\} [123]\n"));
   EXPECT_THAT(ctl({"journal"}).out, HasSubstr("store " + store));
   stop_engine();
 }

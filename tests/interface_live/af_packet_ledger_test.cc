@@ -62,6 +62,7 @@ TEST_F(AfPacketLedger, PacketsThatWaitAreInTheRing) {
   const InNamespace inside(network);
   test::add_veth_pair("left", "right");
   LiveCapture capture({.interface = "left"});
+  EXPECT_EQ(capture.source().ring_fill_now(), 0u);
 
   TrafficSocket("left").send(frames_from(0, 300));
   capture.source().refresh_statistics();
@@ -70,6 +71,10 @@ TEST_F(AfPacketLedger, PacketsThatWaitAreInTheRing) {
   EXPECT_EQ(ledger.received, 300u);
   EXPECT_EQ(ledger.in_ring, 300u);
   EXPECT_TRUE(ledger.law_holds());
+  // One of 64 blocks, when the kernel hands it over.
+  while (capture.source().ring_fill_now() == 0) {
+  }
+  EXPECT_EQ(capture.source().ring_fill_now(), 15u);
 }
 
 TEST_F(AfPacketLedger, UnderOverloadEveryFrameIsEitherDeliveredOrCountedAsDropped) {
@@ -90,6 +95,7 @@ TEST_F(AfPacketLedger, UnderOverloadEveryFrameIsEitherDeliveredOrCountedAsDroppe
     sent += burst.size();
     capture.source().refresh_statistics();
     EXPECT_EQ(ledger_of(capture.source()).received, sent);
+    EXPECT_EQ(capture.source().ring_fill_now(), 1000u);
     EXPECT_EQ(capture.pull(std::chrono::seconds(5)), Pull::Packets);
   }
   capture.source().close_intake();

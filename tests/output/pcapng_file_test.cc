@@ -237,6 +237,34 @@ TEST(PcapngFile, HasRoomForTheBatchesOfAllItsCreditsHoweverSlowTheDisk) {
   }
 }
 
+// What is on its way to the device, and of the block that is being filled what is in it.
+TEST(PcapngFile, ItsFillIsWhatIsOnItsWayToTheDisk) {
+  test::FakeFile file;
+  const std::uint32_t blocks = PcapngFile::blocks(1);
+  PcapngFile sink(PcapngFile::Parts{
+      .pool = buffer::BlockPool::create(blocks, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                  .value(),
+      .device = std::make_unique<test::FakeBlockDevice>(file, 1, blocks),
+      .identity = kIdentity});
+  InterfaceTable interfaces;
+  interfaces.add({});
+  EXPECT_EQ(sink.fill(), 0);
+  TestBatch batch;
+  fill_batch(batch);
+  double most = 0;
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(sink.reserve());
+    most = std::max(most, sink.fill());
+    sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
+  }
+  EXPECT_GT(most, 0.5);
+  EXPECT_LE(most, 1);
+  ASSERT_TRUE(sink.flush());
+  ASSERT_TRUE(sink.reserve());
+  EXPECT_LT(sink.fill(), 0.15) << "only the block that is being filled";
+  ASSERT_TRUE(sink.close());
+}
+
 // --- sections and interfaces
 // ------------------------------------------------------------------------------------
 

@@ -282,6 +282,27 @@ TEST_F(PcapngPipeTest, DropNeverWaitsForAReaderThatSleepsAndTellsWhatItMissed) {
   }
 }
 
+TEST_F(PcapngPipeTest, ItsFillIsWhatWaitsForTheReader) {
+  Ends ends = make_pipe();
+  auto sink = open_to_drop(std::move(ends.write));
+  EXPECT_EQ(sink->fill(), 0);
+  NumberedPackets packets;
+  const auto& lost = sink->statistics().lost[static_cast<std::size_t>(LostReason::SlowReader)];
+  double before = 0;
+  while (lost.value() == 0) {
+    EXPECT_GE(sink->fill(), before);
+    before = sink->fill();
+    packets.write(*sink, interfaces_, 200, 1500);
+  }
+  EXPECT_GT(before, 0.9);
+  EXPECT_EQ(sink->fill(), 1);
+  std::thread reader([&] { (void)read_up_to(ends.read.get()); });
+  while (sink->statistics().pending.value() != 0) EXPECT_TRUE(sink->flush());
+  EXPECT_EQ(sink->fill(), 0);
+  EXPECT_TRUE(sink->close());
+  reader.join();
+}
+
 TEST_F(PcapngPipeTest, DropKeepsTheLedgerForAReaderOfAnySpeed) {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     SCOPED_TRACE(seed);

@@ -155,6 +155,17 @@ TEST(StoreLane, OnASlowDiskASegmentWaitsForTheBlocksOfTheOneBefore) {
   }
 }
 
+TEST(StoreLane, ItsFillIsWhatIsOnItsWayToTheDisk) {
+  LaneBench bench({.chunk_bytes = 4096}, {.seed = 1, .only_when_waited_for = true});
+  bench.supply.plan_for_all();
+  EXPECT_EQ(bench.lane->fill(), 0);
+  TestBatch batch;
+  for (std::uint32_t i = 0; i < 60; ++i) batch.add(frame_for_a_chunk(i), 1'000 + i);
+  bench.offer(batch);
+  EXPECT_EQ(bench.lane->fill(), 1) << "it had to wait for a block";
+  ASSERT_TRUE(bench.lane->close().ok());
+}
+
 TEST(StoreLane, ANewInterfaceBeginsANewSegmentThatDescribesBoth) {
   LaneBench bench;
   bench.offer("of left");

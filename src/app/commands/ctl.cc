@@ -89,6 +89,8 @@ Result<std::string> text_of_answer(CtlVerb verb, const ApiAnswer& answer) {
       return rendered(read_interfaces(answer.body));
     case CtlVerb::Security:
       return rendered(read_security(answer.body));
+    case CtlVerb::Pressure:
+      return rendered(read_pressure(answer.body));
     case CtlVerb::Generations:
       return rendered(read_generations(answer.body));
     case CtlVerb::History:

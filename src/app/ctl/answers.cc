@@ -197,6 +197,8 @@ control::SessionStatus session_of(const Fields& fields) {
   fields.read("filter", session.filter);
   fields.read("inner", session.inner);
   fields.read("snaplen", session.snaplen);
+  fields.read("priority", session.priority);
+  fields.read("relief", session.relief);
   fields.read("generation", session.generation);
   fields.read("since", session.since);
   fields.read("received", session.received);
@@ -250,6 +252,36 @@ control::SecurityStatus security_of(const Fields& fields) {
   fields.read("below_counted", security.below_counted);
   fields.read("source_rules", security.source_rules, source_rules_of);
   return security;
+}
+
+control::PressurePlace pressure_place_of(const Fields& fields) {
+  control::PressurePlace place;
+  fields.read("resource", place.resource);
+  fields.read("place", place.place);
+  fields.read("level", place.level);
+  fields.read("since", place.since);
+  fields.read("fill", place.fill);
+  fields.read("step", place.step);
+  fields.read("steps", place.steps);
+  fields.read("sessions", place.sessions);
+  return place;
+}
+
+control::SessionRelief relief_of(const Fields& fields) {
+  control::SessionRelief relief;
+  fields.read("session", relief.session);
+  fields.read("priority", relief.priority);
+  fields.read("relief", relief.relief);
+  fields.read("since", relief.since);
+  return relief;
+}
+
+control::PressureStatus pressure_of(const Fields& fields) {
+  control::PressureStatus status;
+  fields.read("enabled", status.enabled);
+  fields.read("places", status.places, pressure_place_of);
+  fields.read("sessions", status.sessions, relief_of);
+  return status;
 }
 
 control::GenerationStatus generation_of(const Fields& fields) {
@@ -466,6 +498,10 @@ Result<std::vector<control::InterfaceStatus>> read_interfaces(std::string_view j
 }
 Result<control::SecurityStatus> read_security(std::string_view json) {
   return read_one(json, security_of);
+}
+
+Result<control::PressureStatus> read_pressure(std::string_view json) {
+  return read_one(json, pressure_of);
 }
 Result<std::vector<control::GenerationStatus>> read_generations(std::string_view json) {
   return read_list(json, "generations", generation_of);

@@ -45,6 +45,7 @@ Result<std::vector<control::SessionStatus>> read_sessions(std::string_view json)
 Result<control::SessionStatus> read_session(std::string_view json);
 Result<std::vector<control::InterfaceStatus>> read_interfaces(std::string_view json);
 Result<control::SecurityStatus> read_security(std::string_view json);
+Result<control::PressureStatus> read_pressure(std::string_view json);
 Result<std::vector<control::GenerationStatus>> read_generations(std::string_view json);
 Result<control::CommandResult> read_command_result(std::string_view json);
 Result<std::vector<JournalAnswer>> read_journal(std::string_view json);

@@ -168,6 +168,8 @@ void CtlFlags::Parts::add_engine() {
   add(CtlVerb::Interfaces, "interfaces", "the interfaces, with what came in", "interfaces");
   add(CtlVerb::Security, "security",
       "where packets may come from, and how many came from elsewhere", "security");
+  add(CtlVerb::Pressure, "pressure",
+      "what is short, and what sessions do with less of for it: docs/pressure.md", "pressure");
   add(CtlVerb::Health, "health",
       "whether the engine and its modules are well; exit status 1 where one is not", "health");
   add(CtlVerb::Policy, "policy", "the policy document in force, and how high the threat is",

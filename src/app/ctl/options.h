@@ -21,6 +21,7 @@ enum class CtlVerb : std::uint8_t {
   Tail,
   Interfaces,
   Security,
+  Pressure,
   Generations,
   Config,
   Apply,

@@ -169,6 +169,8 @@ std::string text_of(const control::SessionStatus& session) {
                           ? "everything"
                           : session.filter + (session.inner ? " (of the innermost frame)" : ""));
   lines.add("snaplen", session.snaplen == 0 ? "whole packets" : std::to_string(session.snaplen));
+  lines.add("priority", std::to_string(session.priority));
+  lines.add_unless_empty("relief", session.relief);
   add_ledger(lines, session);
   std::string text = lines.take();
   Table outputs{{"OUTPUT"}, {"WRITTEN", kRight}, {"BYTES", kRight}, {"PENDING", kRight}, {"LOST"},
@@ -236,6 +238,26 @@ std::string text_of(const control::SecurityStatus& security) {
     add_list("  deny vnis", rules.deny_vnis);
   }
   return lines.take();
+}
+
+std::string text_of(const control::PressureStatus& status) {
+  std::string text = status.enabled ? "" : "pressure.enabled is false: nothing is done\n\n";
+  Table places{{"RESOURCE"}, {"PLACE"},       {"LEVEL"},   {"FILL", kRight},
+               {"STEP"},     {"SINCE (UTC)"}, {"SESSIONS"}};
+  for (const control::PressurePlace& one : status.places) {
+    places.add({one.resource, one.place, one.level, std::to_string(one.fill) + "%",
+                std::to_string(one.step) + " of " + std::to_string(one.steps),
+                utc_seconds_text(one.since), joined(one.sessions, ", ")});
+  }
+  if (!places.empty()) text += places.text();
+  Table sessions{{"SESSION"}, {"PRIORITY", kRight}, {"RELIEF"}, {"SINCE (UTC)"}};
+  for (const control::SessionRelief& one : status.sessions) {
+    sessions.add({one.session, std::to_string(one.priority),
+                  one.relief.empty() ? "none" : one.relief,
+                  one.since == Timestamp{} ? "" : utc_seconds_text(one.since)});
+  }
+  if (!sessions.empty()) text += "\n" + sessions.text();
+  return text;
 }
 
 std::string text_of(const std::vector<control::GenerationStatus>& generations) {

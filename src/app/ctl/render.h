@@ -14,6 +14,7 @@ std::string text_of(const std::vector<control::SessionStatus>& sessions);
 std::string text_of(const control::SessionStatus& session);
 std::string text_of(const std::vector<control::InterfaceStatus>& interfaces);
 std::string text_of(const control::SecurityStatus& security);
+std::string text_of(const control::PressureStatus& status);
 std::string text_of(const std::vector<control::GenerationStatus>& generations);
 std::string text_of(const std::vector<control::ModuleStatus>& modules);
 std::string text_of(const HealthAnswer& health);

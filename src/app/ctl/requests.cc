@@ -126,6 +126,8 @@ ApiRequest request_for(const CtlOptions& options, Timestamp now, std::string doc
       return get("/v1/interfaces");
     case CtlVerb::Security:
       return get("/v1/security");
+    case CtlVerb::Pressure:
+      return get("/v1/pressure");
     case CtlVerb::Generations:
       return get("/v1/generations");
     case CtlVerb::Config:

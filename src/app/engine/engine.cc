@@ -155,7 +155,7 @@ void Engine::build_capture() {
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
   destinations_ = std::make_unique<DestinationGate>(*news_, clock_);
-  stores_ = std::make_unique<StoreRegistry>(*news_, *journaler_);
+  stores_ = std::make_unique<StoreRegistry>(*news_);
   sources_ = std::make_unique<SourceGuard>(intake_->names(), *orchestrator_, *news_,
                                            logs_->logger("security"));
   table_ = std::make_unique<SessionTable>(
@@ -175,6 +175,13 @@ void Engine::build_capture() {
 
 void Engine::build_modules(const control::Config& config) {
   config_ = std::make_unique<control::ConfigManager>(*generations_, clock_);
+  pressure_ = std::make_unique<PressureWatch>(PressureWatch::Parts{.orchestrator = *orchestrator_,
+                                                                   .sessions = *table_,
+                                                                   .stores = *stores_,
+                                                                   .journaler = *journaler_,
+                                                                   .news = *news_,
+                                                                   .clock = clock_},
+                                              logs_->logger("state"), config.pressure);
   telemetry_ = std::make_unique<TelemetryModule>(config.telemetry, config.engine.state_dir,
                                                  registry_, events_, *news_, clock_);
   view_ = std::make_unique<EngineView>(EngineParts{.clock = clock_,
@@ -196,16 +203,16 @@ void Engine::build_modules(const control::Config& config) {
   api_ =
       std::make_unique<ApiModule>(config.control, config.telemetry.listen, *this, *news_, clock_);
   capture_ = std::make_unique<CaptureModule>(*orchestrator_, *table_, health_, clock_);
-  settings_ = std::make_unique<Settings>(*logs_, *telemetry_, *api_);
+  settings_ = std::make_unique<Settings>(*logs_, *telemetry_, *api_, *pressure_);
   supervisor_ = std::make_unique<state::Supervisor>(
       *journaler_,
       state::Supervisor::Options{.seed = static_cast<std::uint64_t>(clock_.wall().ns)});
   health_.add_observer(*news_);
   events_.add_observer(*api_);
   for (const telemetry::Collector* collector : std::initializer_list<const telemetry::Collector*>{
-           view_.get(), sources_.get(), table_.get(), stores_.get(), destinations_.get(),
-           queries_.get(), telemetry_.get(), api_.get(), logs_.get(), &events_, &health_,
-           policy_.get()}) {
+           view_.get(), sources_.get(), table_.get(), pressure_.get(), stores_.get(),
+           destinations_.get(), queries_.get(), telemetry_.get(), api_.get(), logs_.get(), &events_,
+           &health_, policy_.get()}) {
     registrations_.push_back(registry_.add(*collector));
   }
   // What can refuse with the least to undo goes first.
@@ -231,6 +238,7 @@ Result<void> Engine::take_up(const control::Config& file) {
   journaler_->set_generation(applied.generation);
   WEIR_CHECK(remember_file(file, *store_));
   watch_workers();
+  pressure_->start();
   WEIR_CHECK(supervisor_->add(*capture_,
                               {.criticality = state::Criticality::Critical, .failures_max = 1}));
   WEIR_CHECK(supervisor_->add(*telemetry_, {.criticality = state::Criticality::Optional}));
@@ -262,6 +270,7 @@ Result<void> Engine::run() {
     wait(std::min({next, next_table_, next_check_}));
   }
   commands_->close();
+  pressure_->stop();
   view_->refresh(*supervisor_);
   (void)logs_->flush();
   if (supervisor_->error()) return *supervisor_->error();

@@ -17,6 +17,7 @@
 #include "app/engine/engine_view.h"
 #include "app/engine/intake.h"
 #include "app/engine/policy_keeper.h"
+#include "app/engine/pressure_watch.h"
 #include "app/engine/query_table.h"
 #include "app/engine/session_table.h"
 #include "app/engine/source_guard.h"
@@ -63,6 +64,7 @@ class Engine final : public control::EngineControl {
   [[nodiscard]] std::vector<control::SessionStatus> sessions() const override;
   [[nodiscard]] std::optional<control::SessionStatus> session(std::string_view name) const override;
   [[nodiscard]] std::vector<control::InterfaceStatus> interfaces() const override;
+  [[nodiscard]] control::PressureStatus pressure() const override { return pressure_->status(); }
   [[nodiscard]] std::vector<control::GenerationStatus> generations() const override;
   [[nodiscard]] control::SecurityStatus security() const override { return sources_->status(); }
   [[nodiscard]] control::ConfigDocument configuration() const override;
@@ -143,6 +145,7 @@ class Engine final : public control::EngineControl {
   SpillRegistry spills_;
   std::unique_ptr<SourceGuard> sources_;
   std::unique_ptr<SessionTable> table_;
+  std::unique_ptr<PressureWatch> pressure_;
   std::unique_ptr<control::ConfigManager> config_;
   std::unique_ptr<TelemetryModule> telemetry_;
   std::unique_ptr<EngineView> view_;

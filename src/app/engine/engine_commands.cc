@@ -60,6 +60,7 @@ void Engine::Settings::commit() noexcept {
   (void)logs_.set_level("", telemetry.log_level);
   for (const auto& [module, level] : telemetry.log_levels) (void)logs_.set_level(module, level);
   telemetry_.set_intervals(telemetry.sample_interval, telemetry.report_interval);
+  pressure_.configure(next_->pressure);
   (void)api_.set_groups(groups_of(next_->control));
   next_.reset();
 }

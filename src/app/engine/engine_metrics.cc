@@ -1,4 +1,5 @@
 // The metrics of the engine as a whole: its own row of the ledger, its interfaces and workers.
+#include <algorithm>
 #include <string>
 
 #include "app/engine/engine_view.h"
@@ -34,6 +35,7 @@ void EngineView::collect(telemetry::Collection& into) const {
   into.add(Metric::JournalFailed, {}, parts_.journaler.failures());
   collect_capture(into);
   collect_interfaces(into);
+  collect_rings(into);
   collect_workers(into);
 }
 
@@ -52,6 +54,19 @@ void EngineView::collect_capture(telemetry::Collection& into) const {
     if (packets != 0) {
       into.add(Metric::CaptureMalformed, {name_of(static_cast<MalformedReason>(i))}, packets);
     }
+  }
+}
+
+void EngineView::collect_rings(telemetry::Collection& into) const {
+  const std::vector<std::string> names = parts_.intake.names();
+  std::vector<std::uint32_t> fills(names.size());
+  for (std::size_t i = 0; i < parts_.orchestrator.lane_count(); ++i) {
+    const capture::Lane& lane = parts_.orchestrator.lane(i);
+    std::uint32_t& fill = fills[lane.interface.index];
+    fill = std::max(fill, lane.source->ring_fill_now());
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    into.add(Metric::InterfaceRingFill, {names[i], "afpacket"}, fills[i] / 1000.0);
   }
 }
 

@@ -57,6 +57,7 @@ class EngineView final : public telemetry::Collector {
  private:
   void collect_capture(telemetry::Collection& into) const;
   void collect_interfaces(telemetry::Collection& into) const;
+  void collect_rings(telemetry::Collection& into) const;
   void collect_workers(telemetry::Collection& into) const;
 
   const EngineParts parts_;

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "base/assert.h"
@@ -22,6 +24,20 @@ namespace {
 using security::DestinationKind;
 
 bool is_pipe(const SharedGrant& file) noexcept { return file->kind() == DestinationKind::Pipe; }
+
+// The device under each of the paths, or under the directory where the file will be.
+std::string disk_of(const std::vector<std::string>& paths) {
+  std::string name;
+  for (const std::string& path : paths) {
+    struct stat facts {};
+    const std::filesystem::path parent = std::filesystem::absolute(path).parent_path();
+    if (::stat(path.c_str(), &facts) != 0 && ::stat(parent.c_str(), &facts) != 0) continue;
+    const std::string device =
+        std::to_string(major(facts.st_dev)) + ":" + std::to_string(minor(facts.st_dev));
+    if (name.find(device) == std::string::npos) name += (name.empty() ? "" : ",") + device;
+  }
+  return "disk " + name;
+}
 
 // Opening a FIFO waits for its reader, which an engine cannot.
 Result<void> check_reader(const SharedGrant& file) {
@@ -105,6 +121,15 @@ OutputsPart::OutputsPart(std::vector<std::unique_ptr<output::Sink>> sinks,
     : lanes_(context.lanes), lent_(std::move(lent)), sinks_(std::move(sinks)) {
   std::vector<output::Sink*> borrowed;
   for (const auto& sink : sinks_) borrowed.push_back(sink.get());
+  for (const auto& store : lent_.stores) stores_.push_back(store->path());
+  for (const auto& sink : sinks_) {
+    const std::string path(sink->path());
+    const bool pipe = sink->mode() == "pipe";
+    const bool store = sink->kind() == "store";
+    places_.push_back({.name = pipe ? "pipe " + path : disk_of(store ? stores_ : std::vector{path}),
+                       .sink = sink.get(),
+                       .pipe = pipe});
+  }
   outputs_ = std::make_unique<capture::SessionOutputs>(std::move(borrowed), context.lanes,
                                                        context.news_fd);
 }
@@ -238,8 +263,8 @@ void OutputsPart::discard() {
 }
 
 AnalysisPart::AnalysisPart(SharedGrant grant, std::unique_ptr<Analysis> analysis,
-                           const std::vector<bool>& lanes)
-    : grant_(std::move(grant)), analysis_(std::move(analysis)) {
+                           const std::vector<bool>& lanes, std::uint64_t flows_max)
+    : grant_(std::move(grant)), analysis_(std::move(analysis)), flows_max_(flows_max) {
   std::vector<capture::DeepStage*> stages;
   std::size_t next = 0;
   for (const bool takes_part : lanes) {
@@ -264,8 +289,14 @@ Result<std::shared_ptr<AnalysisPart>> AnalysisPart::open(const control::SessionC
   const auto users = std::count(lanes.begin(), lanes.end(), true);
   WEIR_TRY(auto analysis,
            Analysis::open_for_lanes(options, static_cast<std::uint32_t>(users), *context.clock));
-  return std::shared_ptr<AnalysisPart>(
-      new AnalysisPart(std::move(grant), std::move(analysis), lanes));
+  return std::shared_ptr<AnalysisPart>(new AnalysisPart(std::move(grant), std::move(analysis),
+                                                        lanes, options.flows.flows.flows_max));
+}
+
+double AnalysisPart::flows_fill() const noexcept {
+  std::uint64_t open = 0;
+  for (const std::uint64_t flows : analysis_->flows().open) open += flows;
+  return std::min(1.0, static_cast<double>(open) / static_cast<double>(flows_max_));
 }
 
 Result<void> AnalysisPart::close() {

@@ -61,6 +61,15 @@ class OutputsPart {
   [[nodiscard]] std::span<const SharedGrant> grants() const noexcept { return lent_.grants; }
   // What sinks say, with paths as people know them.
   [[nodiscard]] std::string shown(std::string text) const;
+  // Where its packets are written, as far as others may be in each other's way there.
+  struct Place {
+    std::string name;  // "pipe /run/x", "disk 259:1"
+    const output::Sink* sink = nullptr;
+    bool pipe = false;
+  };
+  [[nodiscard]] const std::vector<Place>& places() const noexcept { return places_; }
+  // The directories of stores.
+  [[nodiscard]] const std::vector<std::string>& stores() const noexcept { return stores_; }
   // Trouble that ended nothing, since it was asked.
   std::optional<Error> take_warning();
   // capture::SessionOutputs::fault().
@@ -91,6 +100,8 @@ class OutputsPart {
   Lent lent_;
   std::vector<std::unique_ptr<output::Sink>> sinks_;
   std::unique_ptr<capture::SessionOutputs> outputs_;
+  std::vector<Place> places_;
+  std::vector<std::string> stores_;
   std::string_view spill_told_ = "writing";
   bool of_tail_ = false;
 };
@@ -108,6 +119,8 @@ class AnalysisPart {
 
   [[nodiscard]] capture::SessionAnalysis& stages() noexcept { return *stages_; }
   [[nodiscard]] AnalysisReport report() const { return analysis_->report(); }
+  // Of the flows that it may follow at a time, 0 to 1. Any thread.
+  [[nodiscard]] double flows_fill() const noexcept;
   std::optional<Error> take_warning() { return analysis_->take_warning(); }
   // From here on records reach the logs.
   void start() { analysis_->start(); }
@@ -116,11 +129,12 @@ class AnalysisPart {
 
  private:
   AnalysisPart(SharedGrant grant, std::unique_ptr<Analysis> analysis,
-               const std::vector<bool>& lanes);
+               const std::vector<bool>& lanes, std::uint64_t flows_max);
 
   SharedGrant grant_;
   std::unique_ptr<Analysis> analysis_;
   std::unique_ptr<capture::SessionAnalysis> stages_;
+  const std::uint64_t flows_max_;
 };
 
 // The rules, compiled; null when there are none.

@@ -3,6 +3,7 @@
 
 #include "app/engine/reason_counts.h"
 #include "app/engine/session_table.h"
+#include "control/pressure_ladder.h"
 
 namespace weir::app {
 namespace {
@@ -73,6 +74,8 @@ control::SessionStatus status_of(const SessionEntry& entry,
           .filter = entry.config.filter,
           .inner = entry.config.scope == filter::Scope::Innermost,
           .snaplen = entry.config.snaplen,
+          .priority = entry.config.priority,
+          .relief = control::text_of(entry.account().relief()),
           .generation = entry.generation,
           .since = entry.since,
           .received = ledger.received,
@@ -127,6 +130,16 @@ void collect_spill(telemetry::Collection& into, const std::string& session,
     into.add(Metric::SpillBytes, {session, sink->path()}, spill->bytes);
     into.add(Metric::SpillPackets, {session, sink->path()}, spill->packets);
   }
+}
+
+void collect_relief(telemetry::Collection& into, const SessionEntry& entry) {
+  const std::string& name = entry.config.name;
+  const capture::Relief relief = entry.account().relief();
+  into.add(Metric::SessionReliefCutoff, {name}, relief.cutoff_bytes);
+  into.add(Metric::SessionReliefKeep, {name}, relief.keep_bytes);
+  into.add(Metric::SessionReliefSample, {name},
+           static_cast<double>(relief.sample) / capture::Relief::kAllFlows);
+  into.add(Metric::SessionReliefShed, {name}, relief.shed ? 1u : 0u);
 }
 
 void collect_analysis(telemetry::Collection& into, const std::string& session,
@@ -233,6 +246,7 @@ void SessionTable::collect(telemetry::Collection& into) const {
   for (const control::SessionStatus& row : status()) collect_session(into, row);
   const std::lock_guard lock(mutex_);
   for (const auto& entry : entries_) {
+    collect_relief(into, *entry);
     if (entry->parts.outputs != nullptr) {
       collect_spill(into, entry->config.name, *entry->parts.outputs);
     }

@@ -281,7 +281,10 @@ void SessionTable::remove_missing(const std::vector<Staged>& staged) {
     const std::string name = entry->config.name;
     const bool was_open = entry->open();
     entry->machine().handle(SessionEvent::Stop, {.who = who_, .why = why_});
-    retire(std::exchange(entry->parts, {}));
+    {
+      const std::lock_guard lock(mutex_);  // others look at it until the entries are replaced
+      retire(std::exchange(entry->parts, {}));
+    }
     if (was_open) entry->machine().handle(SessionEvent::Closed, {.who = who_, .why = why_});
     tell(*entry);
     const bool replaced = std::any_of(staged.begin(), staged.end(),

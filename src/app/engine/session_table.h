@@ -79,6 +79,17 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // Packets judged under each generation of the configuration.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> generation_packets() const;
   void collect(telemetry::Collection& into) const override;
+  // Those that are in the plan, tails too. They do not change meanwhile, nor does what they have
+  // open go.
+  template <typename Look>
+  void look_at_open(Look&& look) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto* list : {&entries_, &tails_}) {
+      for (const auto& entry : *list) {
+        if (entry->open()) look(entry);
+      }
+    }
+  }
 
  private:
   // What a session will be when the staged configuration is committed.

@@ -71,22 +71,17 @@ void StoreRegistry::store_in_trouble(const std::string& store, std::string_view 
 }
 
 void StoreRegistry::store_room(const std::string& at, const output::StoreRoom& room) {
+  Room seen{.wanted = output::wanted_of(room), .why = output::text_of(room)};
   const std::string store = shown(at);
-  const std::string why = output::text_of(room);
-  const std::lock_guard lock(pressure_mutex_);
-  Pressure& pressure = pressures_.try_emplace(store, journaler_, store).first->second;
-  const std::string from(pressure.gauge.level_name());
-  if (!pressure.gauge.signal(output::wanted_of(room), {.who = "storage", .why = why})) return;
-  const std::string to(pressure.gauge.level_name());
-  news_.publish(EventKind::StorePressure, "storage",
-                "store " + store + " is under " + to + " pressure: " + why,
-                {{"store", store}, {"from", from}, {"to", to}, {"why", why}});
+  const std::lock_guard lock(rooms_mutex_);
+  rooms_[store] = std::move(seen);
 }
 
-state::PressureLevel StoreRegistry::level_of(const std::string& store) const {
-  const std::lock_guard lock(pressure_mutex_);
-  const auto found = pressures_.find(store);
-  return found == pressures_.end() ? state::PressureLevel::Normal : found->second.gauge.level();
+std::optional<StoreRegistry::Room> StoreRegistry::room_of(const std::string& store) const {
+  const std::lock_guard lock(rooms_mutex_);
+  const auto found = rooms_.find(store);
+  if (found == rooms_.end()) return std::nullopt;
+  return found->second;
 }
 
 void StoreRegistry::collect(telemetry::Collection& into) const {
@@ -99,7 +94,6 @@ void StoreRegistry::collect(telemetry::Collection& into) const {
     into.add(Metric::StoreBytes, {path}, status.bytes);
     into.add(Metric::StoreFreeBytes, {path}, status.free_bytes);
     into.add(Metric::StoreMissingBytes, {path}, status.missing_bytes);
-    into.add(Metric::StorePressure, {path}, static_cast<std::uint64_t>(level_of(path)));
     for (std::size_t i = 0; i < status.expired.size(); ++i) {
       const auto reason = name_of(static_cast<storage::segment::ExpiryReason>(i));
       into.add(Metric::StoreExpiredSegments, {path, reason}, status.expired[i]);

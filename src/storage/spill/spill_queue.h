@@ -65,7 +65,8 @@ class SpillQueue final : public buffer::SpillTarget {
   std::optional<Error> take_warning() override;
   [[nodiscard]] buffer::SpillCounts counts() const noexcept override {
     return {.bytes = bytes_.load(std::memory_order_relaxed),
-            .packets = packets_.load(std::memory_order_relaxed)};
+            .packets = packets_.load(std::memory_order_relaxed),
+            .bytes_max = options_.bytes_max};
   }
 
  private:

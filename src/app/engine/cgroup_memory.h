@@ -1,0 +1,37 @@
+// How much of the memory that its cgroup may have (version 2, all levels above it too) the engine
+// and its neighbours there take. What the kernel can take back at once, file pages, does not count.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace weir::app {
+
+// One thread.
+class CgroupMemory {
+ public:
+  struct Paths {
+    std::string self = "/proc/self/cgroup";
+    std::string root = "/sys/fs/cgroup";
+  };
+  CgroupMemory() : CgroupMemory(Paths{}) {}
+  explicit CgroupMemory(const Paths& paths);
+
+  // Of the level that has least left, 0 to 1; nothing where none has a limit.
+  [[nodiscard]] std::optional<double> fill() const;
+
+ private:
+  struct Level {
+    UniqueFd current;
+    UniqueFd max;
+    UniqueFd stat;
+  };
+  static std::optional<double> fill_of(const Level& level);
+
+  std::vector<Level> levels_;
+};
+
+}  // namespace weir::app
