@@ -56,7 +56,7 @@ TEST(InlineFlows, HoldTheirShareOfFlows) {
   auto stage = InlineFlows::make({.flows = {.flows_max = 6500}}, lines).value();
   std::vector<test::TimedFrame> frames;
   for (std::uint16_t port = 0; port < 6000; ++port) {
-    frames.push_back(test::udp_at(port * 1ms, static_cast<std::uint16_t>(1024 + port)));
+    frames.push_back(test::udp_at(port * 1ms, static_cast<std::uint16_t>(10'000 + port)));
   }
   const auto udp = static_cast<std::size_t>(protocol::FlowKind::Udp);
   Feeder feeder;

@@ -154,8 +154,7 @@ TEST(ReliefProperty, NoneLeavesEveryByteAsItIs) {
         .identity = {},
         .counts = std::nullopt});
     FakeSource source(random_frames(random, 1500), {.lossless = lossless});
-    Relieved one("one", {.filter = "tcp or arp",
-                         .rule = filter::RuleSpec{.protocols = {{6, 6}},
+    Relieved one("one", {.rule = filter::RuleSpec{.protocols = {{6, 6}},
                                                   .action = filter::RuleAction::Cutoff,
                                                   .cutoff_bytes = 300},
                          .snaplen = 200,
@@ -171,7 +170,7 @@ TEST(ReliefProperty, NoneLeavesEveryByteAsItIs) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
     const auto without = written(seed, false);
-    EXPECT_GT(without.size(), 10'000u);
+    EXPECT_GT(without.size(), 100'000u);
     EXPECT_EQ(without, written(seed, true));
   }
 }
