@@ -166,6 +166,7 @@ TEST(CtlRequests, EveryVerbAsksWhatTheApiServes) {
        "GET /v1/sessions/all/tail?filter=udp%20%26%201",
        ""},
       {{.verb = CtlVerb::Interfaces}, "GET /v1/interfaces", ""},
+      {{.verb = CtlVerb::Security}, "GET /v1/security", ""},
       {{.verb = CtlVerb::Generations}, "GET /v1/generations", ""},
       {{.verb = CtlVerb::Config}, "GET /v1/config", ""},
       {{.verb = CtlVerb::Apply}, "PUT /v1/config", "doc"},
