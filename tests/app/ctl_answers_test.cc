@@ -108,6 +108,34 @@ TEST(CtlAnswers, TheStatusNamesModules) {
   EXPECT_THAT(text, HasSubstr("output  running  late    slow disk\n"));
 }
 
+TEST(CtlAnswers, SecurityIsWhatWasRefusedAndTheRules) {
+  const auto security = read_security(
+      R"({"refused_sources":{"mac":4,"vni":1200},"filter_place":"user","below_counted":true,)"
+      R"("source_rules":[{"origin":"config","block":false,"interfaces":["eth0"],"macs":[],)"
+      R"("nets":["10.0.0.0/8","2001:db8::/32"],"vnis":["7","100-199"],"gwlb_endpoints":[],)"
+      R"("deny_macs":[],"deny_nets":["10.66.0.0/16"],"deny_vnis":[]}]})");
+  ASSERT_TRUE(security.ok()) << security.error().context;
+  EXPECT_EQ(text_of(*security),
+            "refused     1,204 (mac 4, vni 1,200)\n"
+            "looked at   every packet\n"
+            "rules of    config\n"
+            "  ifaces    eth0\n"
+            "  nets      10.0.0.0/8, 2001:db8::/32\n"
+            "  vnis      7, 100-199\n"
+            "  deny nets 10.66.0.0/16\n");
+  EXPECT_EQ(text_of(control::SecurityStatus{.filter_place = "kernel"}),
+            "refused     0\n"
+            "looked at   what the kernel's filter lets through; the rest is kernel_filter\n"
+            "rules       none: packets may come from anywhere\n");
+  control::SourceRulesStatus many{.origin = "config", .block = true};
+  for (int i = 0; i < 20; ++i) many.vnis.push_back(std::to_string(i));
+  EXPECT_THAT(
+      text_of(control::SecurityStatus{.filter_place = "user", .source_rules = {many}}),
+      HasSubstr("rules of    config\n  block     everything\n"
+                "  vnis      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 4 more\n"));
+  EXPECT_FALSE(read_security(R"({"source_rules":[{"nets":"10.0.0.0/8"}]})").ok());
+}
+
 TEST(CtlAnswers, InterfacesGenerationsAndHealth) {
   const auto interfaces =
       read_interfaces(R"({"interfaces":[{"name":"eth0","state":"up","mode":"afpacket","workers":2,)"

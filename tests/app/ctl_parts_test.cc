@@ -167,6 +167,7 @@ TEST(CtlRequests, EveryVerbAsksWhatTheApiServes) {
        ""},
       {{.verb = CtlVerb::Interfaces}, "GET /v1/interfaces", ""},
       {{.verb = CtlVerb::Pressure}, "GET /v1/pressure", ""},
+      {{.verb = CtlVerb::Security}, "GET /v1/security", ""},
       {{.verb = CtlVerb::Generations}, "GET /v1/generations", ""},
       {{.verb = CtlVerb::Config}, "GET /v1/config", ""},
       {{.verb = CtlVerb::Apply}, "PUT /v1/config", "doc"},

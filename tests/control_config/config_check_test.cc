@@ -42,6 +42,20 @@ TEST(ConfigCheck, AnInterfaceAndASessionAreEnough) {
   EXPECT_THAT(problems_of(Config{}), ElementsAre());
 }
 
+TEST(ConfigCheck, SourcesAreWrittenAsTheyShouldAndTheirInterfacesAreCaptured) {
+  EXPECT_EQ(problem_after([](Config& c, auto&) { c.security.sources.interfaces = {"eth1"}; }),
+            "security.sources.interfaces: 'eth1': no [[interface]] of this name (did you mean "
+            "'eth0'?)");
+  EXPECT_EQ(problem_after([](Config& c, auto&) { c.security.sources.deny_macs = {"eth0"}; }),
+            "security.sources.deny_macs: \"eth0\": no MAC address (like 02:00:5e:00:53:01)");
+  EXPECT_THAT(problem_after([](Config& c, auto&) { c.security.sources.nets = {"10.0.0.1/8"}; }),
+              HasSubstr("security.sources.nets: '10.0.0.1/8': the address has bits beyond"));
+  EXPECT_THAT(problem_after([](Config& c, auto&) {
+                c.security.sources.vnis = {{1, 1u << 24}};
+              }),
+              HasSubstr("security.sources.vnis: 1-16777216: more than 16777215"));
+}
+
 TEST(ConfigCheck, NamesAreThereAndUnique) {
   EXPECT_EQ(problem_after([](Config& c, auto&) { c.interfaces.push_back({.name = "eth0"}); }),
             "interface[eth0].name: 'eth0': given twice");

@@ -228,7 +228,7 @@ std::string text_of(const control::SecurityStatus& security) {
       if (more != 0) list.push_back(count_text(more) + " more");
       lines.add_unless_empty(name, joined(list, ", "));
     };
-    add_list("  interfaces", rules.interfaces);
+    add_list("  ifaces", rules.interfaces);
     add_list("  macs", rules.macs);
     add_list("  nets", rules.nets);
     add_list("  vnis", rules.vnis);
