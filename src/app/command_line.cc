@@ -9,7 +9,6 @@
 #include "app/extcap/flags.h"
 #include "app/flow_timeouts.h"
 #include "app/number_checks.h"
-#include "app/policy_flags.h"
 #include "app/query_flags.h"
 #include "app/store_flags.h"
 #include "app/values.h"
@@ -480,7 +479,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   StoreFlags store_flags(app);
   QueryFlags query_flags(app);
   ExtcapFlags extcap_flags(app);
-  PolicyFlags policy_flags(app);
+  PolicyWords policy_words;
+  add_policy_command(app, policy_words);
 
   CLI::App* completion =
       app.add_subcommand("completion", "print the script by which a shell completes weir's words");
@@ -529,7 +529,7 @@ Command parse_command_line(int argc, const char* const* argv) {
     if (auto problem = extcap_flags.finish()) return usage_error("extcap: " + *problem);
     return extcap_flags.options();
   }
-  if (policy_flags.chosen()) return policy_flags.options();
+  if (policy_words.chosen) return policy_words.options;
   if (app.got_subcommand(completion)) return completion_options;
   if (auto problem = capture_flags.finish()) return usage_error(*problem);
   return std::move(capture_flags.options);

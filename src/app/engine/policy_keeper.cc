@@ -43,9 +43,9 @@ Result<void> PolicyKeeper::open() {
   if (newest) {
     const auto mark = security::read_policy_mark(*newest);
     if (!mark) {
-      return Error{
-          .code = ErrorCode::Damaged,
-          .context = "the state does not say which policy is the newest: '" + *newest + "'"};
+      return Error{.code = ErrorCode::Damaged,
+                   .context = "the state does not say which policy is the newest: '" + *newest +
+                              "' (move state.db away, and see to it that no older one is used)"};
     }
     newest_ = *mark;
     status_.newest_version = newest_.version;
