@@ -12,7 +12,6 @@
 #include "app/flow_timeouts.h"
 #include "app/number_checks.h"
 #include "app/pipeline_flags.h"
-#include "app/policy_flags.h"
 #include "app/query_flags.h"
 #include "app/store_flags.h"
 #include "app/values.h"
@@ -351,6 +350,16 @@ class CompletionFlags {
  private:
   CLI::App& command_;
   CompletionOptions options_;
+};
+
+class PolicyFlags {
+ public:
+  explicit PolicyFlags(CLI::App& app) { add_policy_command(app, words_); }
+  [[nodiscard]] bool chosen() const { return words_.chosen; }
+  [[nodiscard]] const PolicyOptions& options() const { return words_.options; }
+
+ private:
+  PolicyWords words_;
 };
 
 // The words of one command.

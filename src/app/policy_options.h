@@ -1,4 +1,4 @@
-// What the user asked of `weir policy`, as plain values. policy_flags.h fills these.
+// What the user asked of `weir policy`, as plain values.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,12 @@ struct PolicyOptions {
   enum class What : std::uint8_t { Keygen, Sign, Verify, Check } what{};
   std::string file;  // the document; of Keygen, what the names of the keys begin with
   std::string key;   // private for Sign, public for Verify
+};
+
+// What the command line said. Outlives the parsing.
+struct PolicyWords {
+  bool chosen = false;  // the command was given
+  PolicyOptions options;
 };
 
 }  // namespace weir::app

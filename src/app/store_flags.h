@@ -1,5 +1,5 @@
 // The command line of stores: `weir store`, `weir query`, `weir extcap`, and --store of the
-// commands that write one.
+// commands that write one; and of `weir policy`.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "app/extcap/flags.h"
 #include "app/options.h"
+#include "app/policy_options.h"
 #include "app/query_flags.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming)
@@ -53,6 +54,9 @@ class StoreFlags {
 
 // Adds the command `query`. `words` outlives the parsing.
 void add_query_command(CLI::App& app, QueryWords& words);
+
+// Adds the command `policy` with all that is under it. Likewise.
+void add_policy_command(CLI::App& app, PolicyWords& words);
 
 // Adds the command `extcap`. Likewise.
 void add_extcap_command(CLI::App& app, ExtcapWords& words);

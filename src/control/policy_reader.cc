@@ -34,6 +34,10 @@ constexpr std::uint64_t kCountMax = 4'294'967'295;
 constexpr std::uint64_t kSecond = 1000;  // times of the schema are in milliseconds
 constexpr std::uint64_t kHour = 3600 * kSecond;
 
+// Of destinations.
+constexpr std::array<std::string_view, 6> kKinds = {"pcapng", "pipe", "store",
+                                                    "logs",   "tail", "query"};
+
 std::string quoted(const std::string& text) { return "'" + text.substr(0, 64) + "'"; }
 
 bool is_hex(char c) {
@@ -125,7 +129,8 @@ std::string read_macs(const TomlNode& node, Section& section) {
 template <auto kMember, typename Section>
 std::string read_directories(const TomlNode& node, Section& section) {
   const auto good = [](const std::string& path) {
-    return path.starts_with('/') && path.size() <= kPathMax && path.find('\0') == std::string::npos;
+    return path.starts_with('/') && path.size() <= kPathMax &&
+           path.find('\0') == std::string::npos && (path + "/").find("/../") == std::string::npos;
   };
   return read_strings(node, "a directory (like /var/lib/weir)", good, section.*kMember);
 }
@@ -136,6 +141,19 @@ std::string read_time(const TomlNode& node, Section& section) {
   std::string problem = read_as({.type = KeyType::Time, .min = kSecond, .max = kHour}, node, ms);
   if (problem.empty()) section.*kMember = std::chrono::milliseconds(ms);
   return problem;
+}
+
+template <auto kMember, typename Section>
+std::string read_kinds(const TomlNode& node, Section& section) {
+  std::vector<std::string> names;
+  std::string problem = read_as({.type = KeyType::Names, .max = kNameMax}, node, names);
+  if (!problem.empty()) return problem;
+  for (const std::string& name : names) {
+    if (std::ranges::find(kKinds, name) != kKinds.end()) continue;
+    return quoted(name) + ": no kind of destination (" + nearest_hint(kKinds, name) + ")";
+  }
+  section.*kMember = std::move(names);
+  return "";
 }
 
 // Where the three levels begin; [] switches the metric off.
@@ -176,7 +194,7 @@ constexpr std::array kSourceKeys = {
     PolicyKey<PolicySources>{"block", &read_bool<&PolicySources::block>},
 };
 constexpr std::array kDestinationKeys = {
-    PolicyKey<PolicyDestinations>{"kinds", &read_names<&PolicyDestinations::kinds>},
+    PolicyKey<PolicyDestinations>{"kinds", &read_kinds<&PolicyDestinations::kinds>},
     PolicyKey<PolicyDestinations>{"directories",
                                   &read_directories<&PolicyDestinations::directories>},
 };

@@ -38,7 +38,7 @@ struct PolicySources {
 
 // [destinations]: where packets may go. Likewise.
 struct PolicyDestinations {
-  std::vector<std::string> kinds;        // of sinks: "pcapng", "store"
+  std::vector<std::string> kinds;        // "pcapng", "pipe", "store", "logs", "tail", "query"
   std::vector<std::string> directories;  // absolute; and what is below them
   friend bool operator==(const PolicyDestinations&, const PolicyDestinations&) = default;
 };

@@ -45,6 +45,22 @@ TEST(CommandLine, ReadTakesAllItsOptions) {
   EXPECT_EQ(options.pipeline.stats_path, "s.json");
 }
 
+TEST(CommandLine, PolicyTakesADocumentAndAKey) {
+  using What = PolicyOptions::What;
+  const auto sign = expect<PolicyOptions>(parse({"policy", "sign", "p.toml", "--key", "p.key"}));
+  EXPECT_EQ(sign.what, What::Sign);
+  EXPECT_EQ(sign.file, "p.toml");
+  EXPECT_EQ(sign.key, "p.key");
+  const auto verify =
+      expect<PolicyOptions>(parse({"policy", "verify", "p.toml", "--pub", "p.pub"}));
+  EXPECT_EQ(verify.what, What::Verify);
+  EXPECT_EQ(verify.key, "p.pub");
+  EXPECT_EQ(expect<PolicyOptions>(parse({"policy", "keygen", "p"})).what, What::Keygen);
+  EXPECT_EQ(expect<PolicyOptions>(parse({"policy", "check", "p.toml"})).what, What::Check);
+  EXPECT_NE(refused({"policy", "sign", "p.toml"}).text.find("--key"), std::string::npos);
+  EXPECT_NE(refused({"policy"}).text.find("(see weir policy --help)"), std::string::npos);
+}
+
 TEST(CommandLine, CaptureTakesAllItsOptions) {
   const auto options = expect<CaptureOptions>(
       parse({"capture", "-i", "eth0", "-f", "ip6", "-w", "x.pcapng", "-c", "10", "--duration",

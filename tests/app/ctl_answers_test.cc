@@ -21,6 +21,31 @@ constexpr const char* kSession =
     R"("rules":[{"name":"dns","action":"headers-only","packets":5,"bytes":600}],"error":"",)"
     R"("a field of a later version":[{}]})";
 
+TEST(CtlAnswers, APolicyIsReadAndShown) {
+  const auto policy = read_policy_status(
+      R"({"state":"expired","path":"/p","version":7,"digest":"ab","issued":"1700000000",)"
+      R"("expires":"1700003600","newest_version":8,"level":"high","block":true,)"
+      R"("refused":{"forged":2,"downgraded":1},"refusal":"no","threat":{"level":"normal",)"
+      R"("since":"1700000001","why":"quiet","received":1000,"malformed":3,"refused_sources":4,)"
+      R"("refused_requests":5,"policy_refusals":6}})");
+  ASSERT_TRUE(policy.ok());
+  EXPECT_EQ(policy->newest_version, 8u);
+  EXPECT_EQ(text_of(*policy),
+            "policy      version 7, expired\n"
+            "path        /p\n"
+            "issued      2023-11-14 22:13:20 UTC\n"
+            "expires     2023-11-14 23:13:20 UTC\n"
+            "digest      ab\n"
+            "in force    tables up to high, nothing is let in\n"
+            "refused     3 (forged 2, downgraded 1)\n"
+            "refusal     no\n"
+            "threat      normal, since 2023-11-14 22:13:21 UTC\n"
+            "why         quiet\n"
+            "lately      3 of 1,000 packets malformed, 4 of refused sources; 5 refused requests, 6 "
+            "refused policies\n");
+  EXPECT_FALSE(read_policy_status(R"({"version":"7"})").ok());
+}
+
 TEST(CtlAnswers, ASessionIsReadAsAWhole) {
   const auto session = read_session(kSession);
   ASSERT_TRUE(session.ok()) << session.error().context;

@@ -111,6 +111,7 @@ TEST(CtlCommandLine, AQueryIsASessionAndAnExpression) {
   EXPECT_EQ(plain.file, "-");
   EXPECT_EQ(taken({"cancel-query", "7"}).number, 7u);
   EXPECT_EQ(taken({"queries"}).verb, CtlVerb::Queries);
+  EXPECT_EQ(taken({"policy"}).verb, CtlVerb::Policy);
   EXPECT_THAT(refused({"query", "all", "--since", "soon"}), HasSubstr("--since soon: no time"));
   EXPECT_THAT(refused({"query", "all", "--since", "5m", "--until", "1h"}),
               HasSubstr("--since is after --until"));

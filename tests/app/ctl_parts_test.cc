@@ -203,6 +203,7 @@ TEST(CtlRequests, EveryVerbAsksWhatTheApiServes) {
        R"({"session":"all","since":"1700000000.500000000","until":"1700000000.000000000",)"
        R"("filter":"port 53","inner":true,"community_id":"1:x","limit":9})"},
       {{.verb = CtlVerb::Queries}, "GET /v1/queries", ""},
+      {{.verb = CtlVerb::Policy}, "GET /v1/policy", ""},
       {{.verb = CtlVerb::CancelQuery, .number = 7}, "DELETE /v1/queries/7", ""},
   };
   for (const Case& one : cases) {

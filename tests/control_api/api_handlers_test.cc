@@ -220,6 +220,16 @@ TEST_F(ApiHandlersTest, AQueryNeedsAClientThatSeesWhereTheAnswerBreaksOff) {
   EXPECT_EQ(handlers.handle(parser.request(), root()).status, 505);
 }
 
+TEST_F(ApiHandlersTest, TellsOfThePolicyAndTheThreat) {
+  const json policy = json::parse(ask("GET", "/v1/policy").body);
+  EXPECT_EQ(policy["state"], "loaded");
+  EXPECT_EQ(policy["version"], 7);
+  EXPECT_EQ(policy["expires"], "1800000000.000000000");
+  EXPECT_EQ(policy["refused"]["forged"], 2);
+  EXPECT_EQ(policy["threat"]["level"], "high");
+  EXPECT_EQ(policy["threat"]["refused_requests"], 5);
+}
+
 TEST_F(ApiHandlersTest, TellsOfQueriesAndCancelsThem) {
   const json all = json::parse(ask("GET", "/v1/queries").body);
   ASSERT_EQ(all["queries"].size(), 1u);

@@ -151,15 +151,18 @@ TEST(PolicyReader, ListsAreOfWhatTheySay) {
   EXPECT_THAT(
       problems_with("[sources]\nmacs = [\"02:00:5e:10:00\"]\nnets = [\"10.0.0.1/8\"]\nvnis = "
                     "[16777216]\ngwlb_endpoints = [7]\ninterfaces = \"eth0\"\nblock = 1\n"
-                    "[destinations]\ndirectories = [\"data\"]\n"),
-      ElementsAre("5:1: sources.macs: '02:00:5e:10:00': no hardware address (like "
-                  "02:00:5e:10:00:01)",
-                  "6:1: sources.nets: '10.0.0.1/8': the address has bits beyond the prefix",
-                  "7:1: sources.vnis: 16777216: not 0 to 16777215",
-                  "8:1: sources.gwlb_endpoints: a whole number, not a string (like \"0x0123abcd\")",
-                  "9:1: sources.interfaces: a string, not a list",
-                  "10:1: sources.block: a whole number, not true or false",
-                  "12:1: destinations.directories: 'data': no directory (like /var/lib/weir)"));
+                    "[destinations]\ndirectories = [\"data\"]\nkinds = [\"pcap\"]\n"),
+      ElementsAre(
+          "5:1: sources.macs: '02:00:5e:10:00': no hardware address (like "
+          "02:00:5e:10:00:01)",
+          "6:1: sources.nets: '10.0.0.1/8': the address has bits beyond the prefix",
+          "7:1: sources.vnis: 16777216: not 0 to 16777215",
+          "8:1: sources.gwlb_endpoints: a whole number, not a string (like \"0x0123abcd\")",
+          "9:1: sources.interfaces: a string, not a list",
+          "10:1: sources.block: a whole number, not true or false",
+          "12:1: destinations.directories: 'data': no directory (like /var/lib/weir)",
+          "13:1: destinations.kinds: 'pcap': no kind of destination (did you mean 'pcapng'?)"));
+  EXPECT_THAT(problems_with("[destinations]\ndirectories = [\"/data/..\"]\n"), testing::SizeIs(1));
 }
 
 TEST(PolicyReader, StepsAreThreeNumbersThatGrowOrNone) {

@@ -39,6 +39,19 @@ TEST(Toml, KeysStandInTheOrderOfTheTextWithTheirPlaces) {
   EXPECT_EQ(b.node.items[1].place, (TomlPlace{4, 14}));
 }
 
+TEST(Toml, ADateWithAnOffsetIsAPointInTime) {
+  const TomlNode root = parsed(
+      "a = 2026-11-29T20:00:00Z\nb = 2026-11-29T20:00:00.25+01:30\nc = 1969-12-31T23:59:59Z\n"
+      "d = 2026-11-29T20:00:00\ne = 2026-11-29\nf = 20:00:00\ng = 9999-11-29T20:00:00Z\n");
+  EXPECT_EQ(root.entries[0].node.time, (Timestamp{1'795'982'400'000'000'000}));
+  EXPECT_EQ(root.entries[1].node.time, (Timestamp{1'795'977'000'250'000'000}));
+  EXPECT_EQ(root.entries[2].node.time, (Timestamp{-1'000'000'000}));
+  for (std::size_t i = 3; i < 7; ++i) {
+    EXPECT_EQ(root.entries[i].node.kind, TomlKind::Date) << i;
+    EXPECT_EQ(root.entries[i].node.time, std::nullopt) << i;
+  }
+}
+
 TEST(Toml, AFaultOfTheTextHasAPlace) {
   EXPECT_EQ(fault_of("a = 1\nb = = 2\n").substr(0, 4), "2:5 ");
   EXPECT_EQ(fault_of("a = 1\na = 2\n").substr(0, 2), "2:");

@@ -103,6 +103,11 @@ TEST_F(CtlCommand, EveryCommandAsksAndPrintsTheAnswer) {
        "DELETE /v1/queries/7",
        R"({"id":7,"state":"running"})",
        "query       7, running\n"},
+      {{"policy"},
+       "GET /v1/policy",
+       R"({"state":"loaded","version":7,"level":"high","block":true,"threat":{"level":"high",)"
+       R"("why":"5 refused policies","received":10,"malformed":3}})",
+       "policy      version 7, loaded\n"},
       {{"history", "m"}, "GET /v1/history", R"({"series":[]})", "no values"},
       {{"health"}, "GET /v1/health", R"({"health":"ok","state":"running","modules":[]})", "ok "},
   };

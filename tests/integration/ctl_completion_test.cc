@@ -48,7 +48,7 @@ TEST(BashCompletion, EveryCommandOfCtlCompletesAndHasHelp) {
       IsSupersetOf({"status",  "sessions", "session",  "create",     "pause",       "resume",
                     "stop",    "filter",   "tail",     "interfaces", "generations", "config",
                     "apply",   "reload",   "rollback", "drain",      "log-level",   "journal",
-                    "history", "events",   "health",   "metrics"}));
+                    "history", "events",   "health",   "metrics",    "policy"}));
   EXPECT_THAT(offered({"ctl", "journal", "--"}), IsSupersetOf({"--lines", "--follow", "--help"}));
   for (const std::string& command : commands) {
     const CommandResult help = run_weir({"ctl", command, "--help"});

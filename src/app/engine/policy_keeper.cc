@@ -32,10 +32,8 @@ PolicyKeeper::PolicyKeeper(const control::SecurityConfig& config, const Parts& p
       threat_moves_(parts.journaler, "threat"),
       machine_(&policy_moves_),
       threat_({}, this) {
-  status_ = {.state = std::string(machine_.state_name()),
-             .path = config.policy,
-             .level = std::string(threat_.level_name()),
-             .threat = {.level = std::string(threat_.level_name())}};
+  status_.path = config.policy;
+  fill_status();
 }
 
 Result<void> PolicyKeeper::open() {
@@ -43,12 +41,11 @@ Result<void> PolicyKeeper::open() {
   if (newest) {
     const auto mark = security::read_policy_mark(*newest);
     if (!mark) {
-      return Error{
-          .code = ErrorCode::Damaged,
-          .context = "the state does not say which policy is the newest: '" + *newest + "'"};
+      return Error{.code = ErrorCode::Damaged,
+                   .context = "the state does not say which policy is the newest: '" + *newest +
+                              "' (move state.db away, and see to it that no older one is used)"};
     }
     newest_ = *mark;
-    status_.newest_version = newest_.version;
   }
   if (!config_.policy.empty()) {
     auto key = security::load_public_key(config_.policy_key);
@@ -66,7 +63,7 @@ Result<void> PolicyKeeper::take_up_threat() {
   // What nobody understands is no reason to begin at ease.
   threat_.begin_at(level.value_or(ThreatLevel::Critical),
                    {.who = "engine", .why = "as it was when the engine ended"});
-  follow_level();
+  refresh();
   return ok();
 }
 
@@ -111,11 +108,9 @@ Error PolicyKeeper::refuse(RefusedPolicy refused, std::string_view who) {
   Error error = std::move(refused.error).with_context("policy refused");
   ++refusals_;
   (void)machine_.handle(PolicyEvent::Refuse, {.who = who, .why = error.context});
-  {
-    const std::lock_guard lock(mutex_);
-    ++refused_.at(static_cast<std::size_t>(refused.reason));
-    status_.refusal = error.context;
-  }
+  ++refused_.at(static_cast<std::size_t>(refused.reason));
+  refusal_ = error.context;
+  refresh();
   parts_.news.publish(EventKind::PolicyRefused, "security", error.context,
                       {{"reason", std::string(name_of(refused.reason))},
                        {"who", std::string(who)},
@@ -127,20 +122,11 @@ void PolicyKeeper::commit(Staged staged, std::string_view who) {
   document_ = std::move(staged.document);
   digest_ = std::move(staged.digest);
   threat_.set_limits(document_->threat);
+  refusal_.clear();
   const std::string name = name_of_version(document_->version);
   (void)machine_.handle(PolicyEvent::Load, {.who = who, .why = name});
-  {
-    const std::lock_guard lock(mutex_);
-    status_.state = std::string(machine_.state_name());
-    status_.version = document_->version;
-    status_.digest = digest_;
-    status_.issued = document_->issued;
-    status_.expires = document_->expires;
-    status_.newest_version = newest_.version;
-    status_.refusal.clear();
-    effective_ = nullptr;  // follow_level() makes the new one
-  }
-  follow_level();
+  stale_ = true;
+  refresh();
   parts_.news.publish(
       EventKind::PolicyLoaded, "security",
       "policy " + name + " is in force until " + telemetry::rfc3339(document_->expires),
@@ -153,14 +139,7 @@ void PolicyKeeper::tend(telemetry::SecurityMetrics totals, MonotonicTime now) {
   expire_if_due();
   totals.policy_refusals = refusals_;
   threat_.on_security(totals, now);
-  follow_level();
-  const telemetry::SecurityMetrics& recent = threat_.recent();
-  const std::lock_guard lock(mutex_);
-  status_.threat.received = recent.received;
-  status_.threat.malformed = recent.malformed;
-  status_.threat.refused_sources = recent.refused_sources;
-  status_.threat.refused_requests = recent.refused_requests;
-  status_.threat.policy_refusals = recent.policy_refusals;
+  refresh();
 }
 
 void PolicyKeeper::expire_if_due() {
@@ -170,49 +149,79 @@ void PolicyKeeper::expire_if_due() {
                            telemetry::rfc3339(document_->expires) +
                            ": it stays in force, and the next start needs a new one";
   (void)machine_.handle(PolicyEvent::Expire, {.who = "monitor", .why = text});
-  {
-    const std::lock_guard lock(mutex_);
-    status_.state = std::string(machine_.state_name());
-  }
+  refresh();
   parts_.news.publish(EventKind::PolicyExpired, "security", text,
                       {{"version", std::to_string(document_->version)},
                        {"expires", telemetry::rfc3339(document_->expires)}});
 }
 
 // An expired document is not trusted to let in again what a higher level had shut out.
-void PolicyKeeper::follow_level() {
+ThreatLevel PolicyKeeper::level_in_force() const {
   const ThreatLevel threat = threat_.level();
-  const ThreatLevel level =
-      machine_.state() == PolicyState::Expired ? std::max(threat, level_) : threat;
-  const std::lock_guard lock(mutex_);
-  if (level == level_ && (effective_ != nullptr || !document_)) return;
-  level_ = level;
-  status_.level = std::string(security::kThreatTable.name_of(level));
-  if (!document_) return;
-  effective_ = std::make_shared<const security::EffectivePolicy>(
-      security::effective_policy(*document_, level));
-  status_.block = effective_->sources.block;
-  generation_.fetch_add(1);
+  return machine_.state() == PolicyState::Expired ? std::max(threat, level_) : threat;
 }
 
-void PolicyKeeper::moved(const state::Move& move) noexcept {
-  threat_moves_.moved(move);
-  const std::string from(move.from);
-  const std::string to(move.to);
-  const std::string why(move.cause.why);
+// What other threads see changes at once, and before anybody is told of it.
+void PolicyKeeper::refresh() {
+  const ThreatLevel level = level_in_force();
   {
     const std::lock_guard lock(mutex_);
-    status_.threat.level = to;
-    status_.threat.since = parts_.clock.wall();
-    status_.threat.why = why;
+    if (document_ && (stale_ || level != level_)) {
+      effective_ = std::make_shared<const security::EffectivePolicy>(
+          security::effective_policy(*document_, level));
+      generation_.fetch_add(1);
+    }
+    stale_ = false;
+    level_ = level;
+    fill_status();
   }
-  if (auto kept = parts_.store.put(kThreatKey, to); !kept) {
+  if (!threat_move_) return;
+  const ThreatMove move = *std::exchange(threat_move_, std::nullopt);
+  if (auto kept = parts_.store.put(kThreatKey, move.to); !kept) {
     parts_.news.publish(EventKind::StoreFailed, "storage",
                         "the level of the threat was not kept: " + kept.error().context,
                         {{"store", "state"}});
   }
-  parts_.news.publish(EventKind::ThreatChanged, "security", "the threat is " + to + ": " + why,
-                      {{"from", from}, {"to", to}, {"why", why}});
+  parts_.news.publish(EventKind::ThreatChanged, "security",
+                      "the threat is " + move.to + ": " + move.why,
+                      {{"from", move.from}, {"to", move.to}, {"why", move.why}});
+}
+
+void PolicyKeeper::fill_status() {
+  status_.state = std::string(machine_.state_name());
+  status_.newest_version = newest_.version;
+  status_.level = std::string(security::kThreatTable.name_of(level_));
+  status_.refusal = refusal_;
+  status_.refused.clear();
+  for (std::size_t i = 0; i < refused_.size(); ++i) {
+    if (refused_.at(i) == 0) continue;
+    status_.refused.emplace_back(name_of(static_cast<PolicyRefusal>(i)), refused_.at(i));
+  }
+  if (document_) {
+    status_.version = document_->version;
+    status_.digest = digest_;
+    status_.issued = document_->issued;
+    status_.expires = document_->expires;
+    status_.block = effective_->sources.block;
+  }
+  const telemetry::SecurityMetrics& recent = threat_.recent();
+  control::ThreatStatus& threat = status_.threat;
+  threat.level = std::string(threat_.level_name());
+  threat.received = recent.received;
+  threat.malformed = recent.malformed;
+  threat.refused_sources = recent.refused_sources;
+  threat.refused_requests = recent.refused_requests;
+  threat.policy_refusals = recent.policy_refusals;
+  if (!threat_move_) return;
+  threat.since = parts_.clock.wall();
+  threat.why = threat_move_->why;
+}
+
+void PolicyKeeper::moved(const state::Move& move) noexcept {
+  threat_moves_.moved(move);
+  threat_move_ = {.from = std::string(move.from),
+                  .to = std::string(move.to),
+                  .why = std::string(move.cause.why)};
 }
 
 std::shared_ptr<const security::EffectivePolicy> PolicyKeeper::effective() const {
@@ -222,12 +231,7 @@ std::shared_ptr<const security::EffectivePolicy> PolicyKeeper::effective() const
 
 control::PolicyStatus PolicyKeeper::status() const {
   const std::lock_guard lock(mutex_);
-  control::PolicyStatus status = status_;
-  for (std::size_t i = 0; i < refused_.size(); ++i) {
-    if (refused_[i] == 0) continue;
-    status.refused.emplace_back(name_of(static_cast<PolicyRefusal>(i)), refused_[i]);
-  }
-  return status;
+  return status_;
 }
 
 void PolicyKeeper::collect(telemetry::Collection& into) const {

@@ -71,6 +71,12 @@ class PolicyKeeper final : public telemetry::Collector, private state::MachineOb
   [[nodiscard]] security::ThreatLevel threat() const noexcept { return threat_.level(); }
 
  private:
+  struct ThreatMove {
+    std::string from;
+    std::string to;
+    std::string why;
+  };
+
   // Of the machine of the threat.
   void moved(const state::Move& move) noexcept override;
 
@@ -78,7 +84,9 @@ class PolicyKeeper final : public telemetry::Collector, private state::MachineOb
   std::variant<Staged, security::RefusedPolicy> read() const;
   Error refuse(security::RefusedPolicy refused, std::string_view who);
   void expire_if_due();
-  void follow_level();
+  [[nodiscard]] security::ThreatLevel level_in_force() const;
+  void refresh();
+  void fill_status();  // mutex_ is held
 
   const control::SecurityConfig config_;
   const Parts parts_;
@@ -91,13 +99,16 @@ class PolicyKeeper final : public telemetry::Collector, private state::MachineOb
   std::optional<security::PolicyDocument> document_;
   std::string digest_;
   std::uint64_t refusals_ = 0;
+  std::array<std::uint64_t, security::kPolicyRefusals> refused_{};
+  std::string refusal_;  // the last one, since the last document was put in force
   security::ThreatLevel level_ = security::ThreatLevel::Normal;  // that effective() follows
+  bool stale_ = false;                     // effective() is that of another document
+  std::optional<ThreatMove> threat_move_;  // that nobody has been told of
 
   std::atomic<std::uint64_t> generation_ = 0;
   mutable std::mutex mutex_;  // guards the rest
   std::shared_ptr<const security::EffectivePolicy> effective_;
   control::PolicyStatus status_;
-  std::array<std::uint64_t, security::kPolicyRefusals> refused_{};
 };
 
 }  // namespace weir::app
