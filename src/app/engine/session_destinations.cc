@@ -66,7 +66,7 @@ void SessionTable::recheck_destinations(MonotonicTime now) {
   for (const auto& entry : entries) {
     if (entry->open()) {
       recheck_session(*entry, now);
-    } else if (entry->next_try && entry->error && security::is_destination_refusal(*entry->error)) {
+    } else if (entry->next_try && entry->refused_by != 0 && entry->refused_by != generation) {
       entry->next_try = now;  // what refused it may be gone
     }
   }

@@ -42,6 +42,7 @@ class SessionEntry {
   std::optional<MonotonicTime> ends;  // its duration is over
   std::optional<Error> error;
   std::optional<MonotonicTime> next_try;  // while it has failed
+  std::uint64_t refused_by = 0;           // generation of the rules, when it has failed by them
   std::vector<std::string> moved;         // paths of outputs that were told to lead elsewhere
 
   [[nodiscard]] capture::Session& account() noexcept { return account_; }

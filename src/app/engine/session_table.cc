@@ -406,6 +406,8 @@ void SessionTable::failed(SessionEntry& entry, Error error, MonotonicTime now) {
     const std::lock_guard lock(mutex_);
     entry.error = error;
     entry.next_try = now + wait;
+    entry.refused_by =
+        security::is_destination_refusal(error) ? options_.parts.destinations->generation() : 0;
   }
   log_.error("session failed", {{"session", entry.config.name}, {"error", error.context}});
   if (entry.open()) return end_session(entry, SessionEvent::Fault, error.context);
