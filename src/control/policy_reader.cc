@@ -17,42 +17,23 @@
 namespace weir::control {
 namespace {
 
-using security::PolicyDestinations;
+using security::DestinationRules;
 using security::PolicyDocument;
 using security::PolicyLevel;
-using security::PolicyRange;
-using security::PolicySources;
+using security::SourceRules;
 using security::ThreatLimits;
 using security::ThreatSteps;
+using security::VniRange;
 
 constexpr TomlLimits kLimits = {
     .text_bytes_max = security::kPolicyBytesMax, .values_max = 100'000, .depth_max = 4};
-constexpr std::uint64_t kVniMax = 16'777'215;
 constexpr std::uint64_t kNameMax = 64;
 constexpr std::uint64_t kPathMax = 4095;
 constexpr std::uint64_t kCountMax = 4'294'967'295;
 constexpr std::uint64_t kSecond = 1000;  // times of the schema are in milliseconds
 constexpr std::uint64_t kHour = 3600 * kSecond;
 
-// Of destinations.
-constexpr std::array<std::string_view, 6> kKinds = {"pcapng", "pipe", "store",
-                                                    "logs",   "tail", "query"};
-
 std::string quoted(const std::string& text) { return "'" + text.substr(0, 64) + "'"; }
-
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// "02:00:5e:10:00:01"
-bool is_mac(std::string_view text) {
-  constexpr std::size_t kLength = 17;
-  if (text.size() != kLength) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (i % 3 == 2 ? text[i] != ':' : !is_hex(text[i])) return false;
-  }
-  return true;
-}
 
 // A key of a table: what its value becomes, or what is wrong with it.
 template <typename Section>
@@ -92,7 +73,7 @@ std::string read_endpoints(const TomlNode& node, Section& section) {
 template <auto kMember, typename Section>
 std::string read_vnis(const TomlNode& node, Section& section) {
   std::vector<filter::NumberRange> ranges;
-  std::string problem = read_as({.type = KeyType::Numbers, .max = kVniMax}, node, ranges);
+  std::string problem = read_as({.type = KeyType::Numbers, .max = security::kVniMax}, node, ranges);
   if (!problem.empty()) return problem;
   (section.*kMember).clear();
   for (const filter::NumberRange& range : ranges) {
@@ -122,8 +103,7 @@ std::string read_strings(const TomlNode& node, std::string_view what, Good&& goo
 
 template <auto kMember, typename Section>
 std::string read_macs(const TomlNode& node, Section& section) {
-  return read_strings(node, "a hardware address (like 02:00:5e:10:00:01)", is_mac,
-                      section.*kMember);
+  return read_as({.type = KeyType::Macs}, node, section.*kMember);
 }
 
 template <auto kMember, typename Section>
@@ -149,8 +129,11 @@ std::string read_kinds(const TomlNode& node, Section& section) {
   std::string problem = read_as({.type = KeyType::Names, .max = kNameMax}, node, names);
   if (!problem.empty()) return problem;
   for (const std::string& name : names) {
-    if (std::ranges::find(kKinds, name) != kKinds.end()) continue;
-    return quoted(name) + ": no kind of destination (" + nearest_hint(kKinds, name) + ")";
+    if (std::ranges::find(security::kDestinationKindNames, name) !=
+        security::kDestinationKindNames.end())
+      continue;
+    return quoted(name) + ": no kind of destination (" +
+           nearest_hint(security::kDestinationKindNames, name) + ")";
   }
   section.*kMember = std::move(names);
   return "";
@@ -183,20 +166,19 @@ std::string read_steps(const TomlNode& node, ThreatLimits& limits) {
 }
 
 constexpr std::array kSourceKeys = {
-    PolicyKey<PolicySources>{"interfaces", &read_names<&PolicySources::interfaces>},
-    PolicyKey<PolicySources>{"macs", &read_macs<&PolicySources::macs>},
-    PolicyKey<PolicySources>{"nets", &read_nets<&PolicySources::nets>},
-    PolicyKey<PolicySources>{"vnis", &read_vnis<&PolicySources::vnis>},
-    PolicyKey<PolicySources>{"gwlb_endpoints", &read_endpoints<&PolicySources::gwlb_endpoints>},
-    PolicyKey<PolicySources>{"deny_macs", &read_macs<&PolicySources::deny_macs>},
-    PolicyKey<PolicySources>{"deny_nets", &read_nets<&PolicySources::deny_nets>},
-    PolicyKey<PolicySources>{"deny_vnis", &read_vnis<&PolicySources::deny_vnis>},
-    PolicyKey<PolicySources>{"block", &read_bool<&PolicySources::block>},
+    PolicyKey<SourceRules>{"interfaces", &read_names<&SourceRules::interfaces>},
+    PolicyKey<SourceRules>{"macs", &read_macs<&SourceRules::macs>},
+    PolicyKey<SourceRules>{"nets", &read_nets<&SourceRules::nets>},
+    PolicyKey<SourceRules>{"vnis", &read_vnis<&SourceRules::vnis>},
+    PolicyKey<SourceRules>{"gwlb_endpoints", &read_endpoints<&SourceRules::gwlb_endpoints>},
+    PolicyKey<SourceRules>{"deny_macs", &read_macs<&SourceRules::deny_macs>},
+    PolicyKey<SourceRules>{"deny_nets", &read_nets<&SourceRules::deny_nets>},
+    PolicyKey<SourceRules>{"deny_vnis", &read_vnis<&SourceRules::deny_vnis>},
+    PolicyKey<SourceRules>{"block", &read_bool<&SourceRules::block>},
 };
 constexpr std::array kDestinationKeys = {
-    PolicyKey<PolicyDestinations>{"kinds", &read_kinds<&PolicyDestinations::kinds>},
-    PolicyKey<PolicyDestinations>{"directories",
-                                  &read_directories<&PolicyDestinations::directories>},
+    PolicyKey<DestinationRules>{"kinds", &read_kinds<&DestinationRules::kinds>},
+    PolicyKey<DestinationRules>{"directories", &read_directories<&DestinationRules::directories>},
 };
 constexpr std::array kLevelKeys = {
     PolicyKey<PolicyLevel>{"deny_macs", &read_macs<&PolicyLevel::deny_macs>},
@@ -247,6 +229,7 @@ class Reader {
     require(root, "version", "a whole number that grows with each document: version = 1");
     require(root, "issued", "from when on it holds: issued = 2026-11-29T20:00:00Z");
     require(root, "expires", "until when: expires = 2027-11-29T20:00:00Z");
+    check_lists();
     if (out_.ok() && document.expires <= document.issued) {
       add(root.find("expires")->place, "expires", "not after issued");
     }
@@ -258,6 +241,16 @@ class Reader {
   void add(TomlPlace at, std::string path, std::string message) {
     if (full()) return;
     out_.problems.push_back({.at = at, .path = std::move(path), .message = std::move(message)});
+  }
+
+  // What only those who act by the lists can say.
+  void check_lists() {
+    for (const auto& one : security::problems_in(out_.document.sources)) {
+      add({}, "sources." + one.list, one.message);
+    }
+    for (const auto& one : security::problems_in(out_.document.destinations)) {
+      add({}, "destinations." + one.list, one.message);
+    }
   }
 
   void require(const TomlNode& root, const char* key, const char* what) {

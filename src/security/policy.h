@@ -11,43 +11,17 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "security/destination_rules.h"
+#include "security/source_rules.h"
 #include "security/threat.h"
 
 namespace weir::security {
-
-// Both ends belong to it.
-struct PolicyRange {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;
-  friend bool operator==(PolicyRange, PolicyRange) = default;
-};
-
-// [sources]: who may send packets. An empty list of what is allowed allows everything.
-struct PolicySources {
-  std::vector<std::string> interfaces;
-  std::vector<std::string> macs;  // "02:00:5e:10:00:01"
-  std::vector<std::string> nets;  // "10.0.0.0/8": of outer source addresses
-  std::vector<PolicyRange> vnis;
-  std::vector<std::uint64_t> gwlb_endpoints;
-  std::vector<std::string> deny_macs;
-  std::vector<std::string> deny_nets;
-  std::vector<PolicyRange> deny_vnis;
-  bool block = false;  // nobody may
-  friend bool operator==(const PolicySources&, const PolicySources&) = default;
-};
-
-// [destinations]: where packets may go. Likewise.
-struct PolicyDestinations {
-  std::vector<std::string> kinds;        // "pcapng", "pipe", "store", "logs", "tail", "query"
-  std::vector<std::string> directories;  // absolute; and what is below them
-  friend bool operator==(const PolicyDestinations&, const PolicyDestinations&) = default;
-};
 
 // [threat.high]: what a level adds. A level can only take away.
 struct PolicyLevel {
   std::vector<std::string> deny_macs;
   std::vector<std::string> deny_nets;
-  std::vector<PolicyRange> deny_vnis;
+  std::vector<VniRange> deny_vnis;
   bool block = false;
   friend bool operator==(const PolicyLevel&, const PolicyLevel&) = default;
 };
@@ -56,8 +30,8 @@ struct PolicyDocument {
   std::uint64_t version = 0;  // from 1; grows
   Timestamp issued{};
   Timestamp expires{};
-  PolicySources sources;
-  PolicyDestinations destinations;
+  SourceRules sources;
+  DestinationRules destinations;
   ThreatLimits threat;
   std::array<PolicyLevel, kThreatLevels - 1> levels;  // of Elevated, High and Critical
   friend bool operator==(const PolicyDocument&, const PolicyDocument&) = default;
@@ -65,8 +39,8 @@ struct PolicyDocument {
 
 // What sources and destinations are judged by.
 struct EffectivePolicy {
-  PolicySources sources;
-  PolicyDestinations destinations;
+  SourceRules sources;
+  DestinationRules destinations;
   friend bool operator==(const EffectivePolicy&, const EffectivePolicy&) = default;
 };
 

@@ -88,6 +88,9 @@ constexpr EventKindInfo kTable[] = {
     {EventKind::PolicyExpired, "policy_expired", kError, "version, expires",
      "the time of the policy document in force is over; it stays in force, and nothing that it "
      "shuts out is let in again"},
+    {EventKind::PolicyEnforced, "policy_enforced", kInfo, "version, threat",
+     "what the policy document says at this level of the threat is in force for sources and "
+     "destinations: every worker acts by it"},
     {EventKind::ThreatChanged, "threat_changed", kWarning, "from, to, why",
      "the threat went from one level to another: normal, elevated, high or critical"},
     {EventKind::DestinationRefused, "destination_refused", kWarning,

@@ -53,6 +53,7 @@ enum class EventKind : std::uint8_t {
   PolicyLoaded,
   PolicyRefused,
   PolicyExpired,
+  PolicyEnforced,
   ThreatChanged,
   DestinationRefused,
   DestinationMoved,

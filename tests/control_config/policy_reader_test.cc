@@ -97,8 +97,8 @@ block = true
 TEST(PolicyReader, AHeadAloneForbidsNothing) {
   const PolicyOutcome outcome = read_policy(kHead);
   ASSERT_THAT(outcome.problems, IsEmpty());
-  EXPECT_EQ(outcome.document.sources, security::PolicySources());
-  EXPECT_EQ(outcome.document.destinations, security::PolicyDestinations());
+  EXPECT_EQ(outcome.document.sources, security::SourceRules());
+  EXPECT_EQ(outcome.document.destinations, security::DestinationRules());
   EXPECT_EQ(outcome.document.threat, security::ThreatLimits());
 }
 

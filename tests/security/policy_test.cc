@@ -35,11 +35,11 @@ TEST(EffectivePolicy, IsTheDocumentWhileThereIsNoThreat) {
 
 TEST(EffectivePolicy, AddsWhatALevelAndThoseBelowItForbid) {
   const EffectivePolicy elevated = effective_policy(document(), ThreatLevel::Elevated);
-  EXPECT_THAT(elevated.sources.deny_vnis, ElementsAre(PolicyRange{5, 9}));
+  EXPECT_THAT(elevated.sources.deny_vnis, ElementsAre(VniRange{5, 9}));
   EXPECT_THAT(elevated.sources.deny_nets, ElementsAre("192.0.2.0/24"));
   EXPECT_THAT(elevated.sources.deny_macs, IsEmpty());
   const EffectivePolicy high = effective_policy(document(), ThreatLevel::High);
-  EXPECT_THAT(high.sources.deny_vnis, ElementsAre(PolicyRange{5, 9}));
+  EXPECT_THAT(high.sources.deny_vnis, ElementsAre(VniRange{5, 9}));
   EXPECT_THAT(high.sources.deny_nets, ElementsAre("192.0.2.0/24", "198.51.100.0/24"));
   EXPECT_THAT(high.sources.deny_macs, ElementsAre("02:00:00:00:00:01"));
   EXPECT_FALSE(high.sources.block);

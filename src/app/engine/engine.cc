@@ -230,6 +230,7 @@ Result<void> Engine::take_up(const control::Config& file) {
   table_->set_file_sessions(chosen->file_sessions);
   table_->set_finished(chosen->finished);
   table_->set_cause("engine", chosen->why);
+  enforce_policy();
   table_->spare_api_sessions(true);
   WEIR_TRY(const auto applied,
            config_->start(chosen->config, {.who = "engine", .why = chosen->why}));
@@ -371,6 +372,7 @@ void Engine::tell_about_losses(MonotonicTime now) {
 void Engine::watch_for_threats(MonotonicTime now) {
   const capture::LedgerSnapshot ledger = orchestrator_->ledger();
   telemetry::SecurityMetrics totals{.received = ledger.received,
+                                    .refused_sources = sources_->refused_packets(),
                                     .refused_requests = api_->refused_requests()};
   for (std::size_t i = 0; i < ledger.malformed.size(); ++i) {
     const auto reason = static_cast<MalformedReason>(i);
@@ -382,6 +384,30 @@ void Engine::watch_for_threats(MonotonicTime now) {
     totals.malformed += ledger.malformed[i];
   }
   policy_->tend(totals, now);
+  enforce_policy();
+}
+
+// What the policy says at this level of the threat reaches sources and destinations: before the
+// first packet, and whenever it changes.
+void Engine::enforce_policy() {
+  const std::uint64_t generation = policy_->generation();
+  if (generation == policy_enforced_) return;
+  const auto policy = policy_->effective();
+  if (policy == nullptr) return;
+  policy_enforced_ = generation;
+  if (auto set = sources_->set_policy(policy->sources); !set) {
+    log_.error("the policy's sources cannot be enforced", {{"error", set.error().context}});
+    return;
+  }
+  destinations_->set_policy(
+      security::DestinationRulesOf{.whose = "the policy", .rules = policy->destinations});
+  table_->sources_changed();
+  next_table_ = {};  // it looks at the destinations
+  const std::string version = std::to_string(policy_->version());
+  const std::string level = policy_->status().threat.level;
+  news_->publish(EventKind::PolicyEnforced, "security",
+                 "policy version " + version + " is enforced as the threat is " + level,
+                 {{"version", version}, {"threat", level}});
 }
 
 void Engine::tell_systemd(MonotonicTime now) {

@@ -109,6 +109,7 @@ class Engine final : public control::EngineControl {
   void tell_about_lanes();
   void tell_about_losses(MonotonicTime now);
   void watch_for_threats(MonotonicTime now);
+  void enforce_policy();
   void tell_systemd(MonotonicTime now);
   Result<void> announce();
 
@@ -160,6 +161,7 @@ class Engine final : public control::EngineControl {
 
   std::vector<std::string> file_sessions_;
   LossNotices losses_;
+  std::uint64_t policy_enforced_ = 0;  // PolicyKeeper::generation()
   MonotonicTime began_{};
   MonotonicTime next_table_{};
   MonotonicTime next_check_{};

@@ -185,7 +185,10 @@ Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request
     table_->set_file_sessions(file_sessions_);
     return applied;
   }
-  if (policy) policy_->commit(*std::move(policy), request.who);
+  if (policy) {
+    policy_->commit(*std::move(policy), request.who);
+    enforce_policy();
+  }
   file_sessions_ = names;
   WEIR_CHECK(remember_file(file, *store_));
   return applied;

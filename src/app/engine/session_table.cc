@@ -324,6 +324,10 @@ void SessionTable::publish() {
   adopt(std::move(*staged));
 }
 
+void SessionTable::sources_changed() {
+  if (started_) publish();
+}
+
 void SessionTable::retire(SessionParts parts) { retired_.push_back(std::move(parts)); }
 
 void SessionTable::close_retired() {

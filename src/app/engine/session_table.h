@@ -66,6 +66,8 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   // A session of its own that shows what another one accepts, or what of that matches a filter too:
   // the read end of its pipe.
   Result<UniqueFd> tail(const control::TailRequest& request);
+  // SourceGuard has another validator: the workers act by it when this returns, as after commit().
+  void sources_changed();
   // After the workers have ended: closes everything. The first error.
   Result<void> close();
 

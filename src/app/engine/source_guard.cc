@@ -1,6 +1,7 @@
 #include "app/engine/source_guard.h"
 
 #include <cstdio>
+#include <numeric>
 
 #include "output/address_text.h"
 #include "telemetry/metric_names.h"
@@ -72,10 +73,24 @@ SourceGuard::SourceGuard(std::vector<std::string> interfaces,
                          telemetry::Logger log)
     : interfaces_(std::move(interfaces)), orchestrator_(orchestrator), news_(news), log_(log) {}
 
+Result<security::SourceValidator> SourceGuard::made_of(
+    const security::SourceRules& configured, const std::optional<security::SourceRules>& policy) {
+  std::vector<security::SourceRules> rules = {configured};
+  if (policy) rules.push_back(*policy);
+  return security::SourceValidator::compile(rules);
+}
+
+Result<void> SourceGuard::set_policy(std::optional<security::SourceRules> rules) {
+  WEIR_TRY(validator_, made_of(rules_, rules));
+  const std::lock_guard lock(mutex_);
+  policy_ = std::move(rules);
+  return ok();
+}
+
 Result<void> SourceGuard::stage(const control::Config&, const control::Config& next,
                                 std::uint64_t) {
   const security::SourceRules& rules = next.security.sources;
-  WEIR_TRY(auto validator, security::SourceValidator::compile(std::span(&rules, 1)));
+  WEIR_TRY(auto validator, made_of(rules, policy_));
   staged_ = Staged{.rules = rules, .validator = std::move(validator)};
   return ok();
 }
@@ -98,6 +113,12 @@ SourceGuard::Counts SourceGuard::refused() const {
     }
   }
   return counts;
+}
+
+std::uint64_t SourceGuard::refused_packets() const {
+  const Counts counts = refused();
+  const std::uint64_t all = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  return all - counts[static_cast<std::size_t>(SourceRefusal::Blocked)];
 }
 
 std::optional<security::SourceExample> SourceGuard::example(SourceRefusal kind) const {
@@ -151,6 +172,7 @@ control::SecurityStatus SourceGuard::status() const {
   status.below_counted = prefilter.counted;
   const std::lock_guard lock(mutex_);
   if (!rules_.none()) status.source_rules.push_back(status_of(rules_, "config"));
+  if (policy_ && !policy_->none()) status.source_rules.push_back(status_of(*policy_, "policy"));
   return status;
 }
 

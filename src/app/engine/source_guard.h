@@ -41,6 +41,12 @@ class SourceGuard final : public control::ConfigParticipant, public telemetry::C
   [[nodiscard]] const security::SourceValidator& validator() const noexcept {
     return staged_ ? staged_->validator : validator_;
   }
+  // Rules beside those of the configuration, which must let a packet as well; nothing: none. Of the
+  // next plan. Errors: those of SourceValidator::compile(), which change nothing.
+  Result<void> set_policy(std::optional<security::SourceRules> rules);
+
+  // Packets from where none may come; not those that a block turned away.
+  [[nodiscard]] std::uint64_t refused_packets() const;
   // Makes events of what was refused since the last look.
   void look(MonotonicTime now);
 
@@ -57,6 +63,8 @@ class SourceGuard final : public control::ConfigParticipant, public telemetry::C
     std::uint64_t packets = 0;
     MonotonicTime at;
   };
+  [[nodiscard]] static Result<security::SourceValidator> made_of(
+      const security::SourceRules& configured, const std::optional<security::SourceRules>& policy);
   using Counts = std::array<std::uint64_t, security::kSourceRefusals>;
 
   [[nodiscard]] Counts refused() const;
@@ -70,8 +78,9 @@ class SourceGuard final : public control::ConfigParticipant, public telemetry::C
   std::optional<Staged> staged_;
   security::SourceValidator validator_;
   std::array<Told, security::kSourceRefusals> told_;
-  mutable std::mutex mutex_;  // guards the next one
+  mutable std::mutex mutex_;  // guards the next two; the engine's thread writes them
   security::SourceRules rules_;
+  std::optional<security::SourceRules> policy_;
 };
 
 }  // namespace weir::app
