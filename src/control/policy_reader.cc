@@ -20,7 +20,6 @@ namespace {
 using security::PolicyDestinations;
 using security::PolicyDocument;
 using security::PolicyLevel;
-using security::PolicyRange;
 using security::PolicySources;
 using security::ThreatLimits;
 using security::ThreatSteps;
