@@ -23,7 +23,6 @@ using security::PolicyLevel;
 using security::SourceRules;
 using security::ThreatLimits;
 using security::ThreatSteps;
-using security::VniRange;
 
 constexpr TomlLimits kLimits = {
     .text_bytes_max = security::kPolicyBytesMax, .values_max = 100'000, .depth_max = 4};
