@@ -208,7 +208,7 @@ TEST_F(Threat, NeverGoesToAndFroWhateverTheMetricsAre) {
         totals.received += random.below(1000);
         totals.malformed += random.below(100);
         totals.refused_requests += random.below(60);
-        totals.policy_refusals += random.chance(1, 50) ? 1 : 0;
+        totals.policy_refusals += random.chance(1, 50) ? 1u : 0u;
       }
       const ThreatLevel before = gauge.level();
       gauge.on_security(totals, now);
