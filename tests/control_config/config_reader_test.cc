@@ -141,7 +141,7 @@ TEST(ConfigReader, AnUnknownKeyNamesTheNearestOneAndItsPlace) {
 }
 
 TEST(ConfigReader, KeysThatAreAgreedButDoNotWorkYetAreUnknown) {
-  EXPECT_THAT(problems_of("[security]\n[pressure]\n[store.retention]\n").size(), 3u);
+  EXPECT_THAT(problems_of("[security]\n[store.retention]\n").size(), 2u);
   EXPECT_THAT(problems_of(with_lo("[[session]]\nname = \"a\"\nwhere = \"\"\n")),
               ElementsAre(HasSubstr("session.where: unknown key (there are: ")));
 }
