@@ -158,7 +158,7 @@ TEST(ConfigReader, AnUnknownKeyNamesTheNearestOneAndItsPlace) {
 }
 
 TEST(ConfigReader, KeysThatAreAgreedButDoNotWorkYetAreUnknown) {
-  EXPECT_THAT(problems_of("[pressure]\n[store.retention]\n").size(), 2u);
+  EXPECT_THAT(problems_of("[store.retention]\n").size(), 1u);
   EXPECT_THAT(problems_of(with_lo("[[session]]\nname = \"a\"\nwhere = \"\"\n")),
               ElementsAre(HasSubstr("session.where: unknown key (there are: ")));
 }

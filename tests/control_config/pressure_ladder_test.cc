@@ -53,7 +53,7 @@ TEST(PressureLadder, WhatIsNoStepIsRefusedWithWhatItMayMean) {
   EXPECT_EQ(problem("trunkate 128"),
             "'trunkate 128': unknown (did you mean 'truncate'?; a step is cutoff 64KiB, truncate "
             "128, flows 1/2, sample 1/2 or drop)");
-  EXPECT_EQ(problem("truncate 100"), "'truncate 100': no multiple of 64 bytes up to 268435392");
+  EXPECT_EQ(problem("truncate 100"), "'truncate 100': no multiple of 64 bytes up to 511KiB");
   EXPECT_THAT(problem("truncate"), HasSubstr("no multiple of 64 bytes"));
   EXPECT_THAT(problem("cutoff 1GiB"), HasSubstr("no multiple of 64 bytes"));
   EXPECT_EQ(problem("sample 2"), "'sample 2': no share from 1/2 to 1/65536");

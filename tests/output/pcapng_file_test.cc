@@ -257,7 +257,7 @@ TEST(PcapngFile, ItsFillIsWhatIsOnItsWayToTheDisk) {
     most = std::max(most, sink.fill());
     sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
   }
-  EXPECT_GT(most, 0.5);
+  EXPECT_GT(most, 0.25) << "two blocks, and what is being filled";
   EXPECT_LE(most, 1);
   ASSERT_TRUE(sink.flush());
   ASSERT_TRUE(sink.reserve());
