@@ -15,7 +15,8 @@ constexpr const char* kSession =
     R"("filter":"tcp","inner":true,"snaplen":96,"priority":50,"relief":"sample 1/2",)"
     R"("generation":7,)"
     R"("since":"1700000000.000000000","received":1000,"received_bytes":2048,"accepted":900,)"
-    R"("accepted_bytes":1048576,"rejected":{"filter":90},"dropped":{"kernel":10},)"
+    R"("accepted_bytes":1048576,"truncated":12,"rejected":{"filter":90},)"
+    R"("dropped":{"kernel":10},)"
     R"("outputs":[{"kind":"pcapng","path":"/data/web.pcapng","offered":900,"written":890,)"
     R"("written_bytes":12345,"pending":3,"spilled":21,"lost":{"no_space":7}}],)"
     R"("rules":[{"name":"dns","action":"headers-only","packets":5,"bytes":600}],"error":"",)"
@@ -54,6 +55,7 @@ TEST(CtlAnswers, ASessionIsReadAsAWhole) {
   EXPECT_TRUE(session->inner);
   EXPECT_EQ(session->snaplen, 96u);
   EXPECT_EQ(session->since, Timestamp{1'700'000'000'000'000'000});
+  EXPECT_EQ(session->truncated, 12u);
   EXPECT_EQ(session->dropped, (control::Counts{{"kernel", 10}}));
   ASSERT_EQ(session->outputs.size(), 1u);
   EXPECT_EQ(session->outputs[0].spilled, 21u);

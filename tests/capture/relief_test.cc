@@ -212,7 +212,7 @@ TEST(Sample, IsNoChoiceOfWorkersOrShards) {
   }
   for (const auto& shards : {high, low}) {
     ASSERT_THAT(shards, SizeIs(64));
-    for (const auto& [shard, kept] : shards) EXPECT_NEAR(kept, kFlows / 64 / 4, 80) << shard;
+    for (const auto& [shard, kept] : shards) EXPECT_NEAR(kept, 256, 80) << shard;
   }
 }
 
