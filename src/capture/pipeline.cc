@@ -48,6 +48,7 @@ Step Pipeline::run_batch(Duration timeout) {
   }
 
   StageTimer timer(telemetry_, clock_);
+  // Where they come from: of raw frames first, then of what was found in them.
   plan_->sources.check_frames(batch_, sources_);
   protocol::parse_batch(batch_, *headers_, *keys_);
   plan_->sources.check_tenants(batch_, *keys_, sources_);

@@ -68,10 +68,10 @@ class TableWriter {
   }
 
  private:
-  // Of "[security]" or "[[session]]".
+  // "session" of "[[session]]", "security" of "[security]".
   static std::string name_in(std::string_view heading) {
-    const std::size_t begin = heading.find_first_not_of('[');
-    return std::string(heading.substr(begin, heading.find(']') - begin));
+    const std::size_t brackets = heading.find_first_not_of('[');
+    return std::string(heading.substr(brackets, heading.size() - 2 * brackets));
   }
 
   void lines(std::size_t begin, std::size_t end, std::size_t prefix) {

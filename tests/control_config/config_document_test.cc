@@ -71,6 +71,7 @@ constexpr std::string_view kTypes = R"(
 | name | a string of 1 to 64 of `A-Z a-z 0-9 _ . -`, the first neither `.` nor `-` |
 | path, or list of paths | one string, or a list of up to 16; `""` is none |
 | networks | one string or a list: an address, or a network without bits beyond its prefix |
+| MAC addresses | one string or a list: `"02:00:5e:00:53:01"`, or with `-` |
 | numbers | one or a list of: a number, or a string with a range, both ends included |
 | protocols | numbers, or strings with names |
 | endpoints | one string or a list: `"0x"` and up to 16 hexadecimal digits |
@@ -103,6 +104,19 @@ each directory (`--stats-json`, the API, `weir_output_*`), of which each balance
 were offered what was accepted. A directory that fails (full, taken away) is told once and takes
 no more until the session is opened again; what it had not acknowledged is lost, and only when all
 have failed does the output fail. `read` and `capture` end with exit status 1 then too.
+
+`[security.sources]` says where packets may come from. A packet passes when every list lets it: a
+list of what is allowed lets pass what it has, and everything when it is empty; a `deny_` list lets
+pass what it has not. What a packet does not say no list has: with `vnis`, a packet outside of
+every tunnel is refused, with `deny_vnis` it passes; with `nets`, a frame without an IP address
+(but ARP has the sender's) is refused, and so is one whose address stands behind MPLS, PPPoE or LLC.
+Interface, MAC and address are the outermost frame's, the VNI the innermost tunnel's. Refused
+packets are offered to no session and count as `rejected{source}` of the capture; `weir ctl
+security`, `weir_source_refused_packets_total` and the event `source_refused` (at most one in five
+seconds for each of interface, MAC, address, VNI and endpoint) say what they were. Where the kernel
+filters for the sessions, what none of them wants is left out before its source is looked at: it is
+`rejected{kernel_filter}` as far as the kernel counts, and `weir ctl security` says so. A change
+takes effect between two batches, and no accepted packet is lost by it.
 )";
 
 std::string cell(std::string text) {
