@@ -157,7 +157,10 @@ Result<std::unique_ptr<Sink>> open_pcapng(const PcapngOptions& options) {
     return open_pipe(std::move(fd), options);
   }
   if (rotated) return open_series(options);
-  WEIR_ASSERT(options.directory < 0);
+  if (options.directory >= 0) {
+    return Error{.code = ErrorCode::NotFound,
+                 .context = "write " + options.path + ": the pipe is gone (make it again)"};
+  }
   WEIR_TRY(auto file, PcapngFile::open({.path = options.path,
                                         .identity = options.identity,
                                         .direct = options.direct,

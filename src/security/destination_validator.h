@@ -6,7 +6,7 @@
 // one on the way to the allowed directory: openat2(2), Linux 5.6. Where no directories are named
 // nothing is opened, and paths are what they always were.
 //
-// Cost: two to four system calls for a destination that is set up. None for a packet.
+// Cost: six or seven system calls, about 20 us, for each output that is set up; none for a packet.
 #pragma once
 
 #include <cstdint>
