@@ -49,6 +49,18 @@ class Sequence : public Run {
                    nets + "]\n[destinations]\ndirectories = [\"" + dir_.file("out") +
                    "\"]\n[threat]\nrefused_sources = [5, 50, 100000]\nwindow = \"1s\"\n"
                    "recovery = \"1s\"\n[threat.high]\nblock = true\n");
+    sign_file();
+  }
+  // Packets may go anywhere, or to these kinds of outputs.
+  void sign_without_bounds(int version, const std::string& kinds = "") const {
+    write_file(dir_.file("policy.toml"),
+               "version = " + std::to_string(version) +
+                   "\nissued = 2020-01-01T00:00:00Z\nexpires = 2200-01-01T00:00:00Z\n"
+                   "[destinations]\nkinds = [" +
+                   kinds + "]\n");
+    sign_file();
+  }
+  void sign_file() const {
     ASSERT_EQ(
         run_weir({"policy", "sign", dir_.file("policy.toml"), "--key", dir_.file("policy.key")})
             .status,
@@ -212,12 +224,7 @@ TEST_F(Sequence, DestinationsAreValidatedBeforeAPacketLeavesAndAgainWhenThePolic
   EXPECT_EQ(accepted("all"), 10u);
   expect_next({"policy_enforced version=1", "session_state session=all"});
   // The next policy has no pipes: that session loses its output, the other does not.
-  write_file(dir_.file("policy.toml"),
-             "version = 2\nissued = 2020-01-01T00:00:00Z\nexpires = 2200-01-01T00:00:00Z\n"
-             "[destinations]\nkinds = [\"store\"]\n");
-  ASSERT_EQ(run_weir({"policy", "sign", dir_.file("policy.toml"), "--key", dir_.file("policy.key")})
-                .status,
-            0);
+  sign_without_bounds(2, "\"store\"");
   ASSERT_EQ(post("/v1/config/reload").status, 200);
   wait_until("piped", "failed");
   expect_next({"policy_loaded version=2", "destination_refused session=piped",
@@ -233,6 +240,25 @@ TEST_F(Sequence, DestinationsAreValidatedBeforeAPacketLeavesAndAgainWhenThePolic
   EXPECT_EQ(accepted("all"), 30u);
   EXPECT_EQ(stop_engine().status, 0);
   EXPECT_TRUE(law_holds(stats())) << stats();
+}
+
+TEST_F(Sequence, AConfigurationMayAskForWhatThePolicyBesideItAllows) {
+  sign(1, "\"10.0.0.0/8\"");
+  configure_with("udp");
+  start_engine();
+  const std::string before = get("/v1/config").body;
+  const std::string elsewhere =
+      session("more", "[session.pcapng]\npath = \"" + dir_.file("more.pcapng") + "\"\n");
+  write_file(config(), read_file(config()) + elsewhere);
+  const HttpAnswer refused = post("/v1/config/reload");
+  EXPECT_NE(refused.status, 200);
+  EXPECT_THAT(refused.body, testing::HasSubstr("more.pcapng"));
+  EXPECT_EQ(get("/v1/config").body, before);
+  sign_without_bounds(2);
+  ASSERT_EQ(post("/v1/config/reload").status, 200);
+  send_from("10.0.0.1", 10);
+  EXPECT_EQ(accepted("more"), 10u);
+  EXPECT_EQ(stop_engine().status, 0);
 }
 
 }  // namespace

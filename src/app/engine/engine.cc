@@ -387,6 +387,10 @@ void Engine::watch_for_threats(MonotonicTime now) {
   enforce_policy();
 }
 
+security::DestinationRulesOf Engine::rules_of(const security::DestinationRules& policy) {
+  return {.whose = "the policy", .rules = policy};
+}
+
 // What the policy says at this level of the threat reaches sources and destinations: before the
 // first packet, and whenever it changes.
 void Engine::enforce_policy() {
@@ -399,8 +403,7 @@ void Engine::enforce_policy() {
     log_.error("the policy's sources cannot be enforced", {{"error", set.error().context}});
     return;
   }
-  destinations_->set_policy(
-      security::DestinationRulesOf{.whose = "the policy", .rules = policy->destinations});
+  destinations_->set_policy(rules_of(policy->destinations));
   table_->sources_changed();
   next_table_ = {};  // it looks at the destinations
   const std::string version = std::to_string(policy_->version());

@@ -116,6 +116,10 @@ class Engine final : public control::EngineControl {
   Result<state::CommandOutcome> carry_out(const control::Command& command);
   Result<void> post_reload(std::string who);
   Result<control::ApplyResult> reload(const control::ApplyRequest& request);
+  Result<control::ApplyResult> apply_under(const security::PolicyDocument& policy,
+                                           const control::Config& next,
+                                           const control::ApplyRequest& request);
+  static security::DestinationRulesOf rules_of(const security::DestinationRules& policy);
   Result<control::ApplyResult> apply(const control::Command& command);
   template <typename Edit>
   Result<control::ApplyResult> edit(const control::Command& command, Edit edit);

@@ -171,6 +171,19 @@ Result<control::ApplyResult> Engine::apply(const Command& command) {
   return Error{.code = ErrorCode::Internal, .context = "a command that is no change"};
 }
 
+// A configuration may ask for destinations that only the document beside it allows.
+Result<control::ApplyResult> Engine::apply_under(const security::PolicyDocument& policy,
+                                                 const control::Config& next,
+                                                 const control::ApplyRequest& request) {
+  destinations_->set_policy(rules_of(policy.destinations));
+  auto applied = config_->apply(next, request);
+  if (applied) return applied;
+  const auto in_force = policy_->effective();
+  destinations_->set_policy(in_force != nullptr ? std::optional(rules_of(in_force->destinations))
+                                                : std::nullopt);
+  return applied;
+}
+
 Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request) {
   WEIR_TRY(const control::Config file, control::load_config(options_.config_path));
   // Both are taken, or neither is.
@@ -180,6 +193,7 @@ Result<control::ApplyResult> Engine::reload(const control::ApplyRequest& request
   table_->set_file_sessions(names);
   table_->spare_api_sessions(true);
   auto applied = config_->apply(next, request);
+  if (!applied && policy) applied = apply_under(policy->document, next, request);
   table_->spare_api_sessions(false);
   if (!applied) {
     table_->set_file_sessions(file_sessions_);
