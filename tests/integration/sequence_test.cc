@@ -143,8 +143,8 @@ TEST_F(Sequence, EachArrowOfTheLoopHappensInItsOrder) {
   start_engine();
 
   // Security initialises policies; State initialises the capture, its rules and its outputs.
-  expect_next({"policy_loaded version=1", "policy_enforced version=1", "config_committed",
-               "session_state session=all"});
+  expect_next({"policy_loaded version=1", "policy_enforced version=1", "session_state session=all",
+               "engine_started"});
 
   // Buffer available and input validated; passes checks and filters; output successful.
   send_from("10.0.0.1", 100);
@@ -196,7 +196,7 @@ TEST_F(Sequence, EachArrowOfTheLoopHappensInItsOrder) {
   sign(2, "\"10.0.0.0/8\", \"192.0.2.0/24\"");
   configure_with("udp and not host 10.0.0.6");
   ASSERT_EQ(post("/v1/config/reload").status, 200);
-  expect_next({"config_committed", "policy_loaded version=2", "policy_enforced version=2"});
+  expect_next({"policy_loaded version=2", "policy_enforced version=2", "config_committed"});
   send_from("192.0.2.1", 10);
   send_from("10.0.0.6", 10);
   EXPECT_EQ(accepted("all"), all + 30) << "the one is let in now, the other is filtered";
@@ -228,7 +228,7 @@ TEST_F(Sequence, DestinationsAreValidatedBeforeAPacketLeavesAndAgainWhenThePolic
   ASSERT_EQ(post("/v1/config/reload").status, 200);
   wait_until("piped", "failed");
   expect_next({"policy_loaded version=2", "destination_refused session=piped",
-               "session_state session=piped"});
+               "output_failed session=piped"});
   send_from("10.0.0.1", 10);
   EXPECT_EQ(accepted("all"), 20u);
   EXPECT_EQ(accepted("piped"), 10u);
