@@ -576,7 +576,10 @@ std::vector<SectionDescription> describe_sections() {
           "Where packets may come from and go to, and who decides it.\n\n"
           "`sources`: before a session is offered a packet, every list must let "
           "it: one of what is allowed when it is empty or has what the packet says, one of what is "
-          "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`."),
+          "refused (`deny_`) when it has not. Refused packets count as `rejected{source}`.\n\n"
+          "`destinations`: what a session writes must be of one of the kinds, and below one of the "
+          "directories (docs/destinations.md). A policy document has the same lists, and both must "
+          "allow (docs/security.md)."),
       section<PressureConfig>(
           "pressure", "[pressure]",
           "What sessions do with less of when something becomes short. Steps of a ladder: cutoff "

@@ -51,8 +51,7 @@ constexpr std::array kPressureKeys = {
                        .help = "when the rings of the kernel fill up, and no disk is the cause"}),
     key<&Config::memory>({.name = "memory",
                           .type = Steps,
-                          .help = "when the engine's cgroup or a session's flows come near to "
-                                  "what they may have"}),
+                          .help = "when the engine's cgroup comes near to what it may have"}),
     key<&Config::elevated>({.name = "elevated",
                             .type = Integer,
                             .min = 1,

@@ -98,6 +98,17 @@ TEST(PressureSignals, TheRoomOfAStoreHasItsLevelsWhereTheStoreHasThem) {
   EXPECT_EQ(fill(1e300), 1.0);
 }
 
+TEST(PressureSignals, AStoreIsNoMatterOfASessionThatHasAnotherWithMoreRoom) {
+  SessionReading both = session("both", 100);
+  both.stores.push_back({.place = "store /full", .wanted = 1.0, .why = "full"});
+  both.stores.push_back({.place = "store /free", .wanted = 0.1, .why = "free"});
+  SessionReading one = session("one", 100);
+  one.stores.push_back({.place = "store /full", .wanted = 1.0, .why = "full"});
+  const auto signals = signals_of({.sessions = {both, one}, .rings = {0}}, kLimits);
+  EXPECT_THAT(find(signals, Resource::Output, "store /full").sessions, ElementsAre(1));
+  EXPECT_THAT(find(signals, Resource::Output, "store /free").sessions, ElementsAre(0));
+}
+
 TEST(PressureSignals, AFullTableOfFlowsIsToldAndNobodyIsRelievedForIt) {
   SessionReading one = session("a", 100);
   one.flows = 1.0;

@@ -94,9 +94,13 @@ class Signals {
       }
       if (session.takes_packets) join(Resource::Output, output.place, index);
     }
+    // Who has several stores has room as long as one of them has.
+    const auto roomiest = std::ranges::min_element(session.stores, {}, &StoreReading::wanted);
     for (const StoreReading& store : session.stores) {
       note(Resource::Output, store.place, fill_of_store(store.wanted, limits_), store.why);
-      if (session.takes_packets) join(Resource::Output, store.place, index);
+      if (session.takes_packets && store.wanted <= roomiest->wanted) {
+        join(Resource::Output, store.place, index);
+      }
     }
     if (session.flows) {
       note(Resource::Memory, "flows " + session.name, *session.flows,
