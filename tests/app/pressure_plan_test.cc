@@ -157,8 +157,8 @@ TEST_F(Reliefs, OfSeveralPlacesTheStrictestOfEverythingHolds) {
       {.resource = Resource::Output, .place = "pipe /x", .sessions = {1}},
       {.resource = Resource::Memory, .sessions = {0, 1, 2, 3}}};
   const auto reliefs = reliefs_of(sessions_, signals, std::vector<std::uint32_t>{2, 1}, ladders_);
-  EXPECT_EQ(reliefs[1], (Relief{.cutoff_bytes = 65536, .keep_bytes = 128, .sample = 32768}));
-  EXPECT_EQ(reliefs[2], (Relief{.sample = 32768}));
+  EXPECT_EQ(reliefs[1], (Relief{.cutoff_bytes = 65536, .keep_bytes = 128, .flow_share = 8}));
+  EXPECT_EQ(reliefs[2], (Relief{.flow_share = 8}));
   EXPECT_EQ(reliefs[0], Relief());
 }
 
@@ -167,7 +167,7 @@ TEST_F(Reliefs, WhatIsSwitchedOffHasNoLadder) {
   off.enabled = false;
   const Ladders none = ladders_of(off);
   EXPECT_THAT(options_of(off, none).rungs, ElementsAre(0, 0, 0));
-  EXPECT_THAT(options_of({}, ladders_).rungs, ElementsAre(4, 5, 3));
+  EXPECT_THAT(options_of({}, ladders_).rungs, ElementsAre(4, 5, 4));
   EXPECT_EQ(reliefs_of(sessions_, cpu_, std::vector<std::uint32_t>{4}, none)[1], Relief());
 }
 

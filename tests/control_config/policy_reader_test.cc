@@ -153,8 +153,7 @@ TEST(PolicyReader, ListsAreOfWhatTheySay) {
                     "[16777216]\ngwlb_endpoints = [7]\ninterfaces = \"eth0\"\nblock = 1\n"
                     "[destinations]\ndirectories = [\"data\"]\nkinds = [\"pcap\"]\n"),
       ElementsAre(
-          "5:1: sources.macs: '02:00:5e:10:00': no hardware address (like "
-          "02:00:5e:10:00:01)",
+          "5:1: sources.macs: \"02:00:5e:10:00\": no MAC address (like 02:00:5e:00:53:01)",
           "6:1: sources.nets: '10.0.0.1/8': the address has bits beyond the prefix",
           "7:1: sources.vnis: 16777216: not 0 to 16777215",
           "8:1: sources.gwlb_endpoints: a whole number, not a string (like \"0x0123abcd\")",
