@@ -97,3 +97,5 @@ BENCHMARK(many)->ArgName("train")->Arg(8)->Arg(1);
 
 }  // namespace
 }  // namespace weir::security
+
+BENCHMARK_MAIN();
