@@ -104,71 +104,71 @@ class CaptureFlags {
     add_to(command_);
   }
   [[nodiscard]] bool chosen() const { return command_.parsed(); }
-  Command take() { return std::move(options); }
+  Command take() { return std::move(options_); }
 
   // The text of an error, or nothing.
   std::optional<std::string> finish() {
-    if (auto problem = pipeline.finish(joined(words))) return problem;
-    options.pipeline = std::move(pipeline.options);
-    if (options.interfaces.size() * options.workers > kWorkersMax) {
-      return "--workers " + std::to_string(options.workers) + " on " +
-             std::to_string(options.interfaces.size()) + " interfaces: more than " +
+    if (auto problem = pipeline_.finish(joined(words_))) return problem;
+    options_.pipeline = std::move(pipeline_.options);
+    if (options_.interfaces.size() * options_.workers > kWorkersMax) {
+      return "--workers " + std::to_string(options_.workers) + " on " +
+             std::to_string(options_.interfaces.size()) + " interfaces: more than " +
              std::to_string(kWorkersMax) + " threads in all";
     }
-    options.direction = direction == "in"    ? interface::Direction::In
-                        : direction == "out" ? interface::Direction::Out
-                                             : interface::Direction::InOut;
-    if (ready_fd >= 0) options.ready_fd = ready_fd;
-    if (!duration.empty()) {
-      auto parsed = parse_duration(duration);
+    options_.direction = direction_ == "in"    ? interface::Direction::In
+                         : direction_ == "out" ? interface::Direction::Out
+                                               : interface::Direction::InOut;
+    if (ready_fd_ >= 0) options_.ready_fd = ready_fd_;
+    if (!duration_.empty()) {
+      auto parsed = parse_duration(duration_);
       if (!parsed) return "--duration: " + parsed.error().context;
-      options.duration = *parsed;
+      options_.duration = *parsed;
     }
-    return rotation.put_into(options);
+    return rotation_.put_into(options_);
   }
 
  private:
   CLI::App& command_;
-  CaptureOptions options;
-  PipelineFlags pipeline;
-  std::string direction = "inout";
-  RotationFlags rotation;
-  std::string duration;
-  int ready_fd = -1;
-  std::vector<std::string> words;
+  CaptureOptions options_;
+  PipelineFlags pipeline_;
+  std::string direction_ = "inout";
+  RotationFlags rotation_;
+  std::string duration_;
+  int ready_fd_ = -1;
+  std::vector<std::string> words_;
 
   void add_to(CLI::App& command) {
     command
-        .add_option("-i,--interface", options.interfaces,
+        .add_option("-i,--interface", options_.interfaces,
                     "interface to capture on; may be given several times")
         ->required()
         ->type_name("IF")
         ->allow_extra_args(false);
-    pipeline.add_to(command);
-    command.add_option("--duration", duration, "stop after this time (500ms, 10s, 5m, 2h)")
+    pipeline_.add_to(command);
+    command.add_option("--duration", duration_, "stop after this time (500ms, 10s, 5m, 2h)")
         ->type_name("T");
     command
-        .add_option("--snaplen", options.snaplen,
+        .add_option("--snaplen", options_.snaplen,
                     "keep at most this many bytes of each packet (0: all)")
         ->type_name("N")
         ->check(at_most(kSnaplenMax));
     command
-        .add_option("--direction", direction,
+        .add_option("--direction", direction_,
                     "packets that the host receives (in), sends (out), or both (inout)")
         ->type_name("in|out|inout")
         ->check(CLI::IsMember({"in", "out", "inout"}));
     command
-        .add_option("--workers", options.workers,
+        .add_option("--workers", options_.workers,
                     "threads for each interface; both directions of a flow reach the same one")
         ->type_name("N")
         ->check(between(1, kWorkersMax));
     add_rotation(command);
     command
-        .add_option("--ready-fd", ready_fd,
+        .add_option("--ready-fd", ready_fd_,
                     "write one byte to this descriptor once every packet is seen")
         ->type_name("N")
         ->check(at_least(0));
-    command.add_option("EXPRESSION", words, "pcap-filter expression, in place of -f")
+    command.add_option("EXPRESSION", words_, "pcap-filter expression, in place of -f")
         ->type_name("");
     command.footer(
         "SIGINT and SIGTERM end the capture after what was received has been stored; a second one "
@@ -182,16 +182,16 @@ class CaptureFlags {
 
   void add_rotation(CLI::App& command) {
     command
-        .add_option("--rotate-size", rotation.size,
+        .add_option("--rotate-size", rotation_.size,
                     "begin a new file before this size is passed (100MiB, 1GiB)")
         ->type_name("B");
     command
-        .add_option("--rotate-interval", rotation.interval,
+        .add_option("--rotate-interval", rotation_.interval,
                     "begin a new file at each multiple of this time in UTC (1m, 1h), also on a "
                     "quiet link; logs too")
         ->type_name("T");
     command
-        .add_option("--rotate-files", rotation.files,
+        .add_option("--rotate-files", rotation_.files,
                     "keep only this many files of this capture, and finished ones of each log")
         ->type_name("N")
         ->check(at_least(1));
@@ -241,13 +241,13 @@ class RunFlags {
       : command_(
             *app.add_subcommand("run", "run the engine as a service, by a configuration file")) {
     CLI::App& run = command_;
-    run.add_option("-c,--config", options.config_path, "the configuration (docs/configuration.md)")
+    run.add_option("-c,--config", options_.config_path, "the configuration (docs/configuration.md)")
         ->required()
         ->type_name("FILE");
-    run.add_option("--stats-json", options.stats_path,
+    run.add_option("--stats-json", options_.stats_path,
                    "write the statistics as JSON when the engine ends ('-': standard output)")
         ->type_name("FILE|-");
-    run.add_option("--ready-fd", ready_fd,
+    run.add_option("--ready-fd", ready_fd_,
                    "write a byte to this descriptor once every packet from now on is seen")
         ->type_name("N");
     run.footer(
@@ -258,15 +258,15 @@ class RunFlags {
   }
   [[nodiscard]] bool chosen() const { return command_.parsed(); }
   std::optional<std::string> finish() {
-    if (ready_fd >= 0) options.ready_fd = ready_fd;
+    if (ready_fd_ >= 0) options_.ready_fd = ready_fd_;
     return std::nullopt;
   }
-  Command take() { return std::move(options); }
+  Command take() { return std::move(options_); }
 
  private:
   CLI::App& command_;
-  RunOptions options;
-  int ready_fd = -1;
+  RunOptions options_;
+  int ready_fd_ = -1;
 };
 
 class ConfigFlags {
@@ -278,20 +278,20 @@ class ConfigFlags {
     config.footer(
         "Example: weir config check weir.toml && weir ctl reload\n"
         "docs/configuration.md has the keys.");
-    check = add_command(config, "check", "find everything that is wrong with a configuration");
-    check->add_option("FILE", file, "the configuration")->required()->type_name("");
-    check->footer(
+    check_ = add_command(config, "check", "find everything that is wrong with a configuration");
+    check_->add_option("FILE", file_, "the configuration")->required()->type_name("");
+    check_->footer(
         "Example: weir config check /etc/weir/weir.toml\n"
         "Filters are compiled too; an interface, user or group that this host does not have is a "
         "warning.\n"
         "Exit status: 0 good, 1 not readable, 2 problems (on stderr, each with line and column).");
-    show = add_command(config, "show", "print the configuration whole, with every default");
-    show->add_option("FILE", file, "the configuration")->required()->type_name("");
-    show->footer("Example: weir config show weir.toml | less");
-    diff = add_command(config, "diff", "what changes between two, and what of it needs a restart");
-    diff->add_option("OLD", old_file, "the configuration before")->required()->type_name("");
-    diff->add_option("NEW", new_file, "the configuration after")->required()->type_name("");
-    diff->footer(
+    show_ = add_command(config, "show", "print the configuration whole, with every default");
+    show_->add_option("FILE", file_, "the configuration")->required()->type_name("");
+    show_->footer("Example: weir config show weir.toml | less");
+    diff_ = add_command(config, "diff", "what changes between two, and what of it needs a restart");
+    diff_->add_option("OLD", old_file_, "the configuration before")->required()->type_name("");
+    diff_->add_option("NEW", new_file_, "the configuration after")->required()->type_name("");
+    diff_->footer(
         "Example: weir config diff weir.toml weir.toml.new\n"
         "Interfaces and sessions are compared by name, rules by their place.\n"
         "Exit status: 0 equal, 1 different, 2 problems.");
@@ -305,32 +305,32 @@ class ConfigFlags {
   [[nodiscard]] bool chosen() const { return command_.parsed(); }
   std::optional<std::string> finish() {
     using What = ConfigOptions::What;
-    if (diff->parsed()) {
-      options.what = What::Diff;
-      options.files = {old_file, new_file};
+    if (diff_->parsed()) {
+      options_.what = What::Diff;
+      options_.files = {old_file_, new_file_};
       return std::nullopt;
     }
-    options.what = check->parsed() ? What::Check : show->parsed() ? What::Show : What::Schema;
-    if (options.what != What::Schema) options.files = {file};
+    options_.what = check_->parsed() ? What::Check : show_->parsed() ? What::Show : What::Schema;
+    if (options_.what != What::Schema) options_.files = {file_};
     return std::nullopt;
   }
-  Command take() { return std::move(options); }
+  Command take() { return std::move(options_); }
 
  private:
   CLI::App* add_command(CLI::App& config, const char* name, const char* help) {
     CLI::App* const command = config.add_subcommand(name, help);
-    command->add_flag("--json", options.json, "print JSON");
+    command->add_flag("--json", options_.json, "print JSON");
     return command;
   }
 
   CLI::App& command_;
-  ConfigOptions options;
-  std::string file;
-  std::string old_file;
-  std::string new_file;
-  CLI::App* check = nullptr;
-  CLI::App* show = nullptr;
-  CLI::App* diff = nullptr;
+  ConfigOptions options_;
+  std::string file_;
+  std::string old_file_;
+  std::string new_file_;
+  CLI::App* check_ = nullptr;
+  CLI::App* show_ = nullptr;
+  CLI::App* diff_ = nullptr;
 };
 
 class CompletionFlags {

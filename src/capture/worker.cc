@@ -35,10 +35,10 @@ Worker::Worker(interface::Source& source, std::unique_ptr<LanePlan> plan, const 
                WorkerOptions options)
     : source_(source),
       clock_(clock),
-      options_(options),
+      options_(std::move(options)),
       pipeline_(source, std::move(plan), &clock),
       request_(kNoRequest) {
-  pipeline_.tell_adoption(options.adopted_fd);
+  pipeline_.tell_adoption(options_.adopted_fd);
 }
 
 Worker::~Worker() {

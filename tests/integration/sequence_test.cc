@@ -48,7 +48,7 @@ class Sequence : public Run {
                    "[sources]\nnets = [" +
                    nets + "]\n[destinations]\ndirectories = [\"" + dir_.file("out") +
                    "\"]\n[threat]\nrefused_sources = [5, 50, 100000]\nwindow = \"1s\"\n"
-                   "recovery = \"1s\"\n[threat.high]\nblock = true\n");
+                   "recovery = \"5s\"\n[threat.high]\nblock = true\n");
     sign_file();
   }
   // Packets may go anywhere, or to these kinds of outputs.
