@@ -149,7 +149,7 @@ void mend(Config& config, Prng& prng) {
     kind = security::kDestinationKindNames[prng.below(security::kDestinationKindNames.size())];
   }
   for (std::string& path : config.security.destinations.directories) {
-    if (!path.starts_with('/')) path = "/" + path;
+    if (!path.starts_with('/')) path.insert(0, 1, '/');
   }
   names.clear();
   std::size_t number = 0;

@@ -201,7 +201,7 @@ TEST_F(RunSources, AFloodIsCountedExactlyAndToldSeldom) {
   for (const auto& event : told) {
     sum += std::stoull(event.at("fields").at("packets").get<std::string>());
   }
-  EXPECT_EQ(std::to_string(sum), told.back().at("fields").at("total"));
+  EXPECT_EQ(std::to_string(sum), told.back().at("fields").at("total").get<std::string>());
   EXPECT_EQ(stop_engine().status, 0);
   EXPECT_EQ(stored().size(), kRounds);
   EXPECT_TRUE(law_holds(stats())) << stats();

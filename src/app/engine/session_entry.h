@@ -56,6 +56,10 @@ class SessionEntry {
     return machine_.state() == state::SessionState::Running ||
            machine_.state() == state::SessionState::Paused;
   }
+  // It is to be in the next one: who is told that it runs may rely on it.
+  [[nodiscard]] bool wants_packets() const noexcept {
+    return open() || machine_.state() == state::SessionState::Opening;
+  }
   [[nodiscard]] capture::SessionPlan plan() noexcept;
 
  private:

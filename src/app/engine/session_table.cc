@@ -195,7 +195,7 @@ capture::CapturePlan SessionTable::plan(const std::vector<Staged>* staged) const
     }
   } else {
     for (const auto& entry : entries_) {
-      if (entry->open()) plan.sessions.push_back(entry->plan());
+      if (entry->wants_packets()) plan.sessions.push_back(entry->plan());
     }
   }
   for (const auto& tail : tails_) plan.sessions.push_back(tail->plan());
@@ -433,8 +433,8 @@ void SessionTable::try_again(SessionEntry& entry, MonotonicTime now) {
     entry.parts = std::move(staged.parts);
     entry.error.reset();
   }
-  entry.machine().handle(SessionEvent::Opened, cause);
   publish();
+  entry.machine().handle(SessionEvent::Opened, cause);
   tell(entry);
 }
 
