@@ -72,11 +72,12 @@ class DiskFiles final : public FileStore {
       : directory_(options.directory),
         direct_(options.direct),
         io_uring_(options.io_uring),
+        devices_(options.devices),
         pool_(pool),
         remover_(options.directory) {}
 
   Result<std::unique_ptr<storage::BlockDevice>> create(const std::string& path) override {
-    return storage::open_block_device({.path = path,
+    return storage::open_on(devices_, {.path = path,
                                        .directory = directory_,
                                        .existing = storage::Existing::Refuse,
                                        .direct = direct_,
@@ -102,6 +103,7 @@ class DiskFiles final : public FileStore {
   int directory_;
   bool direct_;
   bool io_uring_;
+  storage::BlockDevices* devices_;
   const buffer::BlockPool& pool_;
   FileRemover remover_;
 };

@@ -35,6 +35,9 @@ struct PcapngOptions {
   // That of `spill`, when it is open already; borrowed. Null: it is opened for this sink alone.
   storage::spill::SpillDirectory* spill_directory = nullptr;
   RotationOptions rotation = {};  // of regular files
+  // Where the files of a series are opened; null: on the machine's disks. Borrowed, outlives the
+  // sink.
+  storage::BlockDevices* devices = nullptr;
   // Behind the Interface Statistics Blocks; null: none are written. Borrowed, outlives the sink.
   const InterfaceCountsReader* counts = nullptr;
   // Needed with `counts`, `spill` and `rotation`. Borrowed, outlives the sink.

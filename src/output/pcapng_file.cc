@@ -217,6 +217,7 @@ bool PcapngFile::next_file(const Packet* packet) {
 bool PcapngFile::fail(Error error) {
   error_ = std::move(error);
   lose_pending(lost_reason(error_->sys_errno));
+  fill_.set(0);
   return false;
 }
 
@@ -247,6 +248,7 @@ void PcapngFile::settle_failure() {
     error_->context += "; and cutting off its incomplete end failed: " + cut.error().context;
   }
   lose_pending(lost_reason(failure.sys_errno));
+  fill_.set(0);
 }
 
 Result<void> PcapngFile::close() {

@@ -83,6 +83,7 @@ Result<void> PcapngPipe::push(FullPolicy policy) {
   error_ = output_error(error, path_, ring_->begin(), statistics_.written.value());
   statistics_.lost[static_cast<std::size_t>(lost_reason(error))].add(statistics_.pending.value());
   statistics_.pending.set(0);
+  failed_.store(true, std::memory_order_relaxed);
   return state();
 }
 

@@ -16,6 +16,7 @@
 // in the middle of a record, that packet is lost.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,7 +59,9 @@ class PcapngPipe final : public Sink {
   [[nodiscard]] std::string_view kind() const noexcept override { return "pcapng"; }
   [[nodiscard]] std::string_view path() const noexcept override { return path_; }
   [[nodiscard]] std::string_view mode() const noexcept override { return "pipe"; }
-  [[nodiscard]] double fill() const noexcept override { return ring_->fill(); }
+  [[nodiscard]] double fill() const noexcept override {
+    return failed_.load(std::memory_order_relaxed) ? 0 : ring_->fill();
+  }
 
  private:
   PcapngPipe(PipeWriter pipe, std::unique_ptr<RecordRing> ring, const Options& options);
@@ -77,6 +80,7 @@ class PcapngPipe final : public Sink {
 
   std::optional<Error> error_;
   bool closed_ = false;
+  std::atomic<bool> failed_ = false;  // for other threads
   SinkStatistics statistics_;
 };
 

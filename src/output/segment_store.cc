@@ -39,10 +39,10 @@ Result<void> sync_directory(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const std::string& path,
-                                                         const Clock& clock,
-                                                         StoreWatcher* watcher) {
+                                                         const Clock& clock, StoreWatcher* watcher,
+                                                         storage::BlockDevices* devices) {
   WEIR_TRY(auto lock, segment::StoreLock::take(path));
-  std::unique_ptr<SegmentStore> store(new SegmentStore(path, clock, std::move(lock)));
+  std::unique_ptr<SegmentStore> store(new SegmentStore(path, clock, devices, std::move(lock)));
   WEIR_TRY(store->recovered_, recover_store(path, clock));
   WEIR_TRY(store->catalogue_, StoreCatalogue::open(path, clock, watcher));
   store->next_sequence_ = store->catalogue_->last_sequence() + 1;
@@ -88,7 +88,7 @@ std::string SegmentStore::spare_path(std::uint32_t lane) const {
 
 Result<std::unique_ptr<storage::BlockDevice>> SegmentStore::make_spare(
     std::uint32_t lane, const SegmentFiles& files) const {
-  return storage::open_block_device({.path = spare_path(lane),
+  return storage::open_on(devices_, {.path = spare_path(lane),
                                      .links = storage::Links::Refuse,
                                      .queue_depth = files.queue_depth,
                                      .allocate_bytes = files.segment_bytes,

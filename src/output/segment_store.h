@@ -27,9 +27,11 @@ class SegmentStore final : public SegmentSupply {
  public:
   // Makes the directory if its parent is there, locks it, and brings what an engine that died has
   // left into order (recover_segment.h). The clock is borrowed. Errors: Exists (another process has
-  // it), NotFound, Permission, those of recovery and of the manifest. `watcher` is borrowed.
+  // it), NotFound, Permission, those of recovery and of the manifest. `watcher` and `devices`,
+  // where segments are written (storage::open_on()), are borrowed.
   static Result<std::unique_ptr<SegmentStore>> open(const std::string& path, const Clock& clock,
-                                                    StoreWatcher* watcher = nullptr);
+                                                    StoreWatcher* watcher = nullptr,
+                                                    storage::BlockDevices* devices = nullptr);
   ~SegmentStore() override;
 
   Result<std::uint32_t> add_lane(const SegmentFiles& files) override;
@@ -97,8 +99,9 @@ class SegmentStore final : public SegmentSupply {
     SegmentStore& store_;
   };
 
-  SegmentStore(std::string path, const Clock& clock, storage::segment::StoreLock lock)
-      : path_(std::move(path)), clock_(clock), lock_(std::move(lock)) {}
+  SegmentStore(std::string path, const Clock& clock, storage::BlockDevices* devices,
+               storage::segment::StoreLock lock)
+      : path_(std::move(path)), clock_(clock), devices_(devices), lock_(std::move(lock)) {}
   Result<std::unique_ptr<storage::BlockDevice>> make_spare(std::uint32_t lane,
                                                            const SegmentFiles& files) const;
   [[nodiscard]] std::string spare_path(std::uint32_t lane) const;
@@ -108,6 +111,7 @@ class SegmentStore final : public SegmentSupply {
 
   const std::string path_;
   const Clock& clock_;
+  storage::BlockDevices* const devices_;
   storage::segment::StoreLock lock_;
   RecoveryReport recovered_;
   std::unique_ptr<StoreCatalogue> catalogue_;

@@ -147,7 +147,8 @@ class Sink {
     return mode();
   }
   // How much of the room for packets on their way is taken, as of the last batch: from 1 on what
-  // comes next waits, or is lost. 0: it has no bound that is known. Any thread.
+  // comes next waits, or is lost. 0: it has no bound that is known, or has failed: nobody waits for
+  // it. Any thread.
   [[nodiscard]] virtual double fill() const noexcept { return 0; }
   // Of outputs that have such a queue. Any thread.
   [[nodiscard]] virtual std::optional<SpillStatus> spill() const noexcept { return std::nullopt; }

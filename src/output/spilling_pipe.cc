@@ -255,7 +255,9 @@ std::optional<SpillStatus> SpillingPipe::spill() const noexcept {
 }
 
 double SpillingPipe::fill() const noexcept {
-  if (state_.load() == SpillState::Blocked) return 1;
+  const SpillState state = state_.load();
+  if (state == SpillState::Failed || state == SpillState::Closed) return 0;
+  if (state == SpillState::Blocked) return 1;
   const buffer::SpillCounts queue = queue_->counts();
   if (queue.bytes_max == 0) return 0;
   return static_cast<double>(queue.bytes) / static_cast<double>(queue.bytes_max);

@@ -95,10 +95,11 @@ class StoreLane final : public Sink {
   [[nodiscard]] std::string_view path() const noexcept override { return options_.path; }
   [[nodiscard]] std::string_view mode() const noexcept override { return mode_; }
   [[nodiscard]] std::uint64_t files() const noexcept override { return files_.value(); }
-  // One that has failed is full.
   [[nodiscard]] double fill() const noexcept override {
-    return static_cast<double>(fill_.value()) / 1000;
+    return has_failed() ? 0 : static_cast<double>(fill_.value()) / 1000;
   }
+  // Any thread.
+  [[nodiscard]] bool has_failed() const noexcept { return fill_.value() == kFailed; }
 
  private:
   using Writer = storage::segment::SegmentWriter;
@@ -107,6 +108,7 @@ class StoreLane final : public Sink {
   // consists of many small chunks, or that ends a segment, makes write() wait for the disk.
   static constexpr std::uint32_t kBlocksForBatch = 3;
   static_assert(kBlocksForBatch < kBlocks);
+  static constexpr std::uint64_t kFailed = 1001;  // of fill_
 
   StoreLane(StoreLaneOptions options, const Clock& clock, SegmentSupply& supply,
             std::unique_ptr<buffer::BlockPool> pool, std::uint32_t lane);
@@ -166,7 +168,7 @@ class StoreLane final : public Sink {
   storage::segment::SegmentWriter::Progress earlier_;  // in segments that have been sealed
   std::string_view mode_ = "none";
   telemetry::Counter files_;
-  telemetry::Counter fill_;     // gauge, in thousandths
+  telemetry::Counter fill_;     // gauge, in thousandths, or kFailed
   std::optional<Error> error_;  // the first; final
   bool closed_ = false;
   SinkStatistics statistics_;

@@ -138,7 +138,7 @@ Result<void> StoreLane::close() {
 void StoreLane::note_fill() noexcept {
   constexpr std::uint32_t kBlocksToFill = kBlocks - kBlocksForBatch + 1;
   const std::uint32_t taken = pool_->count() - pool_->free_count();
-  fill_.set(error_ ? 1000 : std::min<std::uint64_t>(taken * 1000 / kBlocksToFill, 1000));
+  fill_.set(error_ ? kFailed : std::min<std::uint64_t>(taken * 1000 / kBlocksToFill, 1000));
 }
 
 void StoreLane::poll() {
@@ -196,6 +196,7 @@ bool StoreLane::settle_failure(const segment::SegmentAssembler& failed) {
 bool StoreLane::fail(Error error) {
   WEIR_ASSERT(!error_);
   error_ = std::move(error);
+  fill_.set(kFailed);
   chunk_.abandon();
   if (ending_ != nullptr) {
     ending_->writer().drain();

@@ -1,6 +1,7 @@
 #include "output/striped_lane.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
@@ -198,10 +199,14 @@ std::uint64_t StripedLane::files() const noexcept {
   return files;
 }
 
+// Of the emptiest of those that work.
 double StripedLane::fill() const noexcept {
-  double least = 1;
-  for (const Stripe& stripe : stripes_) least = std::min(least, stripe.lane->fill());
-  return least;
+  std::optional<double> least;
+  for (const Stripe& stripe : stripes_) {
+    if (stripe.lane->has_failed()) continue;
+    least = std::min(least.value_or(1), stripe.lane->fill());
+  }
+  return least.value_or(0);
 }
 
 void StripedLane::tally() noexcept {

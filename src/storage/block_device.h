@@ -116,4 +116,17 @@ struct BlockDeviceOptions {
 // Io.
 Result<std::unique_ptr<BlockDevice>> open_block_device(const BlockDeviceOptions& options);
 
+// Where an engine's files are opened: on the machine's disks, or on one that is simulated.
+class BlockDevices {
+ public:
+  virtual ~BlockDevices() = default;
+  // As open_block_device(). Any thread.
+  virtual Result<std::unique_ptr<BlockDevice>> open(const BlockDeviceOptions& options) = 0;
+};
+// Null: on the machine's disks.
+inline Result<std::unique_ptr<BlockDevice>> open_on(BlockDevices* devices,
+                                                    const BlockDeviceOptions& options) {
+  return devices != nullptr ? devices->open(options) : open_block_device(options);
+}
+
 }  // namespace weir::storage

@@ -136,6 +136,7 @@ TEST(PcapngFile, ReportsAFailureOnceClearlyAndCountsEverythingAfterItAsLost) {
   EXPECT_EQ(bench.sink->statistics().lost[static_cast<std::size_t>(LostReason::NoSpace)].value(),
             2U);
   EXPECT_EQ(bench.sink->statistics().pending.value(), 0U);
+  EXPECT_EQ(bench.sink->fill(), 0) << "nobody does with less for what has failed";
   EXPECT_FALSE(bench.sink->close());
   EXPECT_TRUE(bench.file.content.empty());
 }

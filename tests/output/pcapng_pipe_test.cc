@@ -282,6 +282,18 @@ TEST_F(PcapngPipeTest, DropNeverWaitsForAReaderThatSleepsAndTellsWhatItMissed) {
   }
 }
 
+TEST_F(PcapngPipeTest, WithoutAReaderNothingWaits) {
+  Ends ends = make_pipe();
+  auto sink = open_to_drop(std::move(ends.write));
+  NumberedPackets packets;
+  while (sink->fill() < 0.5) packets.write(*sink, interfaces_, 200, 1500);
+  ends.read.reset();
+  packets.write(*sink, interfaces_, 200, 1500);
+  EXPECT_FALSE(sink->reserve());
+  EXPECT_EQ(sink->fill(), 0) << "nobody does with less for what has failed";
+  EXPECT_FALSE(sink->close());
+}
+
 TEST_F(PcapngPipeTest, ItsFillIsWhatWaitsForTheReader) {
   Ends ends = make_pipe();
   auto sink = open_to_drop(std::move(ends.write));

@@ -185,6 +185,7 @@ TEST(StripedLane, WhenAllHaveFailedTheFirstErrorIsThatOfTheSink) {
   const auto refused = bench.lane->reserve();
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(bench.failures, testing::SizeIs(1));
+  EXPECT_EQ(bench.lane->fill(), 0) << "nobody does with less for what has failed";
   EXPECT_EQ(bench.lane->flush().error().context, refused.error().context);
   EXPECT_EQ(bench.lane->close().error().context, refused.error().context);
   EXPECT_EQ(bench.lane->statistics().offered.value(), 60u);

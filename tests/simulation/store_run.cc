@@ -318,19 +318,4 @@ StoreRunResult run_store(const StoreRunOptions& options, const std::string& dire
   return StoreRun(options, directory).run();
 }
 
-RunDirectory::RunDirectory() {
-  std::error_code none;
-  std::string parent = "/dev/shm";
-  if (!std::filesystem::is_directory(parent, none) || ::access(parent.c_str(), W_OK) != 0) {
-    parent = std::filesystem::temp_directory_path();
-  }
-  path_ = parent + "/weir-simulation-XXXXXX";
-  if (::mkdtemp(path_.data()) == nullptr) path_.clear();
-}
-
-RunDirectory::~RunDirectory() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace weir::test

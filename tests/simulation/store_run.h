@@ -34,17 +34,4 @@ struct StoreRunResult {
 // `directory` is there, for this run alone; what it holds is removed.
 StoreRunResult run_store(const StoreRunOptions& options, const std::string& directory);
 
-// A directory for runs, in memory where there is one.
-class RunDirectory {
- public:
-  RunDirectory();
-  ~RunDirectory();
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace weir::test

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/assert.h"
+#include "simulation/run_directory.h"
 #include "simulation/store_run.h"
 
 namespace weir::test {

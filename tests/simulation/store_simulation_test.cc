@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "simulation/run_directory.h"
 #include "simulation/store_run.h"
 
 namespace weir::test {

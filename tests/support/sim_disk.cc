@@ -263,7 +263,9 @@ void SimDisk::rename(const std::string& from, const std::string& to) {
 
 void SimDisk::remove(const std::string& name) {
   for (const auto& file : files_) {
-    if (file->names.back() == name) file->names.emplace_back();
+    if (file->names.back() != name) continue;
+    file->names.emplace_back();
+    bytes_used_ -= file->size;
   }
 }
 
@@ -271,8 +273,12 @@ Result<void> SimDisk::sync_directory() {
   step();
   if (dead_) return ok();
   if (syncs_++ >= faults_.sync_error_after) return system_error(fail(EIO), "write the directory");
-  for (const auto& file : files_) file->names.erase(file->names.begin(), file->names.end() - 1);
+  settle_names();
   return ok();
+}
+
+void SimDisk::settle_names() noexcept {
+  for (const auto& file : files_) file->names.erase(file->names.begin(), file->names.end() - 1);
 }
 
 std::int32_t SimDisk::complete(const Submitted& one) {
@@ -341,7 +347,7 @@ void SimDisk::put(File& file, std::uint64_t offset, Bytes bytes) {
   }
   std::copy(bytes.begin(), bytes.end(), file.content.begin() + static_cast<std::ptrdiff_t>(offset));
   if (end > file.size) {
-    bytes_used_ += end - file.size;
+    if (!file.removed()) bytes_used_ += end - file.size;
     file.size = end;
   }
 }
@@ -370,9 +376,9 @@ int SimDisk::set_size(File& file, std::uint64_t bytes) {
     ++size_failures_;
     return fail(EIO);
   }
-  if (bytes < file.size) bytes_used_ -= file.size - bytes;
+  if (bytes < file.size && !file.removed()) bytes_used_ -= file.size - bytes;
   if (bytes > file.size) {
-    bytes_used_ += bytes - file.size;
+    if (!file.removed()) bytes_used_ += bytes - file.size;
     file.content.resize(std::max<std::size_t>(file.content.size(), bytes));
     file.sector_writes.resize((file.content.size() + kSector - 1) / kSector);
     std::fill(file.content.begin() + static_cast<std::ptrdiff_t>(file.size),

@@ -71,6 +71,10 @@ class SimDisk {
   // Now.
   void kill(Kill kind);
   [[nodiscard]] bool dead() const noexcept { return dead_; }
+  // From now on.
+  void set_faults(const SimFaults& faults) noexcept { faults_ = faults; }
+  // Of all files that have a name.
+  [[nodiscard]] std::uint64_t bytes_used() const noexcept { return bytes_used_; }
   [[nodiscard]] std::uint64_t steps() const noexcept { return steps_; }
 
   // A new empty file; one of that name loses it. The disk outlives the device. Errors: NoSpace.
@@ -80,6 +84,8 @@ class SimDisk {
   void remove(const std::string& name);
   // All names are durable then. Fails as other syncs do.
   Result<void> sync_directory();
+  // All names are durable, as those that another file system keeps.
+  void settle_names() noexcept;
 
   // After a kill: what it left. Before: what readers see.
   [[nodiscard]] const Image& image();
@@ -105,6 +111,7 @@ class SimDisk {
     std::uint64_t durable_write = 0;
     std::uint64_t durable_size = 0;
     std::vector<std::string> names;  // since the directory was synced, the newest last; "": none
+    [[nodiscard]] bool removed() const noexcept { return names.back().empty(); }
   };
   struct Submitted {
     File* file = nullptr;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "app/engine/af_packet_intake.h"
+#include "app/engine/cgroup_memory.h"
 #include "app/engine/engine.h"
 #include "app/session.h"
 
@@ -25,8 +27,14 @@ int run(const RunOptions& options, const SystemdEnvironment& environment) {
   auto notify = SystemdNotify::open(environment, ::getpid());
   if (!notify) return fail(std::move(notify).error());
   const SystemClock clock;
+  AfPacketIntakes intakes;
+  const CgroupMemory memory;
   auto engine = Engine::open({.config_path = options.config_path, .ready_fd = options.ready_fd},
-                             clock, *signals, *notify);
+                             {.clock = clock,
+                              .intakes = intakes,
+                              .memory = memory,
+                              .signals = *signals,
+                              .notify = *notify});
   if (!engine) return fail(std::move(engine).error());
   auto ended = (*engine)->run();
   Report report = (*engine)->report();

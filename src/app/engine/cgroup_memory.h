@@ -10,8 +10,15 @@
 
 namespace weir::app {
 
-// One thread.
-class CgroupMemory {
+// How much of the memory that there is for an engine is taken. One thread.
+class MemoryGauge {
+ public:
+  virtual ~MemoryGauge() = default;
+  // 0 to 1; nothing where there is no limit.
+  [[nodiscard]] virtual std::optional<double> fill() const = 0;
+};
+
+class CgroupMemory final : public MemoryGauge {
  public:
   struct Paths {
     std::string self = "/proc/self/cgroup";
@@ -20,8 +27,8 @@ class CgroupMemory {
   CgroupMemory() : CgroupMemory(Paths{}) {}
   explicit CgroupMemory(const Paths& paths);
 
-  // Of the level that has least left, 0 to 1; nothing where none has a limit.
-  [[nodiscard]] std::optional<double> fill() const;
+  // Of the level that has least left; nothing where none has a limit.
+  [[nodiscard]] std::optional<double> fill() const override;
 
  private:
   struct Level {

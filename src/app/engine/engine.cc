@@ -62,15 +62,13 @@ telemetry::LogService::Options log_options(const control::TelemetryConfig& confi
 
 }  // namespace
 
-Engine::Engine(const EngineOptions& options, const Clock& clock, Signals& signals,
-               SystemdNotify& notify)
+Engine::Engine(const EngineOptions& options, const EngineWorld& world)
     : options_(options),
-      clock_(clock),
-      signals_(signals),
-      notify_(notify),
+      world_(world),
+      clock_(world.clock),
       news_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      events_(clock),
-      health_(clock) {}
+      events_(world.clock),
+      health_(world.clock) {}
 
 // What still runs ends before what it uses.
 Engine::~Engine() {
@@ -80,19 +78,19 @@ Engine::~Engine() {
   if (orchestrator_ != nullptr) orchestrator_->request_abort();
 }
 
-Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const Clock& clock,
-                                             Signals& signals, SystemdNotify& notify) {
+Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
+                                             const EngineWorld& world) {
   WEIR_TRY(const control::Config file, control::load_config(options.config_path));
-  std::unique_ptr<Engine> engine(new Engine(options, clock, signals, notify));
+  std::unique_ptr<Engine> engine(new Engine(options, world));
   if (!engine->news_fd_) return system_error(errno, "create an event descriptor");
-  engine->began_ = clock.monotonic();
+  engine->began_ = world.clock.monotonic();
   // With all rights, and while there is one thread: interfaces, then the change of user.
   WEIR_CHECK(make_state_dir(file.engine.state_dir));
   WEIR_CHECK(engine->open_interfaces(file));
   WEIR_CHECK(engine->give_up_rights(file));
   // From here on threads.
   WEIR_TRY(UniqueFd log_fd, standard_error());
-  engine->logs_ = std::make_unique<telemetry::LogService>(clock, std::move(log_fd),
+  engine->logs_ = std::make_unique<telemetry::LogService>(world.clock, std::move(log_fd),
                                                           log_options(file.telemetry));
   engine->log_ = engine->logs_->logger("app");
   engine->intake_->tell(file.interfaces, engine->logs_->logger("interface"));
@@ -105,7 +103,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options, const
 }
 
 Result<void> Engine::open_interfaces(const control::Config& config) {
-  WEIR_TRY(intake_, Intake::open(config.interfaces, clock_));
+  WEIR_TRY(intake_, world_.intakes.open(config.interfaces, clock_));
   return ok();
 }
 
@@ -155,7 +153,7 @@ void Engine::build_capture() {
       intake_->lanes(), clock_, capture::OrchestratorOptions{.stay_on_cores = true});
   counts_ = std::make_unique<CaptureCounts>(*orchestrator_, &intake_->upstream());
   destinations_ = std::make_unique<DestinationGate>(*news_, clock_);
-  stores_ = std::make_unique<StoreRegistry>(*news_);
+  stores_ = std::make_unique<StoreRegistry>(*news_, world_.devices);
   sources_ = std::make_unique<SourceGuard>(intake_->names(), *orchestrator_, *news_,
                                            logs_->logger("security"));
   table_ = std::make_unique<SessionTable>(
@@ -167,6 +165,7 @@ void Engine::build_capture() {
                                       .spills = &spills_,
                                       .counts = counts_.get(),
                                       .clock = &clock_,
+                                      .devices = world_.devices,
                                       .news_fd = news_fd_.get()},
                             .sources = sources_.get(),
                             .seed = static_cast<std::uint64_t>(clock_.wall().ns)},
@@ -178,6 +177,7 @@ void Engine::build_modules(const control::Config& config) {
   pressure_ = std::make_unique<PressureWatch>(PressureWatch::Parts{.orchestrator = *orchestrator_,
                                                                    .sessions = *table_,
                                                                    .stores = *stores_,
+                                                                   .memory = world_.memory,
                                                                    .journaler = *journaler_,
                                                                    .news = *news_,
                                                                    .clock = clock_},
@@ -281,9 +281,9 @@ Result<void> Engine::run() {
 
 void Engine::wait(MonotonicTime until) {
   std::array<pollfd, 5> news = {
-      pollfd{signals_.fd(), POLLIN, 0}, pollfd{commands_->fd(), POLLIN, 0},
+      pollfd{world_.signals.fd(), POLLIN, 0}, pollfd{commands_->fd(), POLLIN, 0},
       pollfd{news_fd_.get(), POLLIN, 0}, pollfd{orchestrator_->ended_fd(), POLLIN, 0},
-      pollfd{intake_->links().fd(), POLLIN, 0}};
+      pollfd{intake_->link_fd(), POLLIN, 0}};
   const Duration left = until - clock_.monotonic();
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   (void)::poll(news.data(), news.size(), static_cast<int>(std::clamp<std::int64_t>(ms, 0, 1000)));
@@ -301,7 +301,7 @@ void Engine::attend(MonotonicTime now) {
   if (drain_asked_ && !stopping_) {
     stopping_ = true;
     queries_->close();
-    (void)notify_.stopping("draining");
+    (void)world_.notify.stopping("draining");
     supervisor_->drain(now, {.who = "engine", .why = "asked to drain"});
   }
   capture_->tend();
@@ -322,7 +322,7 @@ void Engine::attend(MonotonicTime now) {
 }
 
 void Engine::handle_signals(MonotonicTime now) {
-  while (const auto signal = signals_.take()) {
+  while (const auto signal = world_.signals.take()) {
     switch (*signal) {
       case SIGUSR1:
         log_.info("statistics", {{"summary", summary(report())}});
@@ -339,7 +339,7 @@ void Engine::handle_signals(MonotonicTime now) {
 }
 
 void Engine::tell_about_links() {
-  for (const interface::LinkChange& change : intake_->links().take()) {
+  for (const interface::LinkChange& change : intake_->take_link_changes()) {
     const std::string sentence = link_sentence(change);
     log_.warning("an interface has changed", {{"interface", change.name}, {"what", sentence}});
     news_->publish(EventKind::InterfaceState, "interface", change.name + " " + sentence,
@@ -423,17 +423,17 @@ void Engine::tell_systemd(MonotonicTime now) {
       drain_asked_ = true;
     }
   }
-  const auto interval = notify_.watchdog_interval();
+  const auto interval = world_.notify.watchdog_interval();
   if (!interval || now < next_watchdog_) return;
   next_watchdog_ = now + *interval / 3;
-  (void)notify_.watchdog();
+  (void)world_.notify.watchdog();
 }
 
 Result<void> Engine::announce() {
   for (const std::string& name : intake_->names()) {
     log_.info("every packet from now on is seen", {{"interface", name}, {"mode", "afpacket"}});
   }
-  WEIR_CHECK(notify_.ready("capturing"));
+  WEIR_CHECK(world_.notify.ready("capturing"));
   if (!options_.ready_fd) return ok();
   const UniqueFd ready(*options_.ready_fd);
   const char byte = '\n';

@@ -42,14 +42,23 @@ struct EngineOptions {
   std::optional<int> ready_fd;
 };
 
+// What an engine lives in. All borrowed, outlives it.
+struct EngineWorld {
+  const Clock& clock;
+  Intakes& intakes;
+  const MemoryGauge& memory;
+  Signals& signals;  // blocked already
+  SystemdNotify& notify;
+  storage::BlockDevices* devices = nullptr;  // storage::open_on()
+};
+
 // One thread, the engine's, but for what EngineControl promises.
 class Engine final : public control::EngineControl {
  public:
   // Opens interfaces with the rights that the process has, gives up those that it needs no more,
-  // opens the state and takes up the configuration: from then on packets flow. Signals are blocked
-  // already. `clock`, `signals` and `notify` outlive it.
-  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options, const Clock& clock,
-                                              Signals& signals, SystemdNotify& notify);
+  // opens the state and takes up the configuration: from then on packets flow.
+  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
+                                              const EngineWorld& world);
   ~Engine() override;
 
   // Until it has drained, or failed. The error that made it fail.
@@ -92,7 +101,7 @@ class Engine final : public control::EngineControl {
  private:
   class Settings;  // control::ConfigParticipant for log levels, intervals and groups
 
-  Engine(const EngineOptions& options, const Clock& clock, Signals& signals, SystemdNotify& notify);
+  Engine(const EngineOptions& options, const EngineWorld& world);
   Result<void> open_interfaces(const control::Config& config);
   Result<void> give_up_rights(const control::Config& config);
   Result<void> open_state(const control::Config& config);
@@ -127,9 +136,8 @@ class Engine final : public control::EngineControl {
                                               Result<control::ApplyResult> applied);
 
   const EngineOptions options_;
+  const EngineWorld world_;
   const Clock& clock_;
-  Signals& signals_;
-  SystemdNotify& notify_;
   UniqueFd news_fd_;
 
   std::unique_ptr<Intake> intake_;

@@ -106,14 +106,14 @@ Result<state::CommandOutcome> Engine::carry_out(const Command& command) {
     return state::CommandOutcome{.generation = config_->generation(), .message = "draining"};
   }
   const bool systemd_waits = command.kind == CommandKind::Reload;
-  if (systemd_waits) (void)notify_.reloading(clock_.monotonic());
+  if (systemd_waits) (void)world_.notify.reloading(clock_.monotonic());
   table_->set_cause(command.who, why_of(command));
   const std::uint64_t policy_before = policy_->version();
   auto outcome = finish_change(command, apply(command));
   if (outcome && policy_->version() != policy_before) {
     outcome->message += "; policy version " + std::to_string(policy_->version()) + ": in force";
   }
-  if (systemd_waits) (void)notify_.ready("capturing");
+  if (systemd_waits) (void)world_.notify.ready("capturing");
   return outcome;
 }
 

@@ -77,7 +77,7 @@ std::vector<control::InterfaceStatus> EngineView::interfaces() const {
   for (std::uint32_t i = 0; i < names.size(); ++i) {
     const capture::LedgerSnapshot ledger = parts_.orchestrator.interface_ledger({i});
     control::InterfaceStatus row{.name = names[i],
-                                 .state = std::string(word_for(parts_.intake.links().state(i))),
+                                 .state = std::string(word_for(parts_.intake.link_state(i))),
                                  .mode = "afpacket",
                                  .filter_place = "user",
                                  .received = ledger.received,

@@ -118,7 +118,7 @@ PressureWatch::Look PressureWatch::measure() const {
   for (std::size_t lane = 0; lane < parts_.orchestrator.lane_count(); ++lane) {
     look.readings.rings.push_back(parts_.orchestrator.lane(lane).source->ring_fill_now() / 1000.0);
   }
-  look.readings.memory = cgroup_.fill();
+  look.readings.memory = parts_.memory.fill();
   parts_.sessions.look_at_open([&](const std::shared_ptr<SessionEntry>& entry) {
     measure_session(*entry, look.readings.sessions.emplace_back());
     look.entries.push_back(entry);

@@ -42,6 +42,7 @@ class PressureWatch final : public telemetry::Collector, state::DirectiveReceive
     const capture::Orchestrator& orchestrator;
     const SessionTable& sessions;
     const StoreRegistry& stores;
+    const MemoryGauge& memory;
     state::Journaler& journaler;
     EngineNews& news;
     const Clock& clock;
@@ -80,7 +81,6 @@ class PressureWatch final : public telemetry::Collector, state::DirectiveReceive
 
   const Parts parts_;
   const telemetry::Logger log_;
-  const CgroupMemory cgroup_;
 
   // Of the thread that looks.
   JournalQueue queue_;

@@ -86,6 +86,7 @@ Result<std::unique_ptr<output::Sink>> open_pcapng(const control::PcapngConfig& c
                                            .spill = queue,
                                            .spill_directory = spill.get(),
                                            .rotation = pipe ? output::RotationOptions{} : rotation,
+                                           .devices = context.devices,
                                            .counts = context.counts,
                                            .clock = context.clock}));
   return std::unique_ptr<output::Sink>(std::make_unique<output::SharedSink>(

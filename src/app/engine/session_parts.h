@@ -32,7 +32,8 @@ struct PartsContext {
   SpillRegistry* spills = nullptr;
   const output::InterfaceCountsReader* counts = nullptr;
   const Clock* clock = nullptr;
-  int news_fd = -1;  // capture::SessionOutputs
+  storage::BlockDevices* devices = nullptr;  // of pcapng files: storage::open_on()
+  int news_fd = -1;                          // capture::SessionOutputs
 };
 
 // Of a pipe with a spill queue: "writing" (the queue is empty), "spilling", "blocked" (it is full,

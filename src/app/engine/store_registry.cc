@@ -19,7 +19,7 @@ Result<std::shared_ptr<output::SegmentStore>> StoreRegistry::open(SharedGrant& g
       std::erase_if(names_, [](const auto& one) { return one.second.expired(); });
       names_[grant->at()] = grant;
     }
-    auto opened = output::SegmentStore::open(grant->at(), clock, this);
+    auto opened = output::SegmentStore::open(grant->at(), clock, this, devices_);
     if (!opened) return grant->shown(std::move(opened).error());
     tell_recovered(**opened, *grant);
     held = std::make_shared<Held>(Held{.grant = grant, .store = std::move(*opened)});

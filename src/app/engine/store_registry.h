@@ -21,8 +21,9 @@ namespace weir::app {
 // Any thread.
 class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
  public:
-  // Borrowed: told of what happens in stores.
-  explicit StoreRegistry(EngineNews& news) : news_(news) {}
+  // Both borrowed: told of what happens in stores; where these are written (storage::open_on()).
+  StoreRegistry(EngineNews& news, storage::BlockDevices* devices)
+      : news_(news), devices_(devices) {}
 
   // The store in the directory, opened if nobody has it. It goes when the last user goes, and the
   // grant by which it was opened with it, which `grant` becomes. Errors: those of
@@ -47,6 +48,7 @@ class StoreRegistry final : public telemetry::Collector, output::StoreWatcher {
   [[nodiscard]] std::string shown(const std::string& text) const;
 
   EngineNews& news_;
+  storage::BlockDevices* const devices_;
   // Members are destroyed last to first: the store goes before its directory does.
   struct Held {
     SharedGrant grant;

@@ -1,0 +1,80 @@
+// Lives of a simulated engine: many seeds, or one that is to be looked at.
+//
+//   engine_simulation --seeds FIRST COUNT | --seed N | --replay N
+//
+// Prints the seed of each failure, and exits with 1 when there was one.
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "simulation/engine_run.h"
+
+namespace weir::test {
+namespace {
+
+struct Arguments {
+  std::uint64_t first = 1;
+  std::uint64_t count = 1;
+  LifeOptions options;
+};
+
+std::optional<std::uint64_t> number(const char* text) {
+  char* end = nullptr;
+  const std::uint64_t value = std::strtoull(text, &end, 10);
+  if (end == text || *end != '\0') return std::nullopt;
+  return value;
+}
+
+std::optional<Arguments> arguments(std::span<char*> given) {
+  Arguments parsed;
+  const bool many = given.size() == 4 && std::string_view(given[1]) == "--seeds";
+  const bool one = given.size() == 3 && std::string_view(given[1]) == "--seed";
+  parsed.options.verbose = given.size() == 3 && std::string_view(given[1]) == "--replay";
+  if (!many && !one && !parsed.options.verbose) return std::nullopt;
+  const auto first = number(given[2]);
+  const auto count = many ? number(given[3]) : std::optional<std::uint64_t>(1);
+  if (!first || !count) return std::nullopt;
+  parsed.first = *first;
+  parsed.count = *count;
+  return parsed;
+}
+
+int run(const Arguments& asked) {
+  const auto text = [](std::uint64_t value) { return std::to_string(value); };
+  std::printf("engine_simulation: seeds %s to %s\n", text(asked.first).c_str(),
+              text(asked.first + asked.count - 1).c_str());
+  const EngineRunCounts sum = run_engines(asked.first, asked.count, asked.options);
+  const std::string line =
+      text(sum.failures) + " of " + text(asked.count) + " seeds failed; " + text(sum.lives) +
+      " lives (" + text(sum.kills) + " killed), " + text(sum.life.arrived) + " packets arrived, " +
+      text(sum.life.accepted) + " accepted, " + text(sum.life.kernel_drops) +
+      " lost in full rings, " + text(sum.life.pressure_drops) + " dropped under pressure, " +
+      text(sum.found) + " found; " + text(sum.life.audits) + " audits, " +
+      text(sum.life.level_moves) + " levels and " + text(sum.life.relief_moves) +
+      " reliefs moved, " + text(sum.life.commands) + " commands (" +
+      text(sum.life.commands_refused) + " refused), " + text(sum.life.session_faults) +
+      " sessions failed; digest " + text(sum.digest);
+  std::printf("engine_simulation: %s\n", line.c_str());
+  return sum.failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace weir::test
+
+int main(int argc, char** argv) {
+  const auto asked = weir::test::arguments(std::span(argv, static_cast<std::size_t>(argc)));
+  if (!asked) {
+    std::fprintf(stderr, "usage: engine_simulation --seeds FIRST COUNT | --seed N | --replay N\n");
+    return 2;
+  }
+  return weir::test::run(*asked);
+}
