@@ -86,6 +86,7 @@ bench:
 	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
 	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/engine_bench.py --weir build/bench/bin/weir \
 	  --api-bench build/bench/bin/api_bench
+	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/reaction_bench.py --weir build/bench/bin/weir
 
 ## bench-peers: reading files, following flows, writing and asking stores, and capturing beside the peers (the last as root; LIVE="--quick": its short form)
 bench-peers:

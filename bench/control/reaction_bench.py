@@ -144,8 +144,8 @@ class Engine:
         ready, child = os.pipe()
         # `ip netns exec` would give it a /sys without cgroups.
         self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{NAMESPACE}", weir, "run", "-c", str(self.file), "--ready-fd",
-             str(child), "--stats-json", str(folder / "stats.json")],
+            ["nsenter", f"--net=/run/netns/{NAMESPACE}", weir, "run", "-c", str(self.file),
+             "--ready-fd", str(child), "--stats-json", str(folder / "stats.json")],
             pass_fds=[child],
             stderr=subprocess.DEVNULL,
             preexec_fn=cgroup.enter if cgroup else None,

@@ -70,14 +70,17 @@ class RunUnderPressure : public Run {
   }
   // Each row of the machine begins where the one before it has ended; ends where it began.
   static void expect_chain(const std::vector<std::string>& rows, const std::string& machine,
-                           std::string state) {
-    const std::string first = state;
+                           const std::string& state) {
+    const std::string prefix = machine + ": ";
+    std::string_view now = state;
     for (const std::string& row : rows) {
-      if (!row.starts_with(machine + ": ")) continue;
-      EXPECT_TRUE(row.starts_with(machine + ": " + state + " > ")) << row;
-      state = row.substr(row.find(" > ") + 3);
+      if (!row.starts_with(prefix)) continue;
+      const std::string_view move = std::string_view(row).substr(prefix.size());
+      const std::size_t arrow = move.find(" > ");
+      EXPECT_EQ(move.substr(0, arrow), now) << row;
+      now = move.substr(arrow + 3);
     }
-    EXPECT_EQ(state, first) << machine;
+    EXPECT_EQ(now, state) << machine;
   }
 
   const std::string fifo_ = dir_.file("fifo");

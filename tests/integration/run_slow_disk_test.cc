@@ -73,7 +73,7 @@ TEST_F(RunSlowDisk, CostsItsOwnSessionsWhatTheRingCannotHoldAndNobodyElse) {
   wait_for_all();
   const std::string place = disk_of("slow").at("place");
   EXPECT_EQ(relief_of("slow"), "");
-  EXPECT_NE(place, disk_of("beside").at("place"));
+  EXPECT_NE(place, disk_of("beside").at("place").get<std::string>());
 
   disk_->freeze();
   while (relief_of("slow") != "drop") {
