@@ -97,28 +97,37 @@ class Ext4Disk {
     EXPECT_EQ(::ioctl(fd.get(), kShutdown, &without_flushing_the_log), 0) << std::strerror(errno);
   }
   // As when the disk answers no more: whatever is written waits, until thaw(), or until this
-  // process is gone.
+  // process is gone, however it ends: nobody could end one that waits for a frozen disk.
   void freeze() {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    const UniqueFd alive(ends[0]);
-    UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    thawer_ = ::fork();
-    if (thawer_ == 0) {
+    std::array<int, 2> alive{};
+    std::array<int, 2> thawed{};
+    ASSERT_EQ(::pipe2(alive.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(thawed.data(), O_CLOEXEC), 0);
+    const UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // Nobody's child, and in no group: whoever ends this process and its children misses it.
+      if (::fork() != 0) ::_exit(0);
+      ::setsid();
+      ::close(alive[1]);
+      ::close(thawed[0]);
       char nothing = 0;
-      ::close(ends[1]);
-      (void)!::read(alive.get(), &nothing, 1);
-      ::_exit(::ioctl(fd.get(), FITHAW, 0) == 0 ? 0 : 1);
+      (void)!::read(alive[0], &nothing, 1);
+      ::ioctl(fd.get(), FITHAW, 0);
+      ::_exit(0);
     }
-    held_ = UniqueFd(ends[1]);
+    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+    ::close(alive[0]);
+    ::close(thawed[1]);
+    held_ = UniqueFd(alive[1]);
+    thawed_ = UniqueFd(thawed[0]);
     ASSERT_EQ(::ioctl(fd.get(), FIFREEZE, 0), 0) << std::strerror(errno);
   }
   void thaw() {
     if (!held_) return;
     held_.reset();
-    int status = -1;
-    EXPECT_EQ(::waitpid(thawer_, &status, 0), thawer_);
-    EXPECT_EQ(status, 0);
+    char nothing = 0;
+    EXPECT_EQ(::read(thawed_.get(), &nothing, 1), 0);
   }
   // As when the file system finds itself damaged: it becomes read-only.
   void make_read_only() const {
@@ -134,8 +143,8 @@ class Ext4Disk {
   std::string directory_;
   std::string image_;
   bool mounted_ = false;
-  pid_t thawer_ = -1;
-  UniqueFd held_;  // as long as it is frozen
+  UniqueFd held_;    // as long as it is frozen
+  UniqueFd thawed_;  // ends when it is not any more
 };
 
 }  // namespace weir::test
