@@ -3,6 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 IFACE ?=
 KILLS ?= 200
+BLOCKED ?= 90
 LIVE ?=
 SEED ?= 1
 SEEDS ?= 1 10000
@@ -40,10 +41,12 @@ tests:
 test: tests
 	@scripts/run-tests build/asan
 
-## test-faults: stores of 200 engines that are killed at random moments (KILLS=..., SEED=... where the seeds begin), and on disks that fail
+## test-faults: stores of 200 engines that are killed at random moments (KILLS=..., SEED=... where the seeds begin), and on disks that fail; engines whose disk stands still, whose memory is short, whose reader sleeps for BLOCKED=... seconds
 test-faults: tests
 	@WEIR_STORE_KILLS=$(KILLS) WEIR_STORE_SEED=$(SEED) WEIR_SOURCE_DIR=$(CURDIR) \
 	  WEIR_BINARY_DIR=$(CURDIR)/build/asan build/asan/bin/store_faults_test --gtest_brief=1
+	@WEIR_BLOCKED_SECONDS=$(BLOCKED) WEIR_SOURCE_DIR=$(CURDIR) WEIR_BINARY_DIR=$(CURDIR)/build/asan \
+	  build/asan/bin/pressure_faults_test --gtest_brief=1
 
 ## check: format, layers, lint, conformance, clang-tidy on all files, then the tests
 check: tests
@@ -83,6 +86,7 @@ bench:
 	@for bench in build/bench/bin/*_bench; do [[ ! -x $$bench ]] || "$$bench" || exit 1; done
 	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/engine_bench.py --weir build/bench/bin/weir \
 	  --api-bench build/bench/bin/api_bench
+	@[[ $$(id -u) != 0 ]] || python3 -B bench/control/reaction_bench.py --weir build/bench/bin/weir
 
 ## bench-peers: reading files, following flows, writing and asking stores, and capturing beside the peers (the last as root; LIVE="--quick": its short form)
 bench-peers:

@@ -55,7 +55,10 @@ Result<void> PcapngFile::reserve() {
   commit(writer_->poll());
   const std::uint64_t wanted = std::uint64_t{credits_} * kBatchRoomBytes;
   note_fill(wanted);
-  while (!writer_->failure() && room() < wanted) commit(writer_->wait());
+  while (!writer_->failure() && room() < wanted) {
+    commit(writer_->wait());
+    note_fill(wanted);
+  }
   if (writer_->failure()) settle_failure();
   return state();
 }
@@ -64,11 +67,14 @@ std::uint64_t PcapngFile::room() const noexcept {
   return kBlockBytes - used_ + std::uint64_t{pool_->free_count()} * kBlockBytes;
 }
 
-// Before it waits, so that others see that it does.
+// Before it waits, so that others see that it does, and after it: who has got room is not who is
+// waited for, however long the worker then waits for another.
 void PcapngFile::note_fill(std::uint64_t wanted) noexcept {
+  constexpr std::uint64_t kFullest = 990;  // that nobody waits for
   const std::uint64_t most = std::uint64_t{pool_->count()} * kBlockBytes - wanted;
   const std::uint64_t left = room() - std::min(room(), wanted);
-  fill_.set(1000 - std::min<std::uint64_t>(left * 1000 / most, 1000));
+  const std::uint64_t taken = 1000 - std::min<std::uint64_t>(left * 1000 / most, 1000);
+  fill_.set(room() < wanted ? 1000 : std::min(taken, kFullest));
 }
 
 void PcapngFile::write(const Offer& offer) {

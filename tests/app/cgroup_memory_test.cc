@@ -23,6 +23,12 @@ class CgroupFiles : public testing::Test {
     write(path + "/memory.max", max + "\n");
     write(path + "/memory.stat", stat);
   }
+  void level_of_version_1(const std::string& path, const std::string& usage,
+                          const std::string& limit, const std::string& stat) {
+    write(path + "/memory.usage_in_bytes", usage + "\n");
+    write(path + "/memory.limit_in_bytes", limit + "\n");
+    write(path + "/memory.stat", stat);
+  }
   [[nodiscard]] CgroupMemory open() const {
     return CgroupMemory({.self = dir_.file("self"), .root = dir_.file("root")});
   }
@@ -49,6 +55,23 @@ TEST_F(CgroupFiles, FilePagesDoNotCountForTheKernelCanTakeThemBack) {
 TEST_F(CgroupFiles, WithoutALimitThereIsNothingToTell) {
   write("self", "0::/a\n");
   level("root/a", "1000", "max", "");
+  EXPECT_EQ(open().fill(), std::nullopt);
+}
+
+TEST_F(CgroupFiles, WhereVersion1HasTheMemoryItIsReadThere) {
+  write("self", "12:cpu,cpuacct:/b\n7:memory:/a/weir\n0::/\n");
+  level_of_version_1("root/memory/a/weir", "300", "1000", "");
+  level_of_version_1("root/memory/a", "900", "1000",
+                     "inactive_file 1\nactive_file 2\ntotal_inactive_file 60\n"
+                     "total_active_file 40\n");
+  // No level has this one's limit.
+  level_of_version_1("root/memory", "5000", "9223372036854771712", "");
+  EXPECT_EQ(open().fill(), 0.8);
+}
+
+TEST_F(CgroupFiles, ThePathOfAnotherControllerIsNotTheMemorys) {
+  write("self", "12:memory_of_another:/a\nbroken\n5:memory\n7:memory:relative\n0::/\n");
+  level_of_version_1("root/memory/a", "300", "1000", "");
   EXPECT_EQ(open().fill(), std::nullopt);
 }
 

@@ -71,6 +71,38 @@ TEST(PressureSignals, ARingThatFillsBehindAFullDiskIsTheDisks) {
   EXPECT_THAT(find(signals, Resource::Output, "disk 8:1").fill, DoubleNear(0.3, 1e-9));
 }
 
+// What came while the disk stood still has to be worked off, which is no lack of cores.
+TEST(PressureSignals, ARingIsBehindItsDiskUntilItHasComeDown) {
+  PressureReadings readings{.sessions = {session("a", 100, {{"disk 8:1", 1.0, kDisk}})},
+                            .rings = {0.97}};
+  RingsBehindDisks rings;
+  std::int64_t now = 1;
+  const auto cpu_fill = [&](double disk, double ring) {
+    readings.sessions[0].outputs[0].fill = disk;
+    readings.rings[0] = ring;
+    rings.look(readings, kLimits, MonotonicTime{now += 5'000'000});
+    return find(signals_of(readings, kLimits), Resource::Cpu, "").fill;
+  };
+  EXPECT_EQ(cpu_fill(0.5, 0.97), 0.97) << "no disk was waited for";
+  EXPECT_EQ(cpu_fill(1.0, 0.97), 0.0);
+  EXPECT_EQ(cpu_fill(0.5, 0.97), 0.0);
+  EXPECT_EQ(cpu_fill(0.2, 0.61), 0.0);
+  EXPECT_EQ(cpu_fill(0.2, 0.59), 0.59);
+  EXPECT_EQ(cpu_fill(0.2, 0.97), 0.97) << "that is new";
+}
+
+TEST(PressureSignals, ARingThatDoesNotComeDownBehindItsDiskIsTheProcessors) {
+  PressureReadings readings{.sessions = {session("a", 100, {{"disk 8:1", 1.0, kDisk}})},
+                            .rings = {0.97}};
+  RingsBehindDisks rings;
+  rings.look(readings, kLimits, MonotonicTime{1'000'000'000});
+  readings.sessions[0].outputs[0].fill = 0.1;
+  rings.look(readings, kLimits, MonotonicTime{5'999'999'999});
+  EXPECT_EQ(find(signals_of(readings, kLimits), Resource::Cpu, "").fill, 0.0);
+  rings.look(readings, kLimits, MonotonicTime{6'000'000'000});
+  EXPECT_EQ(find(signals_of(readings, kLimits), Resource::Cpu, "").fill, 0.97);
+}
+
 TEST(PressureSignals, ALaneThatNobodyHoldsUpIsTheProcessors) {
   PressureReadings readings{.sessions = {session("a", 100, {{"disk 8:1", 1.0, kDisk}})},
                             .rings = {0.5, 0.9}};

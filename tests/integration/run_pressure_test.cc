@@ -1,8 +1,6 @@
 // An engine under pressure: a pipe that nobody reads, a disk that two sessions share. Levels, what
 // sessions are told to do with less of, and the way back; what the packets then lack is shown by
 // the tests of the mechanisms.
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "integration/run_fixture.h"
+#include "integration/pressure_fixture.h"
 
 namespace weir::test {
 namespace {
@@ -20,40 +18,8 @@ using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class RunPressure : public Run {
+class RunPressure : public RunUnderPressure {
  protected:
-  static constexpr std::string_view kQuick =
-      "[pressure]\nstep_interval = \"50ms\"\nrecover_after = \"200ms\"\n";
-
-  // There before weir opens the other end.
-  UniqueFd make_fifo() const {
-    EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
-    UniqueFd reader(::open(fifo_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    EXPECT_TRUE(reader);
-    return reader;
-  }
-  [[nodiscard]] std::string piped(std::string_view keys = "") const {
-    return session("slow", std::string(keys) + "[session.pcapng]\npath = \"" + fifo_ + "\"\n");
-  }
-  [[nodiscard]] std::string filed(std::string_view name, std::string_view keys = "") const {
-    return session(name, std::string(keys) + "[session.pcapng]\npath = \"" +
-                             dir_.file(std::string(name) + ".pcapng") + "\"\n");
-  }
-  [[nodiscard]] nlohmann::json pressure() const { return get("/v1/pressure").json(); }
-  [[nodiscard]] nlohmann::json pipe_now() const {
-    const nlohmann::json now = pressure();
-    for (const auto& place : now.at("places")) {
-      if (place.at("place") == "pipe " + fifo_) return place;
-    }
-    return {{"level", "none"}};
-  }
-  [[nodiscard]] std::string relief_of(const std::string& name) const {
-    const nlohmann::json now = pressure();
-    for (const auto& one : now.at("sessions")) {
-      if (one.at("session") == name) return one.at("relief");
-    }
-    return "no session " + name;
-  }
   void send_until_critical() {
     while (pipe_now().at("level") != "critical") send(500, 1400);
   }
@@ -64,30 +30,10 @@ class RunPressure : public Run {
       }
     }
   }
-  // "machine: from > to", oldest first, of machines that begin so. The last row, which ends
-  // so, comes a moment after what it tells of.
-  [[nodiscard]] std::vector<std::string> journal(const std::string& machines,
-                                                 const std::string& last) const {
-    std::vector<std::string> rows;
-    while (rows.empty() || !rows.back().ends_with(last)) {
-      rows.clear();
-      const nlohmann::json page = get("/v1/journal?limit=1000").json();
-      for (const auto& row : page.at("journal")) {
-        const std::string machine = row.at("machine");
-        if (!machine.starts_with(machines)) continue;
-        rows.push_back(machine + ": " + std::string(row.at("from")) + " > " +
-                       std::string(row.at("to")));
-      }
-      std::reverse(rows.begin(), rows.end());
-    }
-    return rows;
-  }
-
-  const std::string fifo_ = dir_.file("fifo");
 };
 
 TEST_F(RunPressure, APipeThatNobodyReadsIsTheMatterOfItsSessionAndEndsWithItsReader) {
-  const UniqueFd reader = make_fifo();
+  const UniqueFd reader = make_fifo(fifo_);
   configure(head() + std::string(kQuick) + piped() + filed("beside", "priority = 1\n"));
   start_engine();
   while (pipe_now().at("level") != "normal") {
@@ -140,13 +86,7 @@ TEST_F(RunPressure, APipeThatNobodyReadsIsTheMatterOfItsSessionAndEndsWithItsRea
   const std::string machine = "pressure output pipe " + fifo_ + ": ";
   const auto levels = journal("pressure output pipe", " > normal");
   EXPECT_TRUE(levels.front().starts_with(machine + "normal > ")) << levels.front();
-  // Each row begins where the one before it has ended.
-  std::string state = "normal";
-  for (const std::string& row : levels) {
-    EXPECT_TRUE(row.starts_with(machine + state + " > ")) << row;
-    state = row.substr(row.rfind(' ') + 1);
-  }
-  EXPECT_EQ(state, "normal");
+  expect_chain(levels, "pressure output pipe " + fifo_, "normal");
   const auto reliefs = journal("relief ", "relief slow: cutoff 64KiB > none");
   EXPECT_THAT(reliefs, testing::Each(HasSubstr("relief slow: ")));
   EXPECT_TRUE(reliefs.front().starts_with("relief slow: none > cutoff 64KiB")) << reliefs.front();
@@ -162,7 +102,7 @@ TEST_F(RunPressure, APipeThatNobodyReadsIsTheMatterOfItsSessionAndEndsWithItsRea
 }
 
 TEST_F(RunPressure, SwitchedOffItTellsOfLevelsAndDoesNothing) {
-  const UniqueFd reader = make_fifo();
+  const UniqueFd reader = make_fifo(fifo_);
   configure(head() + std::string(kQuick) + "enabled = false\n" + piped());
   start_engine();
   send_until_critical();

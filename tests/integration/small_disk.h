@@ -2,10 +2,14 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -61,7 +65,10 @@ class Ext4Disk {
     EXPECT_EQ(run_command({"mkfs.ext4", "-q", "-F", "-m", "0", image_}).status, 0);
     mount();
   }
-  ~Ext4Disk() { unmount(); }
+  ~Ext4Disk() {
+    thaw();
+    unmount();
+  }
   Ext4Disk(const Ext4Disk&) = delete;
   Ext4Disk& operator=(const Ext4Disk&) = delete;
 
@@ -72,7 +79,13 @@ class Ext4Disk {
   }
   void unmount() {
     if (!mounted_) return;
-    EXPECT_EQ(run_command({"umount", directory_}).status, 0);
+    // The kernel lets go of the writes of an engine that has ended a moment later.
+    int tries = 100;
+    CommandResult unmounted;
+    do {
+      unmounted = run_command({"umount", directory_});
+    } while (unmounted.status != 0 && --tries > 0);
+    EXPECT_EQ(unmounted.status, 0) << unmounted.err;
     mounted_ = false;
   }
   // As when the disk is pulled out: what is not on it will never be, and all that is asked of it
@@ -82,6 +95,39 @@ class Ext4Disk {
     std::uint32_t without_flushing_the_log = 2;
     const UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     EXPECT_EQ(::ioctl(fd.get(), kShutdown, &without_flushing_the_log), 0) << std::strerror(errno);
+  }
+  // As when the disk answers no more: whatever is written waits, until thaw(), or until this
+  // process is gone, however it ends: nobody could end one that waits for a frozen disk.
+  void freeze() {
+    std::array<int, 2> alive{};
+    std::array<int, 2> thawed{};
+    ASSERT_EQ(::pipe2(alive.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(thawed.data(), O_CLOEXEC), 0);
+    const UniqueFd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // Nobody's child, and in no group: whoever ends this process and its children misses it.
+      if (::fork() != 0) ::_exit(0);
+      ::setsid();
+      ::close(alive[1]);
+      ::close(thawed[0]);
+      char nothing = 0;
+      (void)!::read(alive[0], &nothing, 1);
+      ::ioctl(fd.get(), FITHAW, 0);
+      ::_exit(0);
+    }
+    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+    ::close(alive[0]);
+    ::close(thawed[1]);
+    held_ = UniqueFd(alive[1]);
+    thawed_ = UniqueFd(thawed[0]);
+    ASSERT_EQ(::ioctl(fd.get(), FIFREEZE, 0), 0) << std::strerror(errno);
+  }
+  void thaw() {
+    if (!held_) return;
+    held_.reset();
+    char nothing = 0;
+    EXPECT_EQ(::read(thawed_.get(), &nothing, 1), 0);
   }
   // As when the file system finds itself damaged: it becomes read-only.
   void make_read_only() const {
@@ -97,6 +143,8 @@ class Ext4Disk {
   std::string directory_;
   std::string image_;
   bool mounted_ = false;
+  UniqueFd held_;    // as long as it is frozen
+  UniqueFd thawed_;  // ends when it is not any more
 };
 
 }  // namespace weir::test

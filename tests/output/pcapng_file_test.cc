@@ -266,6 +266,33 @@ TEST(PcapngFile, ItsFillIsWhatIsOnItsWayToTheDisk) {
   ASSERT_TRUE(sink.close());
 }
 
+// Or the ring behind it would be laid at its door for as long as the worker waits for another.
+TEST(PcapngFile, IsNotFullAnyMoreWhenItHasBeenWaitedFor) {
+  test::FakeFile file;
+  const std::uint32_t blocks = PcapngFile::blocks(1);
+  PcapngFile sink(PcapngFile::Parts{
+      .pool = buffer::BlockPool::create(blocks, PcapngFile::kBlockBytes + PcapngFile::kSlackBytes)
+                  .value(),
+      .device = std::make_unique<test::FaultBlockDevice>(
+          std::make_unique<test::FakeBlockDevice>(file, 1, blocks),
+          test::FaultPlan{.only_when_waited_for = true}),
+      .identity = kIdentity});
+  InterfaceTable interfaces;
+  interfaces.add({});
+  TestBatch batch;
+  fill_batch(batch);
+  std::uint32_t waited = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::uint32_t before = file.waits;
+    ASSERT_TRUE(sink.reserve());
+    EXPECT_LT(sink.fill(), 1);
+    waited += file.waits - before;
+    sink.write({batch.batch(), interfaces, *TestBatch::all(), kSession});
+  }
+  EXPECT_GT(waited, 0u);
+  ASSERT_TRUE(sink.close());
+}
+
 // --- sections and interfaces
 // ------------------------------------------------------------------------------------
 

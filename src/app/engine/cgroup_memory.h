@@ -1,5 +1,6 @@
-// How much of the memory that its cgroup may have (version 2, all levels above it too) the engine
-// and its neighbours there take. What the kernel can take back at once, file pages, does not count.
+// How much of the memory that its cgroup may have (all levels above it too) the engine and its
+// neighbours there take. What the kernel can take back at once, file pages, does not count. Of
+// version 2; of version 1 where that has the memory.
 #pragma once
 
 #include <optional>
@@ -36,6 +37,12 @@ class CgroupMemory final : public MemoryGauge {
     UniqueFd max;
     UniqueFd stat;
   };
+  // The names of a version's files.
+  struct Names {
+    const char* current;
+    const char* max;
+  };
+  void open_levels(const std::string& root, std::string path, const Names& names);
   static std::optional<double> fill_of(const Level& level);
 
   std::vector<Level> levels_;

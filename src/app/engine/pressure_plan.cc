@@ -31,6 +31,16 @@ double fill_of_store(double wanted, const state::PressureLimits& limits) {
   return std::min(1.0, to_before * wanted);
 }
 
+// Packets of the lane wait in its ring until an output has room.
+bool waits(const PressureReadings& readings, std::size_t lane) {
+  return std::ranges::any_of(readings.sessions, [lane](const SessionReading& session) {
+    return session.takes_packets && session.lanes[lane] &&
+           std::ranges::any_of(session.outputs, [](const OutputReading& output) {
+             return output.when_full == WhenFull::Waits && output.fill >= kFull;
+           });
+  });
+}
+
 class Signals {
  public:
   Signals(const PressureReadings& readings, const state::PressureLimits& limits)
@@ -39,7 +49,7 @@ class Signals {
   std::vector<PlaceSignal> take() {
     double cpu = 0;
     for (std::size_t lane = 0; lane < readings_.rings.size(); ++lane) {
-      if (!waits(lane)) cpu = std::max(cpu, readings_.rings[lane]);
+      if (!waits(readings_, lane) && !behind(lane)) cpu = std::max(cpu, readings_.rings[lane]);
     }
     note(Resource::Cpu, "", cpu, "the ring of the kernel fills up");
     if (readings_.memory) {
@@ -108,13 +118,8 @@ class Signals {
     }
   }
 
-  [[nodiscard]] bool waits(std::size_t lane) const {
-    return std::ranges::any_of(readings_.sessions, [lane](const SessionReading& session) {
-      return session.takes_packets && session.lanes[lane] &&
-             std::ranges::any_of(session.outputs, [](const OutputReading& output) {
-               return output.when_full == WhenFull::Waits && output.fill >= kFull;
-             });
-    });
+  [[nodiscard]] bool behind(std::size_t lane) const {
+    return lane < readings_.behind.size() && readings_.behind[lane];
   }
   [[nodiscard]] double ring_behind(const SessionReading& session) const {
     double most = 0;
@@ -140,6 +145,22 @@ std::vector<std::uint32_t> priorities_of(const PlaceSignal& signal,
 }
 
 }  // namespace
+
+void RingsBehindDisks::look(PressureReadings& readings, const state::PressureLimits& limits,
+                            MonotonicTime now) {
+  waited_.resize(readings.rings.size());
+  readings.behind.assign(readings.rings.size(), false);
+  for (std::size_t lane = 0; lane < waited_.size(); ++lane) {
+    std::optional<MonotonicTime>& waited = waited_[lane];
+    if (waits(readings, lane)) {
+      waited = now;
+    } else if (waited &&
+               (readings.rings[lane] < limits.begin.front() || now - *waited >= kPatience)) {
+      waited.reset();
+    }
+    readings.behind[lane] = waited.has_value();
+  }
+}
 
 std::vector<PlaceSignal> signals_of(const PressureReadings& readings,
                                     const state::PressureLimits& limits) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "capture/relief.h"
 #include "control/config.h"
 #include "state/pressure_controller.h"
@@ -46,7 +47,23 @@ struct SessionReading {
 struct PressureReadings {
   std::vector<SessionReading> sessions;
   std::vector<double> rings;     // by lane
+  std::vector<bool> behind;      // by lane, of RingsBehindDisks; empty: none
   std::optional<double> memory;  // of what the engine's cgroup may have
+};
+
+// When a disk gets on again, the rings behind it are still full of what came meanwhile, and the
+// processor is not what is short. So a ring is behind its disk until it has come below where
+// pressure begins; kPatience after the disk was last waited for, it is the processor's all the
+// same. One thread.
+class RingsBehindDisks {
+ public:
+  static constexpr Duration kPatience = std::chrono::seconds(5);
+
+  // Fills readings.behind.
+  void look(PressureReadings& readings, const state::PressureLimits& limits, MonotonicTime now);
+
+ private:
+  std::vector<std::optional<MonotonicTime>> waited_;  // by lane; the last time
 };
 
 struct PlaceSignal {
@@ -58,8 +75,8 @@ struct PlaceSignal {
 };
 
 // Every place that there is, once. A ring that fills while a disk has no room for one of its
-// sessions is a signal of that disk, not of the processor. A full table of flows ends flows early,
-// which is counted: nobody is relieved for it.
+// sessions is a signal of that disk, not of the processor, and one that is behind a disk is none. A
+// full table of flows ends flows early, which is counted: nobody is relieved for it.
 std::vector<PlaceSignal> signals_of(const PressureReadings& readings,
                                     const state::PressureLimits& limits);
 

@@ -84,8 +84,9 @@ void PressureWatch::run() {
 
 void PressureWatch::look() {
   take_configuration();
-  const Look seen = measure();
+  Look seen = measure();
   const MonotonicTime now = parts_.clock.monotonic();
+  rings_.look(seen.readings, controller_.options().limits, now);
   const std::vector<PlaceSignal> signals = signals_of(seen.readings, controller_.options().limits);
   for (const PlaceSignal& signal : signals) {
     controller_.signal({.resource = signal.resource,

@@ -87,6 +87,7 @@ class PressureWatch final : public telemetry::Collector, state::DirectiveReceive
   state::Journaler journaler_;  // to the queue
   bool enabled_ = true;
   Ladders ladders_;
+  RingsBehindDisks rings_;
   state::PressureController controller_;
   std::map<std::string, Timestamp> relieved_;  // sessions, since when
 
