@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/bytes.h"
 #include "security/range_set.h"
 
 namespace weir::security {
@@ -37,13 +38,24 @@ class NumberTable {
           blocks_(table.blocks_.data()),
           table_(table) {}
     [[nodiscard]] bool contains(std::uint32_t number) const noexcept {
-      const std::uint32_t chunk = chunks_[std::min(number >> 16, chunk_last_)];
-      const std::uint32_t block = blocks_[chunk + (number >> 8 & 255)];
-      if (block <= kInside) return block != kOutside;
-      return table_.divided_contains(chunk, block, number);
+      return contains(number >> 16, number >> 8 & 255, [&] { return number & 255; });
+    }
+    // The number in network byte order at `at`.
+    [[nodiscard]] bool contains_at(const std::uint8_t* at) const noexcept {
+      return contains(load_be16(at), at[2], [&] { return std::uint32_t{at[3]}; });
     }
 
    private:
+    // The rest of the number is read if its block is divided.
+    template <typename Rest>
+    [[gnu::always_inline]] [[nodiscard]] bool contains(std::uint32_t chunk, std::uint32_t block,
+                                                       Rest&& rest) const noexcept {
+      const std::uint32_t blocks = chunks_[std::min(chunk, chunk_last_)];
+      const std::uint32_t entry = blocks_[blocks + block];
+      if (entry <= kInside) return entry != kOutside;
+      return table_.divided_contains(blocks, entry, rest());
+    }
+
     const std::uint32_t* chunks_;
     std::uint32_t chunk_last_;
     const std::uint16_t* blocks_;
@@ -65,10 +77,10 @@ class NumberTable {
   void add_to_chunk(std::uint32_t chunk, std::uint32_t first, std::uint32_t last);
   void add_to_block(std::uint32_t chunk, std::uint32_t first, std::uint32_t last);
 
-  [[nodiscard]] bool divided_contains(std::uint32_t chunk, std::uint32_t block,
-                                      std::uint32_t number) const noexcept {
-    const Block& bits = divided_[first_divided_[chunk / kBlocksOfChunk] + (block - kDivided)];
-    return (bits[number >> 6 & 3] >> (number & 63) & 1) != 0;
+  [[nodiscard]] bool divided_contains(std::uint32_t blocks, std::uint32_t entry,
+                                      std::uint32_t rest) const noexcept {
+    const Block& bits = divided_[first_divided_[blocks / kBlocksOfChunk] + (entry - kDivided)];
+    return (bits[rest / 64] >> rest % 64 & 1) != 0;
   }
 
   std::vector<std::uint32_t> chunks_;  // where their blocks begin; the last: all that follow, too

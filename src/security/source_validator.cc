@@ -145,6 +145,19 @@ SourceRefusal refusal_unless(bool may, SourceRefusal refusal) noexcept {
   return static_cast<SourceRefusal>((std::uint32_t{may} - 1) & static_cast<std::uint32_t>(refusal));
 }
 
+// Packets that were not refused already.
+template <typename May>
+void refuse_unless(std::uint32_t packets, SourceRefusal refusal, SourceVerdicts& verdicts,
+                   May&& may) noexcept {
+  std::uint32_t refused = 0;
+  for (std::uint32_t i = 0; i < packets; ++i) {
+    if (may(i) || verdicts.refusals[i] != SourceRefusal::None) continue;
+    verdicts.refusals[i] = refusal;
+    ++refused;
+  }
+  verdicts.refused += refused;
+}
+
 // A set asked by packets that mostly come in trains: what was found last is asked first.
 template <typename T>
 class Asked {
@@ -287,7 +300,8 @@ Result<SourceValidator> SourceValidator::compile(std::span<const SourceRules> ru
   made.checks_frames_ = made.checks_macs_ || !made.names_.empty() || !may.no_address ||
                         !may.addresses_4.is_everything() || !may.addresses_6.is_everything();
   made.checks_endpoints_ = !may.endpoints.is_everything();
-  made.checks_tenants_ = !made.block_ && (!may.vnis.is_everything() || made.checks_endpoints_);
+  made.checks_vnis_ = !may.vnis.is_everything();
+  made.checks_tenants_ = !made.block_ && (made.checks_vnis_ || made.checks_endpoints_);
   made.active_ = made.block_ || made.checks_frames_ || made.checks_tenants_;
   if (made.names_.empty() && !made.checks_macs_) made.plain_interfaces_ = kAllInterfaces;
   made.macs_ = std::move(may.macs);
@@ -333,18 +347,18 @@ void SourceValidator::check_each_frame(const PacketBatch& batch,
   const std::uint32_t plain_interfaces = plain_interfaces_;
   std::array<std::uint16_t, kBatchPacketsMax> others;
   std::uint32_t other_count = 0;
-  std::uint32_t refused = 0;
+  std::uint32_t allowed = 0;
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     const Packet& packet = batch.packets[i];
     if (packet.interface.index < plain_interfaces && is_plain_ipv4(packet)) {
-      const bool may = addresses_4.contains(load_be32(packet.data + kPlainSource));
+      const bool may = addresses_4.contains_at(packet.data + kPlainSource);
       verdicts.refusals[i] = refusal_unless(may, SourceRefusal::Address);
-      refused += 1u - static_cast<std::uint32_t>(may);
+      allowed += static_cast<std::uint32_t>(may);
     } else {
       others[other_count++] = static_cast<std::uint16_t>(i);
     }
   }
-  verdicts.refused = refused;
+  verdicts.refused = batch.count - other_count - allowed;
   if (other_count != 0) check_others(batch, {others.data(), other_count}, verdicts);
 }
 
@@ -371,21 +385,20 @@ void SourceValidator::check_each_frame(const PacketBatch& batch,
 
 void SourceValidator::check_each_tenant(const PacketBatch& batch, const KeysArray& keys,
                                         SourceVerdicts& verdicts) const noexcept {
-  const NumberTable::View vnis(vnis_);
-  const bool no_vni_may = no_vni_may_;
-  const bool checks_endpoints = checks_endpoints_;
-  Asked endpoint_may(endpoints_);
-  std::uint32_t refused = 0;
-  for (std::uint32_t i = 0; i < batch.count; ++i) {
-    const TenantIdentity& tenant = keys[i].tenant;
-    const bool vni =
-        tenant.vni == TenantIdentity::kNoVni ? no_vni_may : vnis.contains(tenant.vni << kVniShift);
-    if (vni && (!checks_endpoints || endpoint_may(tenant.gwlb_endpoint))) continue;
-    if (verdicts.refusals[i] != SourceRefusal::None) continue;
-    verdicts.refusals[i] = vni ? SourceRefusal::Endpoint : SourceRefusal::Vni;
-    ++refused;
+  if (checks_vnis_) {
+    const NumberTable::View vnis(vnis_);
+    const bool no_vni_may = no_vni_may_;
+    refuse_unless(batch.count, SourceRefusal::Vni, verdicts, [&](std::uint32_t i) noexcept {
+      const std::uint32_t vni = keys[i].tenant.vni;
+      return vni == TenantIdentity::kNoVni ? no_vni_may : vnis.contains(vni << kVniShift);
+    });
   }
-  verdicts.refused += refused;
+  if (checks_endpoints_) {
+    Asked endpoint_may(endpoints_);
+    refuse_unless(batch.count, SourceRefusal::Endpoint, verdicts, [&](std::uint32_t i) noexcept {
+      return endpoint_may(keys[i].tenant.gwlb_endpoint);
+    });
+  }
 }
 
 }  // namespace weir::security

@@ -98,6 +98,7 @@ class SourceValidator {
   bool checks_macs_ = false;
   bool checks_frames_ = false;
   bool checks_tenants_ = false;
+  bool checks_vnis_ = false;
   bool checks_endpoints_ = false;
   std::vector<std::vector<std::string>> names_;  // a packet's interface is in each of them
   std::vector<std::uint8_t> interfaces_;         // 1: may be; by id
