@@ -3,10 +3,6 @@
 namespace weir::security {
 namespace {
 
-constexpr std::size_t kChunks = 65'536;
-constexpr std::uint32_t kChunkNumbers = 65'536;
-constexpr std::uint32_t kBlockNumbers = 256;
-
 // Bits `first` to `last` of a word.
 constexpr std::uint64_t bits(std::uint32_t first, std::uint32_t last) noexcept {
   return ~std::uint64_t{0} >> (63 - last) & ~std::uint64_t{0} << first;
@@ -22,7 +18,8 @@ NumberTable::NumberTable(std::size_t chunks)
   std::fill_n(blocks_.begin() + kBlocksOfChunk, kBlocksOfChunk, kInside);
 }
 
-NumberTable::NumberTable(const RangeSet<std::uint32_t>& set) : NumberTable(kChunks) {
+NumberTable::NumberTable(const RangeSet<std::uint32_t>& set)
+    : NumberTable(std::size_t{1} << (32 - kChunkShift)) {
   std::fill(chunks_.begin(), chunks_.end(), 0);
   for (const Range<std::uint32_t>& range : set.ranges()) add(range.first, range.last);
   while (chunks_.size() > 1 && chunks_.back() <= kBlocksOfChunk &&
@@ -67,9 +64,9 @@ void NumberTable::add_to_chunk(std::uint32_t chunk, std::uint32_t first, std::ui
 }
 
 void NumberTable::add_to_block(std::uint32_t chunk, std::uint32_t first, std::uint32_t last) {
-  std::uint16_t& block = blocks_[chunk + first / kBlockNumbers % kBlocksOfChunk];
+  std::uint8_t& block = blocks_[chunk + first / kBlockNumbers % kBlocksOfChunk];
   if (block == kOutside) {
-    block = static_cast<std::uint16_t>(kDivided + divided_.size() - first_divided_.back());
+    block = static_cast<std::uint8_t>(kDivided + divided_.size() - first_divided_.back());
     divided_.emplace_back();
   }
   for (std::uint32_t word = first / 64; word <= last / 64; ++word) {

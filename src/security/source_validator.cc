@@ -351,7 +351,7 @@ void SourceValidator::check_each_frame(const PacketBatch& batch,
   for (std::uint32_t i = 0; i < batch.count; ++i) {
     const Packet& packet = batch.packets[i];
     if (packet.interface.index < plain_interfaces && is_plain_ipv4(packet)) {
-      const bool may = addresses_4.contains_at(packet.data + kPlainSource);
+      const bool may = addresses_4.contains(load_be32(packet.data + kPlainSource));
       verdicts.refusals[i] = refusal_unless(may, SourceRefusal::Address);
       allowed += static_cast<std::uint32_t>(may);
     } else {
