@@ -10,6 +10,15 @@ constexpr std::uint64_t bits(std::uint32_t first, std::uint32_t last) noexcept {
 
 }  // namespace
 
+// Up to the last border, and one that stands for all behind it.
+std::size_t NumberTable::chunks_for(const RangeSet<std::uint32_t>& set) noexcept {
+  if (set.ranges().empty()) return 1;
+  const Range<std::uint32_t>& range = set.ranges().back();
+  const std::uint64_t border =
+      range.last == set.kLast ? range.first : std::uint64_t{range.last} + 1;
+  return std::min((border + kChunkNumbers - 1) / kChunkNumbers + 1, std::uint64_t{kChunks});
+}
+
 // All of them inside.
 NumberTable::NumberTable(std::size_t chunks)
     : chunks_(chunks, kBlocksOfChunk),
@@ -18,15 +27,9 @@ NumberTable::NumberTable(std::size_t chunks)
   std::fill_n(blocks_.begin() + kBlocksOfChunk, kBlocksOfChunk, kInside);
 }
 
-NumberTable::NumberTable(const RangeSet<std::uint32_t>& set)
-    : NumberTable(std::size_t{1} << (32 - kChunkShift)) {
+NumberTable::NumberTable(const RangeSet<std::uint32_t>& set) : NumberTable(chunks_for(set)) {
   std::fill(chunks_.begin(), chunks_.end(), 0);
   for (const Range<std::uint32_t>& range : set.ranges()) add(range.first, range.last);
-  while (chunks_.size() > 1 && chunks_.back() <= kBlocksOfChunk &&
-         chunks_[chunks_.size() - 2] == chunks_.back()) {
-    chunks_.pop_back();
-  }
-  chunks_.shrink_to_fit();
   blocks_.shrink_to_fit();
   first_divided_.shrink_to_fit();
   divided_.shrink_to_fit();
@@ -35,7 +38,9 @@ NumberTable::NumberTable(const RangeSet<std::uint32_t>& set)
 // Ranges come in ascending order and do not touch: what is divided is so for good, and the chunk
 // and the block that were divided last are the only ones that can get more.
 void NumberTable::add(std::uint32_t first, std::uint32_t last) {
-  for (std::uint32_t chunk = first / kChunkNumbers; chunk <= last / kChunkNumbers; ++chunk) {
+  const auto chunk_last =
+      std::min(last / kChunkNumbers, static_cast<std::uint32_t>(chunks_.size() - 1));
+  for (std::uint32_t chunk = first / kChunkNumbers; chunk <= chunk_last; ++chunk) {
     const std::uint32_t begin = chunk * kChunkNumbers;
     const std::uint32_t end = begin + (kChunkNumbers - 1);
     if (first <= begin && last >= end) {

@@ -16,7 +16,7 @@ namespace weir::security {
 // Immutable once made; copies are independent. The upper 17 bits of a number are its chunk, the
 // next 7 its block. A chunk that is wholly inside or outside is one entry; another has an entry for
 // each block, and a block that is neither a bit for each number.
-// Memory: 4 bytes a chunk up to the last that differs from those behind it (512 KiB at most), 132
+// Memory: 4 bytes a chunk up to the last that a range divides or ends (512 KiB at most), 132
 // for each chunk and 32 for each block that a range divides. A net divides at most one of each, a
 // range two: 10,000 /24 side by side take 30 KiB, 10,000 nets anywhere 2.1 MiB at most.
 class NumberTable {
@@ -24,6 +24,7 @@ class NumberTable {
   static constexpr std::uint32_t kBlockNumbers = 256;
   static constexpr std::uint32_t kChunkShift = 15;
   static constexpr std::uint32_t kChunkNumbers = 1u << kChunkShift;
+  static constexpr std::uint32_t kChunks = 1u << (32 - kChunkShift);
   static constexpr std::uint32_t kBlocksOfChunk = 128;
 
  public:
@@ -64,6 +65,7 @@ class NumberTable {
   static constexpr std::uint8_t kDivided = 2;
   static_assert(kDivided + kBlocksOfChunk - 1 <= 0xff);
 
+  static std::size_t chunks_for(const RangeSet<std::uint32_t>& set) noexcept;
   explicit NumberTable(std::size_t chunks);
   void add(std::uint32_t first, std::uint32_t last);
   void add_to_chunk(std::uint32_t chunk, std::uint32_t first, std::uint32_t last);
