@@ -30,6 +30,8 @@ NumberTable::NumberTable(std::size_t chunks)
 NumberTable::NumberTable(const RangeSet<std::uint32_t>& set) : NumberTable(chunks_for(set)) {
   std::fill(chunks_.begin(), chunks_.end(), 0);
   for (const Range<std::uint32_t>& range : set.ranges()) add(range.first, range.last);
+  one_range_ = set.ranges().size() == 1;
+  if (one_range_) range_ = set.ranges().front();
   blocks_.shrink_to_fit();
   first_divided_.shrink_to_fit();
   divided_.shrink_to_fit();

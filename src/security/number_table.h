@@ -53,6 +53,18 @@ class NumberTable {
     const std::uint8_t* blocks_;
     const NumberTable& table_;
   };
+  // For loops over sets that are one range, as many are.
+  struct OneRange {
+    Range<std::uint32_t> range;
+    [[nodiscard]] bool contains(std::uint32_t number) const noexcept {
+      return number - range.first <= range.last - range.first;
+    }
+  };
+  // `ask` gets what answers soonest, for a loop that is compiled for either.
+  template <typename Ask>
+  void visit(Ask&& ask) const noexcept {
+    one_range_ ? ask(OneRange{range_}) : ask(View(*this));
+  }
   [[nodiscard]] bool contains(std::uint32_t number) const noexcept {
     return View(*this).contains(number);
   }
@@ -81,6 +93,8 @@ class NumberTable {
   std::vector<std::uint8_t> blocks_;   // of a chunk outside, of one inside, of divided ones
   std::vector<std::uint32_t> first_divided_;  // of the chunks that have blocks
   std::vector<Block> divided_;
+  bool one_range_ = true;
+  Range<std::uint32_t> range_{0, RangeSet<std::uint32_t>::kLast};  // if there is one only
 };
 
 }  // namespace weir::security

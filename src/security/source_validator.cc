@@ -333,7 +333,7 @@ void SourceValidator::check_frames_by_rules(const PacketBatch& batch,
     std::fill_n(verdicts.refusals.begin(), batch.count, SourceRefusal::Blocked);
     verdicts.refused = batch.count;
   } else if (checks_frames_) {
-    check_each_frame(batch, verdicts);
+    addresses_4_.visit([&](const auto& set) noexcept { check_each_frame(set, batch, verdicts); });
   } else {
     std::fill_n(verdicts.refusals.begin(), batch.count, SourceRefusal::None);
   }
@@ -341,9 +341,9 @@ void SourceValidator::check_frames_by_rules(const PacketBatch& batch,
 
 // Most rules ask no more of most packets than their IPv4 address; the others wait for a loop of
 // their own, so that this one is short.
-void SourceValidator::check_each_frame(const PacketBatch& batch,
+template <typename Set>
+void SourceValidator::check_each_frame(const Set& addresses_4, const PacketBatch& batch,
                                        SourceVerdicts& verdicts) const noexcept {
-  const NumberTable::View addresses_4(addresses_4_);
   const std::uint32_t plain_interfaces = plain_interfaces_;
   std::array<std::uint16_t, kBatchPacketsMax> others;
   std::uint32_t other_count = 0;
@@ -386,11 +386,12 @@ void SourceValidator::check_each_frame(const PacketBatch& batch,
 void SourceValidator::check_each_tenant(const PacketBatch& batch, const KeysArray& keys,
                                         SourceVerdicts& verdicts) const noexcept {
   if (checks_vnis_) {
-    const NumberTable::View vnis(vnis_);
     const bool no_vni_may = no_vni_may_;
-    refuse_unless(batch.count, SourceRefusal::Vni, verdicts, [&](std::uint32_t i) noexcept {
-      const std::uint32_t vni = keys[i].tenant.vni;
-      return vni == TenantIdentity::kNoVni ? no_vni_may : vnis.contains(vni << kVniShift);
+    vnis_.visit([&](const auto& set) noexcept {
+      refuse_unless(batch.count, SourceRefusal::Vni, verdicts, [&](std::uint32_t i) noexcept {
+        const std::uint32_t vni = keys[i].tenant.vni;
+        return vni == TenantIdentity::kNoVni ? no_vni_may : set.contains(vni << kVniShift);
+      });
     });
   }
   if (checks_endpoints_) {

@@ -86,7 +86,9 @@ class SourceValidator {
   static constexpr std::uint32_t kAllInterfaces = ~std::uint32_t{0};
 
   void check_frames_by_rules(const PacketBatch& batch, SourceVerdicts& verdicts) const noexcept;
-  void check_each_frame(const PacketBatch& batch, SourceVerdicts& verdicts) const noexcept;
+  template <typename Set>
+  void check_each_frame(const Set& addresses_4, const PacketBatch& batch,
+                        SourceVerdicts& verdicts) const noexcept;
   void check_others(const PacketBatch& batch, std::span<const std::uint16_t> others,
                     SourceVerdicts& verdicts) const noexcept;
   void check_each_tenant(const PacketBatch& batch, const KeysArray& keys,
