@@ -55,6 +55,9 @@ struct FrameSource {
 FrameSource source_of(const Packet& packet) noexcept;
 
 // Compiled rules. Immutable, but for prepare(). One thread; copies are independent.
+// Memory, each copy: a table for IPv4 and one for VNIs (number_table.h: a list of 4,096 nets takes
+// 1.2 MiB at most), 64 bytes a net of IPv6, 32 a MAC or endpoint, and for each of these three kinds
+// 256 KiB at most to find them by.
 class SourceValidator {
  public:
   // Refuses nothing.
