@@ -140,6 +140,24 @@ constexpr std::uint32_t kPlainSource = 26;
          (load_be32(packet.data + 12) & kTypeAndVersion) == (std::uint32_t{kIpv4} << 16 | 0x4000);
 }
 
+// Without a branch that depends on the packet.
+SourceRefusal refusal_unless(bool may, SourceRefusal refusal) noexcept {
+  return static_cast<SourceRefusal>((std::uint32_t{may} - 1) & static_cast<std::uint32_t>(refusal));
+}
+
+// Packets that were not refused already.
+template <typename May>
+void refuse_unless(std::uint32_t packets, SourceRefusal refusal, SourceVerdicts& verdicts,
+                   May&& may) noexcept {
+  std::uint32_t refused = 0;
+  for (std::uint32_t i = 0; i < packets; ++i) {
+    if (may(i) || verdicts.refusals[i] != SourceRefusal::None) continue;
+    verdicts.refusals[i] = refusal;
+    ++refused;
+  }
+  verdicts.refused += refused;
+}
+
 // A set asked by packets that mostly come in trains: what was found last is asked first.
 template <typename T>
 class Asked {
@@ -198,6 +216,54 @@ RangeSet<std::uint64_t> endpoints_in(const std::vector<std::uint64_t>& list) {
   return RangeSet(std::move(ranges));
 }
 
+// A VNI becomes a block of a table, which is found without a look at single numbers.
+constexpr std::uint32_t kVniShift = 8;
+RangeSet<std::uint32_t> as_blocks(const RangeSet<std::uint32_t>& vnis) {
+  std::vector<Range<std::uint32_t>> blocks;
+  for (const Range<std::uint32_t>& range : vnis.ranges()) {
+    if (range.first > kVniMax) continue;
+    const std::uint32_t last = std::min(range.last, kVniMax);
+    blocks.push_back({range.first << kVniShift, last << kVniShift | ((1u << kVniShift) - 1)});
+  }
+  return RangeSet(std::move(blocks));
+}
+
+// What may be, of what the rules that were added leave. The values that stand for nothing (no MAC,
+// kNoVni, endpoint 0) are in a set unless there is a list of what is allowed.
+struct Allowed {
+  void narrow(const SourceRules& rules);
+
+  RangeSet<std::uint64_t> macs = RangeSet<std::uint64_t>::everything();
+  RangeSet<std::uint32_t> addresses_4 = RangeSet<std::uint32_t>::everything();
+  RangeSet<Uint128> addresses_6 = RangeSet<Uint128>::everything();
+  bool no_address = true;
+  RangeSet<std::uint32_t> vnis = RangeSet<std::uint32_t>::everything();
+  RangeSet<std::uint64_t> endpoints = RangeSet<std::uint64_t>::everything();
+};
+
+// Lists of what is allowed leave their part of what is allowed until now, lists of what is refused
+// the rest of it.
+void Allowed::narrow(const SourceRules& rules) {
+  const auto allow = [](auto& may, const auto& list, const auto& set) {
+    if (!list.empty()) may = may.intersect(set);
+  };
+  const auto deny = [](auto& may, const auto& set) {
+    if (!set.ranges().empty()) may = may.intersect(set.complement());
+  };
+  allow(macs, rules.macs, macs_in(rules.macs));
+  deny(macs, macs_in(rules.deny_macs));
+  const Nets nets(rules.nets);
+  allow(addresses_4, rules.nets, nets.v4);
+  allow(addresses_6, rules.nets, nets.v6);
+  no_address = no_address && rules.nets.empty();
+  const Nets deny_nets(rules.deny_nets);
+  deny(addresses_4, deny_nets.v4);
+  deny(addresses_6, deny_nets.v6);
+  allow(vnis, rules.vnis, vnis_in(rules.vnis));
+  deny(vnis, vnis_in(rules.deny_vnis));
+  allow(endpoints, rules.gwlb_endpoints, endpoints_in(rules.gwlb_endpoints));
+}
+
 }  // namespace
 
 std::string_view name_of(SourceRefusal refusal) noexcept {
@@ -220,53 +286,45 @@ FrameSource source_of(const Packet& packet) noexcept {
 Result<SourceValidator> SourceValidator::compile(std::span<const SourceRules> rules) {
   std::string problems;
   SourceValidator made;
+  Allowed may;
   for (const SourceRules& one : rules) {
     for (const SourceProblem& problem : problems_in(one)) {
       problems += (problems.empty() ? "" : "; ") + problem.list + ": " + problem.message;
     }
-    made.narrow(one);
+    made.block_ = made.block_ || one.block;
+    if (!one.interfaces.empty()) made.names_.push_back(one.interfaces);
+    may.narrow(one);
   }
   if (!problems.empty()) return Error{.code = ErrorCode::Usage, .context = std::move(problems)};
-  made.checks_macs_ = !made.macs_.is_everything();
-  made.checks_addresses_ = !made.no_address_may_ || !made.addresses_4_.is_everything() ||
-                           !made.addresses_6_.is_everything();
-  made.checks_tenants_ =
-      !made.block_ && (!made.vnis_.is_everything() || !made.endpoints_.is_everything());
-  made.active_ = made.block_ || made.checks_macs_ || made.checks_addresses_ ||
-                 made.checks_tenants_ || !made.names_.empty();
+  made.checks_macs_ = !may.macs.is_everything();
+  made.checks_frames_ = made.checks_macs_ || !made.names_.empty() || !may.no_address ||
+                        !may.addresses_4.is_everything() || !may.addresses_6.is_everything();
+  made.checks_endpoints_ = !may.endpoints.is_everything();
+  made.checks_vnis_ = !may.vnis.is_everything();
+  made.checks_tenants_ = !made.block_ && (made.checks_vnis_ || made.checks_endpoints_);
+  made.active_ = made.block_ || made.checks_frames_ || made.checks_tenants_;
+  if (made.names_.empty() && !made.checks_macs_) made.plain_interfaces_ = kAllInterfaces;
+  made.macs_ = std::move(may.macs);
+  made.addresses_4_ = NumberTable(may.addresses_4);
+  made.addresses_6_ = std::move(may.addresses_6);
+  made.no_address_may_ = may.no_address;
+  made.vnis_ = NumberTable(as_blocks(may.vnis));
+  made.no_vni_may_ = may.vnis.contains(TenantIdentity::kNoVni);
+  made.endpoints_ = std::move(may.endpoints);
   return made;
-}
-
-// Lists of what is allowed leave their part of what is allowed until now, lists of what is refused
-// the rest of it.
-void SourceValidator::narrow(const SourceRules& rules) {
-  block_ = block_ || rules.block;
-  const auto allow = [](auto& may, const auto& list, const auto& set) {
-    if (!list.empty()) may = may.intersect(set);
-  };
-  const auto deny = [](auto& may, const auto& set) {
-    if (!set.ranges().empty()) may = may.intersect(set.complement());
-  };
-  if (!rules.interfaces.empty()) names_.push_back(rules.interfaces);
-  allow(macs_, rules.macs, macs_in(rules.macs));
-  deny(macs_, macs_in(rules.deny_macs));
-  const Nets nets(rules.nets);
-  allow(addresses_4_, rules.nets, nets.v4);
-  allow(addresses_6_, rules.nets, nets.v6);
-  no_address_may_ = no_address_may_ && rules.nets.empty();
-  const Nets deny_nets(rules.deny_nets);
-  deny(addresses_4_, deny_nets.v4);
-  deny(addresses_6_, deny_nets.v6);
-  allow(vnis_, rules.vnis, vnis_in(rules.vnis));
-  deny(vnis_, vnis_in(rules.deny_vnis));
-  allow(endpoints_, rules.gwlb_endpoints, endpoints_in(rules.gwlb_endpoints));
 }
 
 void SourceValidator::prepare(std::string_view interface_name) {
   const bool may = std::all_of(names_.begin(), names_.end(), [&](const auto& list) {
     return std::find(list.begin(), list.end(), interface_name) != list.end();
   });
+  if (may && !checks_macs_ && plain_interfaces_ == interfaces_.size()) ++plain_interfaces_;
   interfaces_.push_back(may ? 1 : 0);
+}
+
+bool SourceValidator::interface_may(InterfaceId interface) const noexcept {
+  return names_.empty() ||
+         (interface.index < interfaces_.size() && interfaces_[interface.index] != 0);
 }
 
 void SourceValidator::check_frames_by_rules(const PacketBatch& batch,
@@ -274,63 +332,74 @@ void SourceValidator::check_frames_by_rules(const PacketBatch& batch,
   if (block_) {
     std::fill_n(verdicts.refusals.begin(), batch.count, SourceRefusal::Blocked);
     verdicts.refused = batch.count;
-  } else if (names_.empty() && !checks_macs_ && checks_addresses_) {
-    check_each_frame<true>(batch, verdicts);
-  } else if (names_.empty() && !checks_macs_) {
-    std::fill_n(verdicts.refusals.begin(), batch.count, SourceRefusal::None);
+  } else if (checks_frames_) {
+    addresses_4_.visit([&](const auto& set) noexcept { check_each_frame(set, batch, verdicts); });
   } else {
-    check_each_frame<false>(batch, verdicts);
+    std::fill_n(verdicts.refusals.begin(), batch.count, SourceRefusal::None);
   }
 }
 
-template <bool kAddressesOnly>
-void SourceValidator::check_each_frame(const PacketBatch& batch,
+// Most rules ask no more of most packets than their IPv4 address; the others wait for a loop of
+// their own, so that this one is short.
+template <typename Set>
+void SourceValidator::check_each_frame(const Set& addresses_4, const PacketBatch& batch,
                                        SourceVerdicts& verdicts) const noexcept {
-  Asked mac_may(macs_);
-  Asked address_4_may(addresses_4_);
-  Asked address_6_may(addresses_6_);
-  const auto interface_may = [&](const Packet& packet) noexcept {
-    return names_.empty() || (packet.interface.index < interfaces_.size() &&
-                              interfaces_[packet.interface.index] != 0);
-  };
-  const auto refusal_of = [&](const Packet& packet) noexcept {
-    if (!kAddressesOnly && !interface_may(packet)) return SourceRefusal::Interface;
-    // Most packets, most rules.
-    if ((kAddressesOnly || !checks_macs_) && is_plain_ipv4(packet)) {
-      return address_4_may(load_be32(packet.data + kPlainSource)) ? SourceRefusal::None
-                                                                  : SourceRefusal::Address;
+  const std::uint32_t plain_interfaces = plain_interfaces_;
+  std::array<std::uint16_t, kBatchPacketsMax> others;
+  std::uint32_t other_count = 0;
+  std::uint32_t allowed = 0;
+  for (std::uint32_t i = 0; i < batch.count; ++i) {
+    const Packet& packet = batch.packets[i];
+    if (packet.interface.index < plain_interfaces && is_plain_ipv4(packet)) {
+      const bool may = addresses_4.contains(load_be32(packet.data + kPlainSource));
+      verdicts.refusals[i] = refusal_unless(may, SourceRefusal::Address);
+      allowed += static_cast<std::uint32_t>(may);
+    } else {
+      others[other_count++] = static_cast<std::uint16_t>(i);
     }
+  }
+  verdicts.refused = batch.count - other_count - allowed;
+  if (other_count != 0) check_others(batch, {others.data(), other_count}, verdicts);
+}
+
+[[gnu::noinline]] void SourceValidator::check_others(const PacketBatch& batch,
+                                                     std::span<const std::uint16_t> others,
+                                                     SourceVerdicts& verdicts) const noexcept {
+  Asked mac_may(macs_);
+  Asked address_6_may(addresses_6_);
+  const auto refusal_of = [&](const Packet& packet) noexcept {
+    if (!interface_may(packet.interface)) return SourceRefusal::Interface;
     const Located found = locate(packet);
-    if (!kAddressesOnly && !mac_may(found.mac_number())) return SourceRefusal::Mac;
-    const bool may = found.version == 4   ? address_4_may(load_be32(found.address))
+    if (!mac_may(found.mac_number())) return SourceRefusal::Mac;
+    const bool may = found.version == 4   ? addresses_4_.contains(load_be32(found.address))
                      : found.version == 6 ? address_6_may(found.address_6())
                                           : no_address_may_;
     return may ? SourceRefusal::None : SourceRefusal::Address;
   };
-  std::uint32_t refused = 0;
-  for (std::uint32_t i = 0; i < batch.count; ++i) {
+  for (const std::uint16_t i : others) {
     const SourceRefusal refusal = refusal_of(batch.packets[i]);
     verdicts.refusals[i] = refusal;
-    refused += refusal != SourceRefusal::None ? 1u : 0u;
+    verdicts.refused += refusal != SourceRefusal::None ? 1u : 0u;
   }
-  verdicts.refused = refused;
 }
 
 void SourceValidator::check_each_tenant(const PacketBatch& batch, const KeysArray& keys,
                                         SourceVerdicts& verdicts) const noexcept {
-  const bool checks_endpoints = !endpoints_.is_everything();
-  Asked vni_may(vnis_);
-  Asked endpoint_may(endpoints_);
-  std::uint32_t refused = 0;
-  for (std::uint32_t i = 0; i < batch.count; ++i) {
-    const TenantIdentity& tenant = keys[i].tenant;
-    const bool vni = vni_may(tenant.vni);
-    if (vni && (!checks_endpoints || endpoint_may(tenant.gwlb_endpoint))) continue;
-    if (verdicts.refusals[i] != SourceRefusal::None) continue;
-    verdicts.refusals[i] = vni ? SourceRefusal::Endpoint : SourceRefusal::Vni;
-    ++refused;
+  if (checks_vnis_) {
+    const bool no_vni_may = no_vni_may_;
+    vnis_.visit([&](const auto& set) noexcept {
+      refuse_unless(batch.count, SourceRefusal::Vni, verdicts, [&](std::uint32_t i) noexcept {
+        const std::uint32_t vni = keys[i].tenant.vni;
+        return vni == TenantIdentity::kNoVni ? no_vni_may : set.contains(vni << kVniShift);
+      });
+    });
   }
-  verdicts.refused += refused;
+  if (checks_endpoints_) {
+    Asked endpoint_may(endpoints_);
+    refuse_unless(batch.count, SourceRefusal::Endpoint, verdicts, [&](std::uint32_t i) noexcept {
+      return endpoint_may(keys[i].tenant.gwlb_endpoint);
+    });
+  }
 }
 
 }  // namespace weir::security

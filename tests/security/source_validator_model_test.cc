@@ -1,5 +1,8 @@
 // The validator beside a reference that looks at every entry of every list, on random packets and
 // rules.
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,21 +28,33 @@ struct Made {
 
 constexpr std::array<const char*, 3> kInterfaces = {"eth0", "eth1", "eth2"};
 
-// Few values, so that rules and packets meet.
+// Few values, so that rules and packets meet; many of them where tables and nets have borders.
 std::uint64_t random_mac(Prng& prng) { return 0x020000000000 + prng.below(6); }
+std::uint32_t random_vni(Prng& prng) {
+  if (prng.chance(1, 8)) return kVniMax - static_cast<std::uint32_t>(prng.below(2));
+  return static_cast<std::uint32_t>(prng.below(12)) + (prng.chance(1, 8) ? 122 : 0);
+}
 Uint128 random_address(Prng& prng, int version) {
-  const auto low = static_cast<std::uint32_t>(prng.below(4) << 8 | prng.below(3));
-  if (version == 4) return 0x0a000000u + low;
-  return static_cast<Uint128>(0x20010db800000000u) << 64 | low;
+  constexpr std::array<std::uint32_t, 6> kBorders = {0,          0x0a000000, 0x0a000100,
+                                                     0x0a007fff, 0x0a010000, 0xffffffff};
+  auto low = static_cast<std::uint32_t>(prng.below(4) << 8 | prng.below(3));
+  if (prng.chance(1, 3)) {
+    low = kBorders[prng.below(kBorders.size())] + static_cast<std::uint32_t>(prng.below(3)) - 1;
+  } else if (version == 4) {
+    low += 0x0a000000;
+  }
+  if (version == 4) return low;
+  const std::uint64_t high = prng.chance(1, 16) ? prng.next() : 0x20010db800000000;
+  return static_cast<Uint128>(high) << 64 | low;
 }
 
 std::string address_text(Uint128 address, int version) {
-  if (version == 4) {
-    return "10.0." + std::to_string(static_cast<unsigned>(address >> 8 & 255)) + "." +
-           std::to_string(static_cast<unsigned>(address & 255));
-  }
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "2001:db8::%x", static_cast<unsigned>(address));
+  std::array<std::uint8_t, 16> bytes{};
+  store_be(bytes.data(), static_cast<std::uint64_t>(address >> 64));
+  store_be(bytes.data() + 8, static_cast<std::uint64_t>(address));
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(version == 4 ? AF_INET : AF_INET6, bytes.data() + (version == 4 ? 12 : 0), text.data(),
+            text.size());
   return text.data();
 }
 
@@ -62,7 +77,7 @@ Made random_packet(Prng& prng) {
   Made made{.interface = static_cast<std::uint32_t>(prng.below(kInterfaces.size()))};
   made.version = prng.chance(1, 8) ? 0 : prng.chance(1, 3) ? 6 : 4;
   made.address = random_address(prng, made.version);
-  if (prng.chance(2, 3)) made.tenant.vni = static_cast<std::uint32_t>(prng.below(12));
+  if (prng.chance(2, 3)) made.tenant.vni = random_vni(prng);
   if (prng.chance(1, 2)) made.tenant.gwlb_endpoint = 1 + prng.below(4);
   if (prng.chance(1, 6) && made.version != 0) {
     made.link_type = LinkType::Raw;
@@ -92,14 +107,19 @@ SourceRules random_rules(Prng& prng) {
   const auto mac = [&] { return mac_text(random_mac(prng)); };
   const auto net = [&] {
     const int version = prng.chance(1, 2) ? 4 : 6;
-    Uint128 address = random_address(prng, version);
-    if (prng.chance(1, 2)) return address_text(address, version);
-    address &= ~Uint128{255};
-    return address_text(address, version) + (version == 4 ? "/24" : "/120");
+    const Uint128 address = random_address(prng, version);
+    if (prng.chance(1, 3)) return address_text(address, version);
+    // From one address to nearly all, and all.
+    constexpr std::array<std::uint32_t, 10> kHostBits = {0, 1, 2, 7, 8, 9, 15, 16, 24, 31};
+    const std::uint32_t bits = version == 4 ? 32 : 128;
+    if (prng.chance(1, 20)) return std::string(version == 4 ? "0.0.0.0/0" : "::/0");
+    const std::uint32_t host_bits = kHostBits[prng.below(kHostBits.size())];
+    return address_text(address >> host_bits << host_bits, version) + "/" +
+           std::to_string(bits - host_bits);
   };
   const auto vnis = [&] {
-    const auto first = static_cast<std::uint32_t>(prng.below(12));
-    return VniRange{first, first + static_cast<std::uint32_t>(prng.below(4))};
+    const std::uint32_t first = random_vni(prng);
+    return VniRange{first, std::min(first + static_cast<std::uint32_t>(prng.below(4)), kVniMax)};
   };
   some(rules.interfaces, [&] { return kInterfaces[prng.below(kInterfaces.size())]; });
   some(rules.macs, mac);
