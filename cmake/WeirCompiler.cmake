@@ -29,6 +29,13 @@ target_compile_options(weir_options INTERFACE
 target_compile_definitions(weir_options INTERFACE
   $<$<CONFIG:Debug>:WEIR_DEBUG_CHECKS=1> WEIR_VERSION="${PROJECT_VERSION}")
 
+# g++ collects the garbage of its own memory many times a source; below half a gigabyte it need not.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:--param ggc-min-heapsize=524288>")
+endif()
+
+set(WEIR_OUTER_FLAGS "" CACHE STRING
+  "Compiler flags for what no packet passes: control, app and the tests, which are most of what a build compiles")
 set(WEIR_SANITIZE "" CACHE STRING "address;undefined or thread")
 if(WEIR_SANITIZE)
   list(JOIN WEIR_SANITIZE "," weir_sanitize)

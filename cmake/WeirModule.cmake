@@ -18,6 +18,24 @@ function(weir_module name)
   endif()
 endfunction()
 
+# weir_shared_sources(TARGET a.cc...): sources of tests that several binaries have. Each is compiled once, into an
+#   object library of its own, and linked into all of them as if it were theirs. It sees the include folders of src/
+#   and tests/ and no compiler flag of a module (cpp-httplib has such: a source that includes it is a test's own).
+function(weir_shared_sources target)
+  foreach(source IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH source NORMALIZE)
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE objects)
+    string(MAKE_C_IDENTIFIER ${objects} objects)
+    if(NOT TARGET ${objects})
+      add_library(${objects} OBJECT ${source})
+      target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+      target_link_libraries(${objects} PRIVATE weir_options $<TARGET_NAME_IF_EXISTS:GTest::gtest>)
+      target_compile_options(${objects} PRIVATE ${WEIR_OUTER_FLAGS})
+    endif()
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()
+
 # weir_test(NAME SOURCES a_test.cc... DEPS module... [LABELS root] [TIMEOUT s])
 #   one test binary for one module; ctest sees every test case. It links only the module, what the
 #   module declares, and the test support: a call that the module may not make does not link.
@@ -26,7 +44,12 @@ function(weir_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  set(shared ${ARG_SOURCES})
+  list(FILTER ARG_SOURCES INCLUDE REGEX "_test\\.cc$")
+  list(FILTER shared EXCLUDE REGEX "_test\\.cc$")
   add_executable(${name}_test ${ARG_SOURCES})
+  weir_shared_sources(${name}_test ${shared})
+  target_compile_options(${name}_test PRIVATE ${WEIR_OUTER_FLAGS})
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name}_test PRIVATE weir_options GTest::gtest GTest::gmock GTest::gtest_main ${ARG_LIBS})
   foreach(dep IN LISTS ARG_DEPS)
