@@ -8,7 +8,7 @@ LIVE ?=
 SEED ?= 1
 SEEDS ?= 1 10000
 
-.PHONY: help build run tests test test-faults check format fuzz-build fuzz-long simulate bench bench-peers clean FORCE
+.PHONY: help build run tests test test-faults check format fuzz-build fuzz-long simulate simulate-courses bench bench-peers clean FORCE
 .DEFAULT_GOAL := help
 
 ## help: this list
@@ -71,12 +71,20 @@ fuzz-long: fuzz-build
 	@fuzz/run replay
 	@fuzz/run 3600
 
-## simulate: the packet store on a disk that fails in all ways, in SEEDS="FIRST COUNT" runs
+## simulate: whole engines, and the packet store, in a world that fails in all ways, in SEEDS="FIRST COUNT" runs each
 simulate:
 	@scripts/install-deps
 	@$(MAKE) --no-print-directory configure-release
-	@cmake --build --preset release -j $(JOBS) --target store_simulation
+	@cmake --build --preset release -j $(JOBS) --target engine_simulation store_simulation
+	@build/release/bin/engine_simulation --seeds $(SEEDS)
 	@build/release/bin/store_simulation --seeds $(SEEDS)
+
+## simulate-courses: draws what pressure does over time in some scenarios (docs/simulation/)
+simulate-courses:
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory configure-release
+	@cmake --build --preset release -j $(JOBS) --target engine_simulation
+	@scripts/draw-courses
 
 ## bench: every micro-benchmark; as root also an engine under load
 bench:

@@ -11,6 +11,7 @@
 
 #include "app/engine/engine.h"
 #include "simulation/engine_audit.h"
+#include "simulation/engine_course.h"
 #include "simulation/engine_operator.h"
 #include "simulation/real_libc.h"
 
@@ -22,10 +23,11 @@ EngineDisk* disk_here = nullptr;
 
 class SimMemory final : public app::MemoryGauge {
  public:
-  SimMemory(const std::vector<MemoryPhase>& phases, const SimThreads& threads)
-      : phases_(phases), threads_(threads) {}
+  SimMemory(const std::vector<MemoryPhase>& phases, Mistake mistake, const SimThreads& threads)
+      : phases_(phases), stuck_(mistake == Mistake::StuckPressure), threads_(threads) {}
   [[nodiscard]] std::optional<double> fill() const override {
     double fill = 0;
+    if (stuck_) return 0.97;
     for (const MemoryPhase& phase : phases_) {
       if (phase.from <= threads_.monotonic()) fill = phase.fill;
     }
@@ -34,8 +36,21 @@ class SimMemory final : public app::MemoryGauge {
 
  private:
   const std::vector<MemoryPhase>& phases_;
+  const bool stuck_;
   const SimThreads& threads_;
 };
+
+std::vector<DiskPhase> disk_phases(const LifePlan& life, Mistake mistake) {
+  std::vector<DiskPhase> phases = life.disk;
+  for (DiskPhase& phase : phases) phase.faults.ignore_syncs = mistake == Mistake::ForgetfulDisk;
+  return phases;
+}
+
+std::vector<LaneTrafficPlan> lane_plans(const LifePlan& life, Mistake mistake) {
+  std::vector<LaneTrafficPlan> lanes = life.lanes;
+  for (LaneTrafficPlan& lane : lanes) lane.leaks = mistake == Mistake::LeakingRing;
+  return lanes;
+}
 
 class Life final : public SimThreads::Witness {
  public:
@@ -47,9 +62,9 @@ class Life final : public SimThreads::Witness {
         options_(options),
         record_(record),
         threads_({.seed = life_.seed, .wall = life_.begun, .switches = life_.switches}, *this),
-        disk_(life_.seed, life_.disk, threads_),
-        network_(life_.first_lane(), life_.lanes, threads_),
-        memory_(life_.memory, threads_),
+        disk_(life_.seed, disk_phases(life_, options.mistake), threads_),
+        network_(life_.first_lane(), lane_plans(life_, options.mistake), threads_),
+        memory_(life_.memory, options.mistake, threads_),
         audit_(plan, network_, threads_, options, record) {
     disk_here = &disk_;
   }
@@ -82,6 +97,7 @@ class Life final : public SimThreads::Witness {
   EngineAudit audit_;
   std::size_t freezes_ = 0;
   std::size_t jumps_ = 0;
+  std::optional<EngineCourse> course_;
   bool looking_ = true;
 };
 
@@ -104,6 +120,7 @@ void Life::time_passed(MonotonicTime now) {
 void Life::look_again_and_again(app::Engine& engine) {
   while (looking_) {
     audit_.look(engine);
+    if (course_) course_->look(engine);
     if (record_.failed()) end_process();
     threads_.sleep_for(std::chrono::microseconds(500 + threads_.random() % 8'000));
   }
@@ -127,6 +144,7 @@ void Life::run() {
     end_process();
   }
   app::Engine& engine = **opened;
+  if (!options_.course.empty()) course_.emplace(options_.course, threads_);
   std::thread auditor([&] { look_again_and_again(engine); });
   std::thread steering([&] {
     EngineOperator steers(plan_, life_, directory_, threads_, engine, record_);

@@ -46,9 +46,18 @@ struct LifeRecord {
   [[nodiscard]] bool failed() const noexcept { return failure[0] != '\0'; }
 };
 
+// Of the world in which an engine lives: what the laws have to notice.
+enum class Mistake : std::uint8_t {
+  None,
+  ForgetfulDisk,  // it does not keep what was synced
+  LeakingRing,    // a packet in it is gone, and nobody counts it
+  StuckPressure,  // memory stays short, although all was said to be over
+};
+
 struct LifeOptions {
   bool verbose = false;  // what happens, on standard error; the engine's log too
-  std::string series;    // a file for the course of levels and rates; empty: none
+  std::string course;    // a file for EngineCourse; empty: none
+  Mistake mistake = Mistake::None;
 };
 
 // Does not return when the engine is killed: then the process ends.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "base/prng.h"
 
@@ -184,6 +185,37 @@ std::string text_of(const EnginePlan& plan) {
     }
   }
   return text;
+}
+
+std::optional<EnginePlan> scenario(std::string_view name) {
+  const auto at = [](int ms) { return kBegin + milliseconds(ms); };
+  EnginePlan plan{.interfaces = {{"sim0", 1}},
+                  .sessions = {{.name = "web", .store = true, .chunk_bytes = 32768, .priority = 50},
+                               {.name = "all", .store = true, .chunk_bytes = 32768}},
+                  .step_interval = milliseconds(50),
+                  .recover_after = milliseconds(300)};
+  LifePlan life{.begun = {1'700'000'000'000'000'000}, .calm_from = at(8'000), .end = at(9'000)};
+  LaneTrafficPlan lane{.phases = {{kBegin, 4'000}}, .packet_cost = microseconds(100)};
+  life.disk = {{.from = {}, .bytes_per_second = 200e6}};
+  life.memory = {{{}, 0.2}};
+  if (name == "burst") {
+    lane.phases.push_back({at(1'000), 14'000});
+    lane.phases.push_back({at(4'000), 4'000});
+  } else if (name == "slow-disk") {
+    life.disk.push_back({.from = at(1'000), .bytes_per_second = 1e6});
+    life.disk.push_back({.from = at(4'000), .bytes_per_second = 200e6});
+  } else if (name == "stalled-disk") {
+    life.disk.push_back({.from = at(1'000), .stalled = true});
+    life.disk.push_back({.from = at(3'000), .bytes_per_second = 200e6});
+  } else if (name == "memory") {
+    life.memory.push_back({at(1'000), 0.9});
+    life.memory.push_back({at(3'000), 0.2});
+  } else {
+    return std::nullopt;
+  }
+  life.lanes = {lane};
+  plan.lives = {life};
+  return plan;
 }
 
 std::uint32_t EnginePlan::lanes() const noexcept {

@@ -80,6 +80,9 @@ struct EnginePlan {
 };
 
 [[nodiscard]] EnginePlan draw_plan(std::uint64_t seed);
+// One life of which the course is worth looking at: "burst" (more packets than the processor can
+// do), "slow-disk", "stalled-disk", "memory". Nothing: there is none of that name.
+[[nodiscard]] std::optional<EnginePlan> scenario(std::string_view name);
 // The configuration file; all that the engine keeps lies below `directory`.
 [[nodiscard]] std::string config_text(const EnginePlan& plan, const std::string& directory);
 // For people.

@@ -78,12 +78,11 @@ std::string live_in_a_process(const EnginePlan& plan, std::size_t life,
 
 }  // namespace
 
-EngineRunResult run_engine(std::uint64_t seed, const LifeOptions& options,
+EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
                            const std::string& directory) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     std::filesystem::remove_all(entry.path());
   }
-  const EnginePlan plan = draw_plan(seed);
   const Shared<LifeRecord> records(plan.lives.size());
   EngineRunResult result;
   if (options.verbose) std::fprintf(stderr, "%s", text_of(plan).c_str());
@@ -117,7 +116,7 @@ EngineRunCounts run_engines(std::uint64_t first, std::uint64_t count, const Life
       EngineRunCounts& sum = counts.all()[part];
       const RunDirectory directory;
       for (std::uint64_t i = part; i < count; i += processors) {
-        const EngineRunResult result = run_engine(first + i, options, directory.path());
+        const EngineRunResult result = run_engine(draw_plan(first + i), options, directory.path());
         sum.found += result.found;
         sum.digest += result.digest;
         sum.lives += result.lives;

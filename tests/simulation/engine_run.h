@@ -18,7 +18,7 @@ struct EngineRunResult {
 };
 
 // `directory` is there, for this run alone; what it holds is removed.
-EngineRunResult run_engine(std::uint64_t seed, const LifeOptions& options,
+EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
                            const std::string& directory);
 
 struct EngineRunCounts {

@@ -1,22 +1,19 @@
 // Lives of a simulated engine: many seeds, or one that is to be looked at.
 //
-//   engine_simulation --seeds FIRST COUNT | --seed N | --replay N
+//   engine_simulation --seeds FIRST COUNT | --seed N | --replay N | --course SCENARIO FILE
 //
-// Prints the seed of each failure, and exits with 1 when there was one.
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// Prints the seed of each failure, and exits with 1 when there was one. Replay tells what happens on
+// standard error, and leaves the files. Course writes rows for plot_course.py (scenarios:
+// engine_plan.h).
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "simulation/engine_run.h"
+#include "simulation/run_directory.h"
 
 namespace weir::test {
 namespace {
@@ -67,13 +64,32 @@ int run(const Arguments& asked) {
   return sum.failures == 0 ? 0 : 1;
 }
 
+int draw_course(const char* name, const char* file) {
+  const auto plan = scenario(name);
+  if (!plan) {
+    std::fprintf(stderr, "engine_simulation: no scenario is called '%s'\n", name);
+    return 2;
+  }
+  const RunDirectory directory;
+  const EngineRunResult result = run_engine(*plan, {.course = file}, directory.path());
+  if (result.failure.empty()) return 0;
+  std::fprintf(stderr, "engine_simulation: %s\n", result.failure.c_str());
+  return 1;
+}
+
 }  // namespace
 }  // namespace weir::test
 
 int main(int argc, char** argv) {
-  const auto asked = weir::test::arguments(std::span(argv, static_cast<std::size_t>(argc)));
+  const std::span given(argv, static_cast<std::size_t>(argc));
+  if (given.size() == 4 && std::string_view(given[1]) == "--course") {
+    return weir::test::draw_course(given[2], given[3]);
+  }
+  const auto asked = weir::test::arguments(given);
   if (!asked) {
-    std::fprintf(stderr, "usage: engine_simulation --seeds FIRST COUNT | --seed N | --replay N\n");
+    std::fprintf(stderr,
+                 "usage: engine_simulation --seeds FIRST COUNT | --seed N | --replay N | "
+                 "--course SCENARIO FILE\n");
     return 2;
   }
   return weir::test::run(*asked);

@@ -185,6 +185,7 @@ Pull SimSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Durati
     threads_.wait_on(&woken_, std::min(until, next_arrival(now)));
     receive();
   }
+  if (plan_.leaks && arrived_ > 100 && in_ring_ > 1) --in_ring_;
   lend(batch, std::min({packets_max, plan_.batch_packets, in_ring_}));
   return Pull::Packets;
 }

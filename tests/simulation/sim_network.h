@@ -35,6 +35,7 @@ struct LaneTrafficPlan {
   std::uint32_t flows = 16;
   std::uint32_t malformed_percent = 0;   // cut amid their headers
   std::optional<MonotonicTime> lost_at;  // the interface goes
+  bool leaks = false;                    // a mistake: see Mistake::LeakingRing
 };
 
 // What a lane's packets are, by number.

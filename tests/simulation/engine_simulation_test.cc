@@ -1,0 +1,81 @@
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "simulation/engine_run.h"
+#include "simulation/run_directory.h"
+
+namespace weir::test {
+namespace {
+
+class EngineSimulation : public testing::Test {
+ protected:
+  [[nodiscard]] EngineRunResult run(std::uint64_t seed, const LifeOptions& options = {}) const {
+    return run_engine(draw_plan(seed), options, directory_.path());
+  }
+  // Seeds until one fails: what it says.
+  [[nodiscard]] std::string first_failure(Mistake mistake, std::uint64_t seeds_max) const {
+    for (std::uint64_t seed = 1; seed <= seeds_max; ++seed) {
+      const EngineRunResult result = run(seed, {.mistake = mistake});
+      if (!result.failure.empty()) return result.failure;
+    }
+    return "";
+  }
+
+  const RunDirectory directory_;
+};
+
+TEST_F(EngineSimulation, AllLawsHoldWhateverHappens) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const EngineRunResult result = run(seed);
+    EXPECT_EQ(result.failure, "") << "engine_simulation --replay " << seed;
+    EXPECT_GT(result.life.audits, 0U) << "seed " << seed;
+  }
+}
+
+TEST_F(EngineSimulation, TheSameSeedIsTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const EngineRunResult first = run(seed);
+    const EngineRunResult second = run(seed);
+    EXPECT_EQ(first.digest, second.digest) << "seed " << seed;
+    EXPECT_EQ(first.life.accepted, second.life.accepted) << "seed " << seed;
+    EXPECT_EQ(first.found, second.found) << "seed " << seed;
+  }
+  EXPECT_NE(run(1).digest, run(2).digest);
+}
+
+TEST_F(EngineSimulation, NoticesADiskThatForgetsWhatWasSynced) {
+  EXPECT_NE(first_failure(Mistake::ForgetfulDisk, 60).find("packets are there"),
+            std::string::npos);
+}
+
+TEST_F(EngineSimulation, NoticesAPacketThatNobodyCounts) {
+  EXPECT_NE(first_failure(Mistake::LeakingRing, 10), "");
+}
+
+TEST_F(EngineSimulation, NoticesPressureThatDoesNotEnd) {
+  EXPECT_NE(first_failure(Mistake::StuckPressure, 20).find("has not recovered"),
+            std::string::npos);
+}
+
+class EngineScenario : public testing::TestWithParam<std::string> {};
+
+TEST_P(EngineScenario, HoldsAllLaws) {
+  const RunDirectory directory;
+  const auto plan = scenario(GetParam());
+  ASSERT_TRUE(plan);
+  const EngineRunResult result = run_engine(*plan, {}, directory.path());
+  EXPECT_EQ(result.failure, "");
+  EXPECT_GE(result.life.relief_moves, 2U) << "somebody did with less, and had everything again";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, EngineScenario,
+                         testing::Values("burst", "slow-disk", "stalled-disk", "memory"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace weir::test
