@@ -41,10 +41,17 @@ class RecordRing {
     return capacity_ - kSlackBytes - std::min(used, capacity_ - kSlackBytes);
   }
   [[nodiscard]] bool has_room() const noexcept { return free() > 0; }
-  // How much of that is taken, 0 to 1. Any thread.
+  // How much of that is taken, 0 to 1. Any thread: both ends are of one moment, for what goes in
+  // and out between two looks would be as much too many or too few.
   [[nodiscard]] double fill() const noexcept {
-    const auto room = static_cast<double>(capacity_ - kSlackBytes);
-    return 1 - static_cast<double>(free()) / room;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    do {
+      begin = begin_.load();
+      end = end_.load();
+    } while (begin_.load() != begin);
+    const std::uint64_t room = capacity_ - kSlackBytes;
+    return static_cast<double>(std::min(end - begin, room)) / static_cast<double>(room);
   }
   // Where the next records go; empty without room. It ends before the room does where the memory
   // ends.

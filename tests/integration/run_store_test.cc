@@ -303,7 +303,10 @@ TEST_F(RunStore, AFullDiskFailsTheSessionAloneUntilThereIsRoomAgain) {
   // Under pressure it would do with less, and never fill the disk.
   configure(head() + stored_in(store, "disk") + session("all") + "[pressure]\nenabled = false\n");
   start_engine();
-  while (session_now("disk").at("state") != "failed") send(500, 1400);
+  while (session_now("disk").at("state") != "failed") {
+    send(500, 1400);
+    wait_until_received(sent_);  // a slow engine's ring would run over
+  }
   EXPECT_THAT(session_now("disk").at("error").get<std::string>(),
               HasSubstr("No space left on device"));
   EXPECT_EQ(session_now("all").at("state"), "running");

@@ -239,6 +239,7 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
       entry.config = staged.config;
       entry.lanes = staged.lanes;
       entry.generation = generation;
+      if (staged.is_new) entry.since = options_.parts.clock->wall();
       if (staged.is_new || entry.open()) entry.parts = staged.parts;
     }
     // What goes on in the new parts is not closed.
@@ -256,7 +257,6 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
     }
   }
   if (staged.is_new) {
-    entry.since = options_.parts.clock->wall();
     entry.machine().handle(SessionEvent::Open, cause);
     if (staged.refused) return;  // see lose_refused()
     entry.machine().handle(SessionEvent::Opened, cause);
@@ -449,7 +449,12 @@ Result<void> SessionTable::close() {
     if (!closed && !first) first = std::move(closed).error();
   };
   for (SessionParts& parts : std::exchange(retired_, {})) note(close_parts(parts));
-  for (const auto& tail : tails_) note(close_parts(tail->parts));
+  std::vector<SessionParts> of_tails;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& tail : tails_) of_tails.push_back(std::exchange(tail->parts, {}));
+  }
+  for (SessionParts& parts : of_tails) note(close_parts(parts));
   for (const auto& entry : entries_) {
     if (!entry->open()) continue;
     const state::Cause cause{.who = who_, .why = "the engine ends"};
