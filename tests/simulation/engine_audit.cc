@@ -30,7 +30,8 @@ std::string numbers(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 void EngineAudit::check(bool holds, const std::string& what) {
-  if (!holds) record_.fail(what);
+  if (holds || record_.failed()) return;
+  record_.fail("at " + std::to_string(threads_.monotonic().ns / 1'000'000) + " ms: " + what);
 }
 
 bool EngineAudit::quiet() const noexcept {
@@ -51,6 +52,7 @@ void EngineAudit::look(const control::EngineControl& engine) {
     look_at_session(session, exact);
     note_written(session);
   }
+  commands_seen_ = record_.counts.commands;
   look_at_heap(sessions.size());
   look_at_pressure(engine.pressure());
 }
@@ -95,8 +97,11 @@ void EngineAudit::look_at_session(const control::SessionStatus& session, bool ex
   if (seen.since == session.since.ns) {
     check(session.received >= seen.received && session.accepted >= seen.accepted,
           "session " + session.name + ": a counter went back");
+    // A resumption reaches one worker after the other before it is said.
+    const bool nothing_asked = record_.counts.commands == commands_seen_ &&
+                               record_.counts.commands_ended == commands_seen_;
     const bool stays_paused = seen.state == "paused" && session.state == "paused" &&
-                              seen.generation == session.generation;
+                              seen.generation == session.generation && nothing_asked;
     if (!stays_paused) seen.accepted_when_paused = session.accepted;
     // A worker may be at a batch that it began before.
     check(session.accepted <= seen.accepted_when_paused + plan_.lanes() * kBatchPacketsMax ||
@@ -105,6 +110,10 @@ void EngineAudit::look_at_session(const control::SessionStatus& session, bool ex
               numbers(session.accepted, seen.accepted_when_paused));
   }
   if (seen.since != 0 && seen.since != session.since.ns) seen.changed = true;
+  std::uint64_t offered = 0;
+  for (const control::OutputStatus& output : session.outputs) offered += output.offered;
+  if (offered < seen.offered) seen.changed = true;  // it had failed for a moment
+  seen.offered = offered;
   if (session.state == "failed") {
     if (seen.state != "failed") ++record_.counts.session_faults;
     seen.changed = true;
@@ -144,13 +153,23 @@ void EngineAudit::look_at_pressure(const control::PressureStatus& pressure) {
   }
 }
 
-void EngineAudit::begin_calm() {
+void EngineAudit::begin_calm(const control::EngineControl& engine) {
   heap_at_calm_ = static_cast<std::uint64_t>(::mallinfo2().uordblks);
+  open_at_calm_ = open_sessions(engine);
+}
+
+// One that had failed and is tried again takes memory of its own.
+std::string EngineAudit::open_sessions(const control::EngineControl& engine) {
+  std::string open;
+  for (const control::SessionStatus& session : engine.sessions()) {
+    open += session.name + " " + session.state + " " + std::to_string(session.since.ns) + "\n";
+  }
+  return open;
 }
 
 void EngineAudit::look_at_calm(const control::EngineControl& engine) {
   const auto heap = static_cast<std::uint64_t>(::mallinfo2().uordblks);
-  check(heap <= heap_at_calm_ + kGrowthBytesMax,
+  check(heap <= heap_at_calm_ + kGrowthBytesMax || open_sessions(engine) != open_at_calm_,
         "with little to do the heap has grown" + numbers(heap_at_calm_, heap));
   const control::PressureStatus pressure = engine.pressure();
   if (verbose_) {

@@ -17,7 +17,7 @@ class EngineAudit {
  public:
   // Heap that an engine may take, and each lane of a session; by how much it may grow while there
   // is little to do.
-  static constexpr std::uint64_t kHeapBytes = std::uint64_t{64} << 20;
+  static constexpr std::uint64_t kHeapBytes = std::uint64_t{128} << 20;
   static constexpr std::uint64_t kSessionLaneBytes = std::uint64_t{192} << 20;
   static constexpr std::uint64_t kGrowthBytesMax = std::uint64_t{16} << 20;
 
@@ -33,7 +33,7 @@ class EngineAudit {
   // Any moment. What is wrong goes to the record.
   void look(const control::EngineControl& engine);
   // Traffic becomes little, and faults are over.
-  void begin_calm();
+  void begin_calm(const control::EngineControl& engine);
   // When nothing is to be expected any more and the faults are long over.
   void look_at_calm(const control::EngineControl& engine);
   // When it has drained: counters are final.
@@ -46,12 +46,14 @@ class EngineAudit {
     std::uint64_t received = 0;
     std::uint64_t accepted = 0;
     std::uint64_t accepted_when_paused = 0;
+    std::uint64_t offered = 0;
     std::int64_t since = 0;
     std::uint64_t generation = 0;
     std::string state;
     bool changed = false;  // not the same session any more, or it has failed
   };
 
+  static std::string open_sessions(const control::EngineControl& engine);
   [[nodiscard]] bool quiet() const noexcept;
   void look_at_interfaces(const std::vector<control::InterfaceStatus>& interfaces, bool exact);
   void look_at_session(const control::SessionStatus& session, bool exact);
@@ -66,7 +68,9 @@ class EngineAudit {
   const bool verbose_;
   LifeRecord& record_;
   std::map<std::string, Seen> seen_;
+  std::uint64_t commands_seen_ = 0;
   std::uint64_t heap_at_calm_ = 0;
+  std::string open_at_calm_;
 };
 
 }  // namespace weir::test

@@ -26,7 +26,8 @@ std::size_t number_of(const std::string& level) {
 
 EngineCourse::EngineCourse(const std::string& path, const SimThreads& threads)
     : file_(path), threads_(threads), begun_(threads.monotonic()), next_(begun_) {
-  file_ << "seconds,arrived,accepted,full_ring,under_pressure,fill_percent,level,step,steps,place\n";
+  file_
+      << "seconds,arrived,accepted,full_ring,under_pressure,fill_percent,level,step,steps,place\n";
 }
 
 void EngineCourse::look(const control::EngineControl& engine) {

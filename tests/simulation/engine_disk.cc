@@ -26,6 +26,8 @@ class EngineDevice final : public storage::BlockDevice {
       : disk_(disk), file_(file), sim_(std::move(sim)), real_(std::move(real)) {}
 
   void submit(const WriteOperation& operation) noexcept override {
+    const Duration work = disk_.phase().kib_cost * (operation.bytes / 1024);
+    if (work.count() != 0) disk_.threads_.sleep_for(work);
     operations_.emplace(operation.tag, operation);
     add_due(disk_.take_turn(operation.bytes));
     sim_->submit(operation);

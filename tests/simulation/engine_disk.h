@@ -23,6 +23,7 @@ struct DiskPhase {
   double bytes_per_second = 1e9;
   Duration latency = std::chrono::microseconds(100);
   bool stalled = false;  // until the next phase
+  Duration kib_cost{};   // of whoever submits it: what is not stored needs no work
   SimFaults faults;
 };
 

@@ -78,6 +78,7 @@ class Life final : public SimThreads::Witness {
   }
   void time_passed(MonotonicTime now) override;
   [[noreturn]] void end_process() {
+    course_.reset();  // to the end of its file
     record_.digest = threads_.digest();
     record_.turns = threads_.turns();
     ::_exit(0);
@@ -122,7 +123,9 @@ void Life::look_again_and_again(app::Engine& engine) {
     audit_.look(engine);
     if (course_) course_->look(engine);
     if (record_.failed()) end_process();
-    threads_.sleep_for(std::chrono::microseconds(500 + threads_.random() % 8'000));
+    const bool calm = threads_.monotonic() > life_.calm_from;
+    const std::uint64_t longest = course_ ? 5'000 : calm ? 100'000 : 8'000;
+    threads_.sleep_for(std::chrono::microseconds(500 + threads_.random() % longest));
   }
 }
 
@@ -150,7 +153,7 @@ void Life::run() {
     EngineOperator steers(plan_, life_, directory_, threads_, engine, record_);
     steers.run();
     threads_.sleep_until(life_.calm_from + std::chrono::seconds(1));
-    audit_.begin_calm();
+    audit_.begin_calm(engine);
     threads_.sleep_until(life_.end);
     if (life_.how == LifeEnd::Drain && life_.end > life_.calm_from + std::chrono::seconds(1)) {
       audit_.look_at_calm(engine);

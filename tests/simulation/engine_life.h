@@ -37,7 +37,8 @@ struct LifeRecord {
     std::uint64_t audits = 0;
     std::uint64_t level_moves = 0;
     std::uint64_t relief_moves = 0;
-    std::uint64_t commands = 0;
+    std::uint64_t commands = 0;  // begun
+    std::uint64_t commands_ended = 0;
     std::uint64_t commands_refused = 0;
     std::uint64_t session_faults = 0;
   } counts;

@@ -8,6 +8,10 @@ using control::Command;
 using control::CommandKind;
 
 void EngineOperator::run() {
+  for (const ScriptedCommand& one : life_.script) {
+    threads_.sleep_until(one.at);
+    execute(one.command);
+  }
   if (life_.between_commands.count() == 0) return;
   const auto mean = static_cast<std::uint64_t>(life_.between_commands.count());
   for (;;) {
@@ -76,8 +80,9 @@ Command EngineOperator::draw() {
 // What is refused has changed nothing.
 void EngineOperator::execute(const Command& command) {
   const std::uint64_t before = engine_.configuration().generation;
-  const auto done = engine_.execute(command);
   ++record_.counts.commands;
+  const auto done = engine_.execute(command);
+  ++record_.counts.commands_ended;
   if (done) return;
   ++record_.counts.commands_refused;
   if (done.error().code == ErrorCode::TimedOut) return;  // it may still be done

@@ -69,6 +69,11 @@ class Drawing {
     if (!last) life.end = moment(life);
     for (std::uint32_t lane = 0; lane < plan_.lanes(); ++lane) life.lanes.push_back(traffic(life));
     draw_disk(life);
+    // Whether a store has room again is looked at every ten seconds.
+    const bool was_full = std::any_of(life.disk.begin(), life.disk.end(), [](const auto& phase) {
+      return phase.faults.capacity_bytes != kSimNever;
+    });
+    if (recovers && was_full) life.end = life.end + seconds(11);
     draw_memory(life);
     for (std::uint64_t i = random_.below(3); i > 0; --i) draw_freeze(life);
     for (std::uint64_t i = random_.below(2); i > 0; --i) {
@@ -96,7 +101,7 @@ class Drawing {
     }
     std::sort(lane.phases.begin(), lane.phases.end(),
               [](const auto& a, const auto& b) { return a.from < b.from; });
-    lane.phases.push_back({life.calm_from, 200});
+    lane.phases.push_back({life.calm_from, 40});
     return lane;
   }
 
@@ -107,6 +112,7 @@ class Drawing {
       trouble.bytes_per_second = 2e4 * static_cast<double>(1 + random_.below(100));
       trouble.latency = microseconds(50 + random_.below(20'000));
       trouble.stalled = one_in(4);
+      if (one_in(3)) trouble.kib_cost = microseconds(random_.below(100));
       if (one_in(3)) trouble.faults.interrupted_percent = 10;
       if (one_in(3)) trouble.faults.short_percent = 10;
       if (one_in(4)) trouble.faults.io_error_after = random_.below(4'000'000);
@@ -195,24 +201,27 @@ std::optional<EnginePlan> scenario(std::string_view name) {
                   .step_interval = milliseconds(50),
                   .recover_after = milliseconds(300)};
   LifePlan life{.begun = {1'700'000'000'000'000'000}, .calm_from = at(8'000), .end = at(9'000)};
-  LaneTrafficPlan lane{.phases = {{kBegin, 4'000}}, .packet_cost = microseconds(100)};
-  life.disk = {{.from = {}, .bytes_per_second = 200e6}};
+  LaneTrafficPlan lane{.phases = {{kBegin, 4'000}}, .packet_cost = microseconds(40)};
+  DiskPhase disk{.from = {}, .bytes_per_second = 200e6, .kib_cost = microseconds(100)};
+  life.disk.push_back(disk);
   life.memory = {{{}, 0.2}};
   if (name == "burst") {
     lane.phases.push_back({at(1'000), 14'000});
     lane.phases.push_back({at(4'000), 4'000});
   } else if (name == "slow-disk") {
-    life.disk.push_back({.from = at(1'000), .bytes_per_second = 1e6});
-    life.disk.push_back({.from = at(4'000), .bytes_per_second = 200e6});
+    disk.from = at(1'000);
+    disk.bytes_per_second = 1e6;
+    life.disk.push_back(disk);
   } else if (name == "stalled-disk") {
-    life.disk.push_back({.from = at(1'000), .stalled = true});
-    life.disk.push_back({.from = at(3'000), .bytes_per_second = 200e6});
-  } else if (name == "memory") {
-    life.memory.push_back({at(1'000), 0.9});
-    life.memory.push_back({at(3'000), 0.2});
+    disk.from = at(1'000);
+    disk.stalled = true;
+    life.disk.push_back(disk);
   } else {
     return std::nullopt;
   }
+  disk = life.disk.front();
+  disk.from = at(name == "stalled-disk" ? 3'000 : 4'000);
+  life.disk.push_back(disk);
   life.lanes = {lane};
   plan.lives = {life};
   return plan;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "control/engine_control.h"
 #include "simulation/engine_disk.h"
 #include "simulation/sim_network.h"
 
@@ -46,6 +47,11 @@ struct MemoryPhase {
   double fill = 0;
 };
 
+struct ScriptedCommand {
+  MonotonicTime at{};
+  control::Command command;
+};
+
 enum class LifeEnd : std::uint8_t { Drain, KillProcess, KillPower };
 
 struct LifePlan {
@@ -61,9 +67,10 @@ struct LifePlan {
   std::vector<MemoryPhase> memory;
   std::vector<Freeze> freezes;
   std::vector<ClockJump> jumps;
-  std::uint32_t switches = 0;   // SimThreads::Options
-  Duration between_commands{};  // on average; 0: nobody steers it
-  MonotonicTime calm_from{};    // little traffic, and no faults
+  std::uint32_t switches = 0;           // SimThreads::Options
+  Duration between_commands{};          // on average; 0: nobody steers it
+  std::vector<ScriptedCommand> script;  // what is asked besides, in order
+  MonotonicTime calm_from{};            // little traffic, and no faults
   MonotonicTime end{};
   LifeEnd how = LifeEnd::Drain;
 };
@@ -81,7 +88,7 @@ struct EnginePlan {
 
 [[nodiscard]] EnginePlan draw_plan(std::uint64_t seed);
 // One life of which the course is worth looking at: "burst" (more packets than the processor can
-// do), "slow-disk", "stalled-disk", "memory". Nothing: there is none of that name.
+// do), "slow-disk", "stalled-disk". Nothing: there is none of that name.
 [[nodiscard]] std::optional<EnginePlan> scenario(std::string_view name);
 // The configuration file; all that the engine keeps lies below `directory`.
 [[nodiscard]] std::string config_text(const EnginePlan& plan, const std::string& directory);

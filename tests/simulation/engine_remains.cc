@@ -19,6 +19,7 @@ EngineRemains::EngineRemains(const EnginePlan& plan, std::span<const LifeRecord>
                              const std::string& directory)
     : plan_(plan), records_(records), directory_(directory) {
   for (const LifePlan& life : plan.lives) {
+    is_killed_ = is_killed_ || life.how != LifeEnd::Drain;
     loses_power_ = loses_power_ || life.how == LifeEnd::KillPower;
     for (std::uint32_t lane = 0; lane < LifePlan::kLanesMax; ++lane) {
       const std::size_t of = std::min<std::size_t>(lane, life.lanes.size() - 1);
@@ -54,7 +55,8 @@ std::string EngineRemains::check_store(const SessionPlan& session, ByLife& packe
   if (!report) return "recovery: " + report.error().context;
   found_.recovered += report->segments.size();
   found_.damaged += report->damaged.size();
-  if (!report->damaged.empty() && !loses_power_) return report->damaged.front();
+  // The head of a segment may be torn by a kill, before anything in it was acknowledged.
+  if (!report->damaged.empty() && !is_killed_) return report->damaged.front();
   const auto listing = segment::list_store(store);
   if (!listing) return listing.error().context;
   next_.clear();
@@ -64,7 +66,7 @@ std::string EngineRemains::check_store(const SessionPlan& session, ByLife& packe
     ++found_.segments;
     const std::string path = store + "/" + one.file;
     const auto file = segment::SegmentFile::open(path);
-    if (!file && loses_power_) continue;  // lost its head
+    if (!file && is_killed_) continue;
     if (!file) return file.error().context;
     const auto verified = segment::verify_segment(path, {});
     if (!verified) return verified.error().context;

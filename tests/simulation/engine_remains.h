@@ -42,7 +42,8 @@ class EngineRemains {
   const EnginePlan& plan_;
   std::span<const LifeRecord> records_;
   const std::string& directory_;
-  bool loses_power_ = false;                     // in one of its lives
+  bool is_killed_ = false;  // in one of its lives, or loses its power
+  bool loses_power_ = false;
   std::vector<LaneFrames> frames_;               // by life and lane
   std::map<std::uint32_t, std::uint64_t> next_;  // by lane: no packet that follows has less
   Found found_;

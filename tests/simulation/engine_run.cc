@@ -1,5 +1,6 @@
 #include "simulation/engine_run.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -51,6 +52,7 @@ void add(LifeRecord::Counts& sum, const LifeRecord::Counts& one) noexcept {
   sum.level_moves += one.level_moves;
   sum.relief_moves += one.relief_moves;
   sum.commands += one.commands;
+  sum.commands_ended += one.commands_ended;
   sum.commands_refused += one.commands_refused;
   sum.session_faults += one.session_faults;
 }
@@ -104,6 +106,18 @@ EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
   return result;
 }
 
+namespace {
+
+// Threads that have their turn one after the other hand it over faster on one processor.
+void stay_on(unsigned processor) noexcept {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  (void)::sched_setaffinity(0, sizeof one, &one);
+}
+
+}  // namespace
+
 EngineRunCounts run_engines(std::uint64_t first, std::uint64_t count, const LifeOptions& options) {
   const unsigned processors =
       options.verbose ? 1 : std::max(1U, std::thread::hardware_concurrency());
@@ -113,6 +127,7 @@ EngineRunCounts run_engines(std::uint64_t first, std::uint64_t count, const Life
   for (unsigned part = 0; part < processors; ++part) {
     const pid_t child = ::fork();
     if (child == 0) {
+      stay_on(part);
       EngineRunCounts& sum = counts.all()[part];
       const RunDirectory directory;
       for (std::uint64_t i = part; i < count; i += processors) {

@@ -2,8 +2,8 @@
 //
 //   engine_simulation --seeds FIRST COUNT | --seed N | --replay N | --course SCENARIO FILE
 //
-// Prints the seed of each failure, and exits with 1 when there was one. Replay tells what happens on
-// standard error, and leaves the files. Course writes rows for plot_course.py (scenarios:
+// Prints the seed of each failure, and exits with 1 when there was one. Replay tells what happens
+// on standard error, and leaves the files. Course writes rows for plot_course.py (scenarios:
 // engine_plan.h).
 #include <cstdio>
 #include <cstdlib>

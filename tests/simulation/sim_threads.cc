@@ -25,7 +25,7 @@ RealFunction<long(long, const void*, int, int, const void*, void*, int)> real_sy
 // What the time of a clock_gettime(2) may be.
 constexpr std::int64_t kAskingNs = 20;
 // Descriptors are looked at when nobody has anything to do, and so often besides.
-constexpr std::uint64_t kTurnsBetweenLooks = 8;
+constexpr std::uint64_t kTurnsBetweenLooks = 32;
 
 // The turn of one thread, waited for in the kernel.
 class Baton {

@@ -283,7 +283,7 @@ void SessionTable::remove_missing(const std::vector<Staged>& staged) {
     entry->machine().handle(SessionEvent::Stop, {.who = who_, .why = why_});
     {
       const std::lock_guard lock(mutex_);  // others look at it until the entries are replaced
-      retire(std::exchange(entry->parts, {}));
+      retire(std::exchange(entry->parts, {}), entry);
     }
     if (was_open) entry->machine().handle(SessionEvent::Closed, {.who = who_, .why = why_});
     tell(*entry);
@@ -328,12 +328,14 @@ void SessionTable::sources_changed() {
   if (started_) publish();
 }
 
-void SessionTable::retire(SessionParts parts) { retired_.push_back(std::move(parts)); }
+void SessionTable::retire(SessionParts parts, std::shared_ptr<SessionEntry> entry) {
+  retired_.push_back({.entry = std::move(entry), .parts = std::move(parts)});
+}
 
 void SessionTable::close_retired() {
   if (!orchestrator_.all_adopted()) return;
-  for (SessionParts& parts : std::exchange(retired_, {})) {
-    if (auto closed = close_parts(parts); !closed) {
+  for (Retired& one : std::exchange(retired_, {})) {
+    if (auto closed = close_parts(one.parts); !closed) {
       log_.error("an output did not close", {{"error", closed.error().context}});
     }
   }
@@ -448,7 +450,7 @@ Result<void> SessionTable::close() {
   const auto note = [&](Result<void> closed) {
     if (!closed && !first) first = std::move(closed).error();
   };
-  for (SessionParts& parts : std::exchange(retired_, {})) note(close_parts(parts));
+  for (Retired& one : std::exchange(retired_, {})) note(close_parts(one.parts));
   std::vector<SessionParts> of_tails;
   {
     const std::lock_guard lock(mutex_);

@@ -132,7 +132,7 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   [[nodiscard]] capture::CapturePlan plan(const std::vector<Staged>* staged) const;
   void publish();
   void adopt(capture::StagedPlan plan);
-  void retire(SessionParts parts);
+  void retire(SessionParts parts, std::shared_ptr<SessionEntry> entry = nullptr);
   void close_retired();
   Result<void> close_parts(SessionParts& parts);
 
@@ -163,7 +163,12 @@ class SessionTable final : public control::ConfigParticipant, public telemetry::
   std::uint64_t serial_ = 0;      // of the plan
   std::uint64_t tails_opened_ = 0;
   std::optional<Staging> staging_;
-  std::vector<SessionParts> retired_;  // that a worker may still use
+  // What a worker may still use: parts, and the entry of a session that is no more.
+  struct Retired {
+    std::shared_ptr<SessionEntry> entry;
+    SessionParts parts;
+  };
+  std::vector<Retired> retired_;
 
   mutable std::mutex mutex_;  // guards the next three
   std::vector<std::shared_ptr<SessionEntry>> entries_;

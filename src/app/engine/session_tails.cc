@@ -99,7 +99,7 @@ void SessionTable::tend_tails() {
     const state::Cause cause{.who = "engine",
                              .why = allowed ? "its reader is gone" : "security allows no tails"};
     tail->machine().handle(SessionEvent::Stop, cause);
-    retire(std::exchange(tail->parts, {}));
+    retire(std::exchange(tail->parts, {}), tail);
     tail->machine().handle(SessionEvent::Closed, cause);
   }
 }

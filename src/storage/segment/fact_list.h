@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 
 #include "base/assert.h"
+#include "buffer/untouched_array.h"
 #include "storage/segment/column_encoder.h"
 #include "storage/segment/fact_table.h"
 
@@ -17,7 +17,7 @@ template <typename Fact>
 class FactList {
  public:
   explicit FactList(std::uint32_t capacity)
-      : facts_(std::make_unique_for_overwrite<Fact[]>(capacity)), capacity_(capacity) {}
+      : facts_(buffer::make_untouched_array<Fact>(capacity)), capacity_(capacity) {}
 
   void add(const Fact& fact) noexcept {
     WEIR_ASSERT(count_ < capacity_);
@@ -52,7 +52,7 @@ class FactList {
   }
 
  private:
-  std::unique_ptr<Fact[]> facts_;
+  buffer::UntouchedArray<Fact> facts_;
   std::uint32_t capacity_;
   std::uint32_t count_ = 0;
   std::uint32_t sorted_ = 0;  // the first so many

@@ -100,9 +100,9 @@ IndexBuilder::IndexBuilder(UidColumn uids)
       tenants_(kOthersMax),
       community_ids_(kOthersMax),
       uids_(room_for_uids_ ? kOthersMax : 0),
-      short_scratch_(std::make_unique_for_overwrite<ShortFact[]>(kShortScratchMax)),
-      long_scratch_(std::make_unique_for_overwrite<LongFact[]>(kOthersMax)),
-      wide_scratch_(std::make_unique_for_overwrite<WideFact[]>(kWideScratchMax)) {
+      short_scratch_(buffer::make_untouched_array<ShortFact>(kShortScratchMax)),
+      long_scratch_(buffer::make_untouched_array<LongFact>(kOthersMax)),
+      wide_scratch_(buffer::make_untouched_array<WideFact>(kWideScratchMax)) {
   add_kind_keys();
 }
 

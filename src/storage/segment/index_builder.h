@@ -152,9 +152,9 @@ class IndexBuilder {
   FactList<LongFact> tenants_;
   FactList<ShortFact> community_ids_;
   FactList<WideFact> uids_;
-  std::unique_ptr<ShortFact[]> short_scratch_;
-  std::unique_ptr<LongFact[]> long_scratch_;
-  std::unique_ptr<WideFact[]> wide_scratch_;
+  buffer::UntouchedArray<ShortFact> short_scratch_;
+  buffer::UntouchedArray<LongFact> long_scratch_;
+  buffer::UntouchedArray<WideFact> wide_scratch_;
   std::array<ChunkRow, kPageChunksMax> rows_;
 
  public:
