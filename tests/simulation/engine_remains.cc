@@ -121,7 +121,7 @@ std::string EngineRemains::check_files(const SessionPlan& session, ByLife& packe
       (*source)->release(*batch);
       // A pcapng file has nothing by which it could tell what is not on the disk.
       if (!wrong.empty() && loses_power_) break;
-      if (!wrong.empty()) return path + ": " + wrong;
+      if (!wrong.empty()) return wrong.insert(0, path + ": ");
     }
   }
   return "";

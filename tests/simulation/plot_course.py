@@ -24,12 +24,13 @@ LEVELS = ["normal", "elevated", "high", "critical"]
 
 
 def path(points, colour, width=1.4, fill="none"):
-    steps = " ".join(f"{'M' if i == 0 else 'L'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
+    steps = " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
     return f'<path d="{steps}" fill="{fill}" stroke="{colour}" stroke-width="{width}"/>'
 
 
 def text(x, y, words, anchor="start", colour="#333333", size=12):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{words}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}" font-size="{size}">{words}</text>'
 
 
 def smooth(values, window=5):
@@ -50,17 +51,24 @@ def main():
         top, height, _ = PANELS[panel]
         return top + height - share * height
 
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-           f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>', text(LEFT, 22, sys.argv[1], size=14)]
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        text(LEFT, 22, sys.argv[1], size=14),
+    ]
     for top, height, label in PANELS:
         out.append(f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{height}" '
                    'fill="none" stroke="#dddddd"/>')
         out.append(text(LEFT, top - 6, label))
 
-    rates = {column: smooth([float(row[column]) / INTERVAL for row in rows]) for column, _, _ in LINES}
+    rates = {
+        column: smooth([float(row[column]) / INTERVAL for row in rows]) for column, _, _ in LINES
+    }
     most = max(max(values) for values in rates.values()) or 1
     for column, colour, _ in LINES:
-        out.append(path([(x_of(s), y_of(0, v / most)) for s, v in zip(seconds, rates[column])], colour))
+        points = [(x_of(s), y_of(0, v / most)) for s, v in zip(seconds, rates[column])]
+        out.append(path(points, colour))
     out.append(text(LEFT - 6, y_of(0, 1) + 10, f"{most:,.0f}", "end"))
     out.append(text(LEFT - 6, y_of(0, 0), "0", "end"))
     at = LEFT + 90

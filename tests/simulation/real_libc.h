@@ -11,7 +11,7 @@ class RealFunction {
  public:
   explicit constexpr RealFunction(const char* name) noexcept : name_(name) {}
   template <typename... Arguments>
-  auto operator()(Arguments... arguments) noexcept {
+  auto operator()(Arguments... arguments) const noexcept {
     if (function_ == nullptr) {
       function_ = reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name_));
     }
@@ -20,7 +20,7 @@ class RealFunction {
 
  private:
   const char* name_;
-  Function* function_ = nullptr;
+  mutable Function* function_ = nullptr;  // looked up at the first call
 };
 
 }  // namespace weir::test

@@ -40,36 +40,37 @@ MonotonicTime moment(const SimThreads& threads, clockid_t clock, const timespec&
   return threads.monotonic() + (weir::Timestamp{ns_of(time)} - threads.wall());
 }
 
-RealFunction<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)> real_create(
+constexpr RealFunction<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)> real_create(
     "pthread_create");
-RealFunction<int(pthread_t, void**)> real_join("pthread_join");
-RealFunction<int(pthread_t, const char*)> real_setname("pthread_setname_np");
-RealFunction<int(pthread_t, std::size_t, const cpu_set_t*)> real_setaffinity_np(
+constexpr RealFunction<int(pthread_t, void**)> real_join("pthread_join");
+constexpr RealFunction<int(pthread_t, const char*)> real_setname("pthread_setname_np");
+constexpr RealFunction<int(pthread_t, std::size_t, const cpu_set_t*)> real_setaffinity_np(
     "pthread_setaffinity_np");
-RealFunction<int(pid_t, std::size_t, const cpu_set_t*)> real_setaffinity("sched_setaffinity");
-RealFunction<int()> real_getcpu("sched_getcpu");
-RealFunction<int()> real_yield("sched_yield");
-RealFunction<int(pthread_mutex_t*)> real_lock("pthread_mutex_lock");
-RealFunction<int(pthread_mutex_t*)> real_unlock("pthread_mutex_unlock");
-RealFunction<int(pthread_rwlock_t*)> real_rdlock("pthread_rwlock_rdlock");
-RealFunction<int(pthread_rwlock_t*)> real_wrlock("pthread_rwlock_wrlock");
-RealFunction<int(pthread_rwlock_t*)> real_tryrdlock("pthread_rwlock_tryrdlock");
-RealFunction<int(pthread_rwlock_t*)> real_trywrlock("pthread_rwlock_trywrlock");
-RealFunction<int(pthread_cond_t*, pthread_mutex_t*)> real_cond_wait("pthread_cond_wait");
-RealFunction<int(pthread_cond_t*, pthread_mutex_t*, const timespec*)> real_timedwait(
+constexpr RealFunction<int(pid_t, std::size_t, const cpu_set_t*)> real_setaffinity(
+    "sched_setaffinity");
+constexpr RealFunction<int()> real_getcpu("sched_getcpu");
+constexpr RealFunction<int()> real_yield("sched_yield");
+constexpr RealFunction<int(pthread_mutex_t*)> real_lock("pthread_mutex_lock");
+constexpr RealFunction<int(pthread_mutex_t*)> real_unlock("pthread_mutex_unlock");
+constexpr RealFunction<int(pthread_rwlock_t*)> real_rdlock("pthread_rwlock_rdlock");
+constexpr RealFunction<int(pthread_rwlock_t*)> real_wrlock("pthread_rwlock_wrlock");
+constexpr RealFunction<int(pthread_rwlock_t*)> real_tryrdlock("pthread_rwlock_tryrdlock");
+constexpr RealFunction<int(pthread_rwlock_t*)> real_trywrlock("pthread_rwlock_trywrlock");
+constexpr RealFunction<int(pthread_cond_t*, pthread_mutex_t*)> real_cond_wait("pthread_cond_wait");
+constexpr RealFunction<int(pthread_cond_t*, pthread_mutex_t*, const timespec*)> real_timedwait(
     "pthread_cond_timedwait");
-RealFunction<int(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)> real_clockwait(
-    "pthread_cond_clockwait");
-RealFunction<int(pthread_cond_t*)> real_signal("pthread_cond_signal");
-RealFunction<int(pthread_cond_t*)> real_broadcast("pthread_cond_broadcast");
-RealFunction<int(pollfd*, nfds_t, int)> real_poll("poll");
-RealFunction<int(pollfd*, nfds_t, const timespec*, const sigset_t*)> real_ppoll("ppoll");
-RealFunction<int(const timespec*, timespec*)> real_nanosleep("nanosleep");
-RealFunction<int(clockid_t, int, const timespec*, timespec*)> real_clock_nanosleep(
+constexpr RealFunction<int(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>
+    real_clockwait("pthread_cond_clockwait");
+constexpr RealFunction<int(pthread_cond_t*)> real_signal("pthread_cond_signal");
+constexpr RealFunction<int(pthread_cond_t*)> real_broadcast("pthread_cond_broadcast");
+constexpr RealFunction<int(pollfd*, nfds_t, int)> real_poll("poll");
+constexpr RealFunction<int(pollfd*, nfds_t, const timespec*, const sigset_t*)> real_ppoll("ppoll");
+constexpr RealFunction<int(const timespec*, timespec*)> real_nanosleep("nanosleep");
+constexpr RealFunction<int(clockid_t, int, const timespec*, timespec*)> real_clock_nanosleep(
     "clock_nanosleep");
-RealFunction<int(clockid_t, timespec*)> real_gettime("clock_gettime");
-RealFunction<ssize_t(void*, std::size_t, unsigned)> real_getrandom("getrandom");
-RealFunction<long(long, long, long, long, long, long, long)> real_syscall("syscall");
+constexpr RealFunction<int(clockid_t, timespec*)> real_gettime("clock_gettime");
+constexpr RealFunction<ssize_t(void*, std::size_t, unsigned)> real_getrandom("getrandom");
+constexpr RealFunction<long(long, long, long, long, long, long, long)> real_syscall("syscall");
 
 // The end of a wait in a futex(2).
 MonotonicTime futex_deadline(const SimThreads& threads, long operation, const timespec* time) {

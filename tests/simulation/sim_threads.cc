@@ -14,13 +14,14 @@
 namespace weir::test {
 namespace {
 
-RealFunction<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)> real_create(
+constexpr RealFunction<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)> real_create(
     "pthread_create");
-RealFunction<int(pthread_t, void**)> real_join("pthread_join");
-RealFunction<int(pthread_mutex_t*)> real_trylock("pthread_mutex_trylock");
-RealFunction<int(pthread_mutex_t*)> real_unlock("pthread_mutex_unlock");
-RealFunction<int(pollfd*, nfds_t, int)> real_poll("poll");
-RealFunction<long(long, const void*, int, int, const void*, void*, int)> real_syscall("syscall");
+constexpr RealFunction<int(pthread_t, void**)> real_join("pthread_join");
+constexpr RealFunction<int(pthread_mutex_t*)> real_trylock("pthread_mutex_trylock");
+constexpr RealFunction<int(pthread_mutex_t*)> real_unlock("pthread_mutex_unlock");
+constexpr RealFunction<int(pollfd*, nfds_t, int)> real_poll("poll");
+constexpr RealFunction<long(long, const void*, int, int, const void*, void*, int)> real_syscall(
+    "syscall");
 
 // What the time of a clock_gettime(2) may be.
 constexpr std::int64_t kAskingNs = 20;
@@ -71,6 +72,8 @@ struct Here {
   SimThreads* threads = nullptr;
   void* task = nullptr;
 };
+// What the functions of the C library ask: they have no argument for it.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local constinit Here here;
 
 }  // namespace
