@@ -70,7 +70,8 @@ constexpr RealFunction<int(clockid_t, int, const timespec*, timespec*)> real_clo
     "clock_nanosleep");
 constexpr RealFunction<int(clockid_t, timespec*)> real_gettime("clock_gettime");
 constexpr RealFunction<ssize_t(void*, std::size_t, unsigned)> real_getrandom("getrandom");
-constexpr RealFunction<long(long, long, long, long, long, long, long)> real_syscall("syscall");
+constexpr RealFunction<long(long, void*, void*, void*, void*, void*, void*)> real_syscall(
+    "syscall");
 
 // The end of a wait in a futex(2).
 MonotonicTime futex_deadline(const SimThreads& threads, long operation, const timespec* time) {
@@ -81,22 +82,21 @@ MonotonicTime futex_deadline(const SimThreads& threads, long operation, const ti
   return moment(threads, wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, *time);
 }
 
-long futex(SimThreads& threads, std::uint32_t* address, long operation, long value, long time) {
+long futex(SimThreads& threads, std::uint32_t* address, long operation, std::uint32_t value,
+           const timespec* time) {
   switch (operation & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET: {
-      if (__atomic_load_n(address, __ATOMIC_SEQ_CST) != static_cast<std::uint32_t>(value)) {
+    case FUTEX_WAIT_BITSET:
+      if (__atomic_load_n(address, __ATOMIC_SEQ_CST) != value) {
         errno = EAGAIN;
         return -1;
       }
-      const auto* until = reinterpret_cast<const timespec*>(time);
-      if (threads.wait_on(address, futex_deadline(threads, operation, until))) return 0;
+      if (threads.wait_on(address, futex_deadline(threads, operation, time))) return 0;
       errno = ETIMEDOUT;
       return -1;
-    }
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
-      return threads.wake_at(address, static_cast<std::uint32_t>(value));
+      return threads.wake_at(address, value);
     default:
       errno = ENOSYS;
       return -1;
@@ -257,17 +257,21 @@ ssize_t getrandom(void* to, std::size_t bytes, unsigned flags) {
   return static_cast<ssize_t>(bytes);
 }
 
+// Each argument has the width of a pointer.
 long syscall(long number, ...) noexcept {
   va_list list;
   va_start(list, number);
-  long a[6];
-  for (long& each : a) each = va_arg(list, long);
+  void* given[6];
+  for (void*& each : given) each = va_arg(list, void*);
   va_end(list);
   SimThreads* const threads = SimThreads::of_this_thread();
   if (threads != nullptr && number == SYS_futex) {
-    return futex(*threads, reinterpret_cast<std::uint32_t*>(a[0]), a[1], a[2], a[3]);
+    return futex(*threads, static_cast<std::uint32_t*>(given[0]),
+                 static_cast<long>(reinterpret_cast<std::uintptr_t>(given[1])),
+                 static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(given[2])),
+                 static_cast<const timespec*>(given[3]));
   }
-  return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  return real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 }  // extern "C"
