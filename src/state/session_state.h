@@ -159,6 +159,8 @@ class SessionMachine final : private MachineHandler<SessionGuard, NoAction> {
     if (event == SessionEvent::Retry) had_fault_ = had_limit_ = false;
     return handled;
   }
+  // Of one that is not open: how it begins when it is opened next.
+  void begin_as(Begins begins) noexcept { wants_pause_ = begins == Begins::Paused; }
   // For what people ask: an event that is refused or ignored becomes a Conflict that says in which
   // state the session called `name` is.
   Result<void> ask(SessionEvent event, const Cause& cause, std::string_view name) {

@@ -108,6 +108,14 @@ void EngineAudit::look_at_session(const control::SessionStatus& session, bool ex
               session.state != "paused",
           "session " + session.name + ": accepts packets while it is paused" +
               numbers(session.accepted, seen.accepted_when_paused));
+    const std::uint64_t withheld = of(session.rejected, "paused");
+    const bool stays_running = seen.state == "running" && session.state == "running" &&
+                               seen.generation == session.generation && nothing_asked;
+    if (!stays_running) seen.withheld_when_running = withheld;
+    check(withheld <= seen.withheld_when_running + plan_.lanes() * kBatchPacketsMax ||
+              session.state != "running",
+          "session " + session.name + ": is offered nothing while it is running" +
+              numbers(withheld, seen.withheld_when_running));
   }
   if (seen.since != 0 && seen.since != session.since.ns) seen.changed = true;
   std::uint64_t offered = 0;

@@ -46,6 +46,7 @@ class EngineAudit {
     std::uint64_t received = 0;
     std::uint64_t accepted = 0;
     std::uint64_t accepted_when_paused = 0;
+    std::uint64_t withheld_when_running = 0;
     std::uint64_t offered = 0;
     std::int64_t since = 0;
     std::uint64_t generation = 0;

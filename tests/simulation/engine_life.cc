@@ -78,6 +78,10 @@ class Life final : public SimThreads::Witness {
     end_process();
   }
   void time_passed(MonotonicTime now) override;
+  void turn_given(std::uint64_t number) override {
+    if (number == life_.end_turn) die();
+  }
+  [[noreturn]] void die();
   [[noreturn]] void end_process() {
     course_.reset();  // to the end of its file
     record_.digest = threads_.digest();
@@ -103,12 +107,16 @@ class Life final : public SimThreads::Witness {
   bool looking_ = true;
 };
 
+void Life::die() {
+  disk_.kill(life_.how == LifeEnd::KillPower ? Kill::Power : Kill::Process);
+  record_.ended = true;
+  end_process();
+}
+
 // What the plan has for this moment.
 void Life::time_passed(MonotonicTime now) {
   if (life_.how != LifeEnd::Drain && now >= life_.end) {
-    disk_.kill(life_.how == LifeEnd::KillPower ? Kill::Power : Kill::Process);
-    record_.ended = true;
-    end_process();
+    die();
   }
   for (; freezes_ < life_.freezes.size() && life_.freezes[freezes_].at <= now; ++freezes_) {
     const Freeze& freeze = life_.freezes[freezes_];

@@ -67,6 +67,9 @@ class Drawing {
     const bool recovers = life.how == LifeEnd::Drain && one_in(2);
     life.end = life.calm_from + (recovers ? plan_.recover_after * kRecoveries : milliseconds(200));
     if (!last) life.end = moment(life);
+    // At any step: also while a thread has a lock, or is amid the files of a store.
+    if (!last && one_in(2))
+      life.end_turn = 1 + random_.below(std::uint64_t{16} << random_.below(10));
     for (std::uint32_t lane = 0; lane < plan_.lanes(); ++lane) life.lanes.push_back(traffic(life));
     draw_disk(life);
     // Whether a store has room again is looked at every ten seconds.

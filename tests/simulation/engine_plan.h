@@ -72,6 +72,8 @@ struct LifePlan {
   std::vector<ScriptedCommand> script;  // what is asked besides, in order
   MonotonicTime calm_from{};            // little traffic, and no faults
   MonotonicTime end{};
+  std::uint64_t end_turn =
+      0;  // of a kill that does not wait for `end`: SimThreads::turns(); 0: it does
   LifeEnd how = LifeEnd::Drain;
 };
 

@@ -69,6 +69,23 @@ TEST_F(EngineSimulation, ASessionThatIsRemovedIsKeptForTheWorkerThatStillUsesIt)
   EXPECT_EQ(result.life.commands_refused, 0U);
 }
 
+TEST_F(EngineSimulation, ASessionThatIsPausedWhileItHasFailedIsPausedWhenItIsTriedAgain) {
+  EnginePlan plan = *scenario("stalled-disk");
+  LifePlan& life = plan.lives.front();
+  DiskPhase broken = life.disk.front();
+  broken.from = MonotonicTime{2'000'000'000};
+  broken.faults.io_error_after = 0;
+  DiskPhase whole = life.disk.front();
+  whole.from = MonotonicTime{2'300'000'000};
+  life.disk = {life.disk.front(), broken, whole};
+  life.script.push_back(
+      {MonotonicTime{2'250'000'000},
+       {.kind = control::CommandKind::PauseSession, .who = "test", .name = "web"}});
+  const EngineRunResult result = run_engine(plan, {}, directory_.path());
+  EXPECT_EQ(result.failure, "");
+  EXPECT_GE(result.life.session_faults, 1U);
+}
+
 class EngineScenario : public testing::TestWithParam<std::string> {};
 
 TEST_P(EngineScenario, HoldsAllLaws) {

@@ -178,6 +178,7 @@ void SimThreads::sleep_until(MonotonicTime until) { block(Waits::Time, nullptr, 
 
 SimThreads::Task& SimThreads::choose() {
   if (++turns_ % kTurnsBetweenLooks == 0) look_at_descriptors();
+  witness_.turn_given(turns_);
   for (;;) {
     collect_ready(ready_);
     if (!ready_.empty()) break;

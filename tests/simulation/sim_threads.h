@@ -36,6 +36,8 @@ class SimThreads final : public Clock {
     virtual void all_wait_for_ever(const std::string& what) = 0;
     // The clock has gone on.
     virtual void time_passed(MonotonicTime now) = 0;
+    // Somebody gets the turn of this number.
+    virtual void turn_given(std::uint64_t number) { (void)number; }
   };
   struct Options {
     std::uint64_t seed = 1;

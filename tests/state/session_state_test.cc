@@ -65,6 +65,18 @@ TEST(SessionMachine, WhatFailedWritesOutAndMayBeTriedAgain) {
   EXPECT_EQ(session.state(), SessionState::Stopped) << "the old fault is forgotten";
 }
 
+TEST(SessionMachine, OneThatHasFailedBeginsAsIsWantedByThen) {
+  SessionMachine session;
+  open(session);
+  session.handle(SessionEvent::Pause);
+  session.handle(SessionEvent::Fault);
+  session.handle(SessionEvent::Closed);
+  session.begin_as(SessionMachine::Begins::Running);
+  session.handle(SessionEvent::Retry);
+  EXPECT_TRUE(session.handle(SessionEvent::Opened));
+  EXPECT_EQ(session.state(), SessionState::Running);
+}
+
 TEST(SessionMachine, OutputsThatCloseByThemselvesAreAFault) {
   SessionMachine session;
   open(session);

@@ -269,6 +269,9 @@ void SessionTable::commit_session(Staged& staged, std::uint64_t generation) {
   } else if (was_paused != entry.config.paused && entry.open()) {
     entry.machine().handle(entry.config.paused ? SessionEvent::Pause : SessionEvent::Resume, cause);
     tell(entry);
+  } else {
+    using Begins = state::SessionMachine::Begins;
+    entry.machine().begin_as(entry.config.paused ? Begins::Paused : Begins::Running);
   }
 }
 
