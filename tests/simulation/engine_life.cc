@@ -159,7 +159,7 @@ void Life::run() {
   if (!options_.course.empty()) course_.emplace(options_.course, threads_);
   std::thread auditor([&] { look_again_and_again(engine); });
   std::thread steering([&] {
-    EngineOperator steers(plan_, life_, directory_, threads_, engine, record_);
+    EngineOperator steers(plan_, life_, directory_, options_, threads_, engine, record_);
     steers.run();
     threads_.sleep_until(life_.calm_from + std::chrono::seconds(1));
     audit_.begin_calm(engine);

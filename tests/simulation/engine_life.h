@@ -55,10 +55,13 @@ enum class Mistake : std::uint8_t {
   StuckPressure,  // memory stays short, although all was said to be over
 };
 
+class PolicyAuthor;
+
 struct LifeOptions {
   bool verbose = false;  // what happens, on standard error; the engine's log too
   std::string course;    // a file for EngineCourse; empty: none
   Mistake mistake = Mistake::None;
+  const PolicyAuthor* author = nullptr;  // borrowed; of the run
 };
 
 // Does not return when the engine is killed: then the process ends.

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "simulation/policy_author.h"
+
 namespace weir::test {
 
 using control::Command;
@@ -17,7 +19,11 @@ void EngineOperator::run() {
   for (;;) {
     threads_.sleep_for(Duration(static_cast<std::int64_t>(random_.below(2 * mean))));
     if (threads_.monotonic() >= life_.calm_from) break;
-    execute(draw());
+    if (author_ != nullptr && random_.chance(1, 4)) {
+      change_policy();
+    } else {
+      execute(draw());
+    }
   }
   restore();
 }
@@ -75,6 +81,35 @@ Command EngineOperator::draw() {
       command.kind = CommandKind::Rollback;
   }
   return command;
+}
+
+// A good document is taken, unless the configuration beside it is refused; one that is forged or
+// older never is.
+void EngineOperator::change_policy() {
+  static constexpr std::array kSources = {"", "deny_nets = [\"10.0.0.0/30\"]",
+                                          "nets = [\"10.0.0.0/8\"]"};
+  const Command reload{.kind = CommandKind::Reload, .who = "author"};
+  const std::string sources = kSources[random_.below(kSources.size())];
+  if (random_.chance(1, 2)) {
+    ++policy_;
+    author_->sign(policy_, sources);
+    execute(reload);
+  } else {
+    const std::uint64_t before = engine_.policy().version;
+    if (random_.chance(1, 2)) {
+      author_->forge(policy_ + 1);
+    } else {
+      author_->sign(policy_ - 1, "deny_nets = [\"0.0.0.0/0\"]");
+    }
+    const std::uint64_t refused = record_.counts.commands_refused;
+    execute(reload);
+    if (record_.counts.commands_refused == refused || engine_.policy().version != before) {
+      record_.fail("a policy that is forged or older was taken");
+    }
+    ++policy_;
+    author_->sign(policy_, sources);
+    execute(reload);
+  }
 }
 
 // What is refused has changed nothing.

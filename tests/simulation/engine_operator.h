@@ -14,10 +14,13 @@ class EngineOperator {
  public:
   // All borrowed.
   EngineOperator(const EnginePlan& plan, const LifePlan& life, const std::string& directory,
-                 SimThreads& threads, control::EngineControl& engine, LifeRecord& record)
+                 const LifeOptions& options, SimThreads& threads, control::EngineControl& engine,
+                 LifeRecord& record)
       : plan_(plan),
         life_(life),
         directory_(directory),
+        author_(options.author),
+        policy_(life.first_policy()),
         threads_(threads),
         engine_(engine),
         record_(record),
@@ -29,12 +32,15 @@ class EngineOperator {
  private:
   [[nodiscard]] control::Command draw();
   void execute(const control::Command& command);
+  void change_policy();
   void restore();
   [[nodiscard]] std::string some_session();
 
   const EnginePlan& plan_;
   const LifePlan& life_;
   const std::string& directory_;
+  const PolicyAuthor* const author_;
+  std::uint64_t policy_;  // the version in force
   SimThreads& threads_;
   control::EngineControl& engine_;
   LifeRecord& record_;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/prng.h"
+#include "simulation/policy_author.h"
 
 namespace weir::test {
 namespace {
@@ -31,6 +32,7 @@ class Drawing {
     for (std::uint64_t i = 0; i < sessions; ++i) draw_session(i);
     plan_.step_interval = milliseconds(20 + random_.below(30));
     plan_.recover_after = milliseconds(100);
+    plan_.policy = one_in(3);
     const std::uint64_t lives = one_in(2) ? 1 : 2;
     for (std::uint32_t i = 0; i < lives; ++i) draw_life(i, i + 1 == lives);
     return std::move(plan_);
@@ -272,6 +274,10 @@ std::string config_text(const EnginePlan& plan, const std::string& directory) {
             "\"\nring = \"2MiB\"\nworkers = " + std::to_string(one.workers) + "\n";
   }
   for (const SessionPlan& session : plan.sessions) text += session_text(session, directory);
+  if (plan.policy) {
+    text += "[security]\npolicy = \"" + PolicyAuthor::policy_file(directory) +
+            "\"\npolicy_key = \"" + PolicyAuthor::key_file(directory) + "\"\n";
+  }
   return text;
 }
 

@@ -55,6 +55,10 @@ struct ScriptedCommand {
 enum class LifeEnd : std::uint8_t { Drain, KillProcess, KillPower };
 
 struct LifePlan {
+  // Versions of the policy grow from one to the next.
+  [[nodiscard]] std::uint64_t first_policy() const noexcept {
+    return 1 + number * std::uint64_t{1000};
+  }
   // By which packets know their lane and life.
   static constexpr std::uint32_t kLanesMax = 16;
   [[nodiscard]] std::uint32_t first_lane() const noexcept { return number * kLanesMax; }
@@ -81,6 +85,7 @@ struct EnginePlan {
   std::uint64_t seed = 1;
   std::vector<InterfacePlan> interfaces;
   std::vector<SessionPlan> sessions;
+  bool policy = false;  // there is a signed one, and its author changes it
   Duration step_interval = std::chrono::milliseconds(20);
   Duration recover_after = std::chrono::milliseconds(100);
   std::vector<LifePlan> lives;

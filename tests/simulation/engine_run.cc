@@ -9,11 +9,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/assert.h"
 #include "simulation/engine_remains.h"
+#include "simulation/policy_author.h"
 #include "simulation/run_directory.h"
 
 namespace weir::test {
@@ -87,10 +89,15 @@ EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
   }
   const Shared<LifeRecord> records(plan.lives.size());
   EngineRunResult result;
+  std::optional<PolicyAuthor> author;
+  if (plan.policy) author.emplace(directory);
+  LifeOptions with_author = options;
+  with_author.author = author ? &*author : nullptr;
   if (options.verbose) std::fprintf(stderr, "%s", text_of(plan).c_str());
   for (std::size_t life = 0; life < plan.lives.size() && result.failure.empty(); ++life) {
     LifeRecord& record = records.all()[life];
-    result.failure = live_in_a_process(plan, life, directory, options, record);
+    if (author) author->sign(plan.lives[life].first_policy(), "");
+    result.failure = live_in_a_process(plan, life, directory, with_author, record);
     if (!result.failure.empty()) {
       result.failure = "life " + std::to_string(life) + ": " + result.failure;
     }
