@@ -46,7 +46,7 @@ class ExtcapFolder {
   static std::string in_preferences(const std::string& value) {
     std::string name;
     for (const char c : value) {
-      const bool kept = (c >= 'a' && c <= 'z') || (c >= '1' && c <= '9') || c == '_';
+      const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
       const bool big = c >= 'A' && c <= 'Z';
       name += kept ? c : big ? static_cast<char>(c - 'A' + 'a') : '_';
     }
