@@ -120,19 +120,29 @@ const DiskPhase& EngineDisk::phase() noexcept {
   return phases_[phase_];
 }
 
+// What is under way when a phase ends goes on at the rate of the next.
 MonotonicTime EngineDisk::take_turn(std::uint64_t bytes) {
-  const DiskPhase* at = &phase();
-  MonotonicTime begin = std::max(threads_.monotonic(), busy_until_);
-  // The queue moves on when the stall is over.
+  (void)phase();  // its faults
+  MonotonicTime at = std::max(threads_.monotonic(), busy_until_);
+  auto left = static_cast<double>(bytes);
   for (std::size_t i = phase_; i < phases_.size(); ++i) {
-    const bool reached = phases_[i].from <= begin;
-    if (reached) at = &phases_[i];
-    if (!at->stalled) continue;
-    begin = i + 1 < phases_.size() ? std::max(begin, phases_[i + 1].from) : SimThreads::kNever;
+    const DiskPhase& phase = phases_[i];
+    const bool last = i + 1 == phases_.size();
+    WEIR_ASSERT(!last || !phase.stalled);
+    const MonotonicTime end = last ? SimThreads::kNever : phases_[i + 1].from;
+    if (end <= at) continue;
+    const double seconds = left / phase.bytes_per_second;
+    const auto needed = Duration(static_cast<std::int64_t>(seconds * 1e9));
+    if (!phase.stalled && (last || at + needed <= end)) {
+      busy_until_ = at + needed;
+      return busy_until_ + phase.latency;
+    }
+    if (!phase.stalled) {
+      left -= phase.bytes_per_second * static_cast<double>((end - at).count()) / 1e9;
+    }
+    at = end;
   }
-  const double seconds = static_cast<double>(bytes) / at->bytes_per_second;
-  busy_until_ = begin + Duration(static_cast<std::int64_t>(seconds * 1e9));
-  return busy_until_ + at->latency;
+  return at;
 }
 
 Result<std::unique_ptr<storage::BlockDevice>> EngineDisk::open(

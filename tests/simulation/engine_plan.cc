@@ -17,7 +17,7 @@ using std::chrono::seconds;
 constexpr MonotonicTime kZero{};
 constexpr MonotonicTime kBegin{1'000'000'000};
 // After the last fault: the longest pause before a step is taken back, then all of them.
-constexpr int kRecoveries = 64;
+constexpr int kRecoveries = 100;
 
 class Drawing {
  public:
@@ -64,9 +64,9 @@ class Drawing {
   void draw_life(std::uint32_t number, bool last) {
     LifePlan life{.number = number, .seed = random_.next()};
     life.begun = {1'700'000'000'000'000'000 + number * std::int64_t{3'600'000'000'000}};
-    life.calm_from = kBegin + milliseconds(300 + random_.below(2200));
+    life.calm_from = kBegin + milliseconds(300 + random_.below(1500));
     life.how = last ? LifeEnd::Drain : one_in(2) ? LifeEnd::KillProcess : LifeEnd::KillPower;
-    const bool recovers = life.how == LifeEnd::Drain && one_in(2);
+    const bool recovers = life.how == LifeEnd::Drain && one_in(4);
     life.end = life.calm_from + (recovers ? plan_.recover_after * kRecoveries : milliseconds(200));
     if (!last) life.end = moment(life);
     // At any step: also while a thread has a lock, or is amid the files of a store.
