@@ -169,12 +169,6 @@ Pull SimSource::next_batch(PacketBatch& batch, std::uint32_t packets_max, Durati
   }
   receive();
   const MonotonicTime until = threads_.monotonic() + timeout;
-  if (plan_.lost_at && threads_.monotonic() >= *plan_.lost_at && in_ring_ == 0) {
-    intake_closed_ = true;
-    error_ = Error{.code = ErrorCode::LinkGone,
-                   .context = "capture on " + thread_name_ + ": the interface was removed"};
-    return Pull::Failed;
-  }
   while (in_ring_ == 0) {
     if (intake_closed_) return Pull::End;
     const MonotonicTime now = threads_.monotonic();

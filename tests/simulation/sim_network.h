@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,9 +32,8 @@ struct LaneTrafficPlan {
   Duration packet_cost{};  // of the worker, for everything that it does with one
   std::uint32_t bytes_max = 600;
   std::uint32_t flows = 16;
-  std::uint32_t malformed_percent = 0;   // cut amid their headers
-  std::optional<MonotonicTime> lost_at;  // the interface goes
-  bool leaks = false;                    // a mistake: see Mistake::LeakingRing
+  std::uint32_t malformed_percent = 0;  // cut amid their headers
+  bool leaks = false;                   // a mistake: see Mistake::LeakingRing
 };
 
 // What a lane's packets are, by number.
