@@ -85,7 +85,6 @@ class Life final : public SimThreads::Witness {
   [[noreturn]] void end_process() {
     course_.reset();  // to the end of its file
     record_.digest = threads_.digest();
-    record_.turns = threads_.turns();
     ::_exit(0);
   }
   void look_again_and_again(app::Engine& engine);

@@ -19,7 +19,6 @@ struct LifeRecord {
   bool ended = false;                    // drained, or killed: neither is missing
   std::array<char, kTextMax> failure{};  // empty: all laws held
   std::uint64_t digest = 0;              // of the turns
-  std::uint64_t turns = 0;
 
   // Packets of each session that were acknowledged, as it was seen last; by EnginePlan::sessions.
   struct Written {

@@ -43,7 +43,7 @@ std::string EngineRemains::take(Bytes frame, ByLife& packets) {
     return which + " is not as it arrived";
   }
   ++packets[identity->lane / LifePlan::kLanesMax];
-  ++found_.packets;
+  ++found_;
   return "";
 }
 
@@ -53,8 +53,6 @@ std::string EngineRemains::check_store(const SessionPlan& session, ByLife& packe
   const SystemClock clock;
   const auto report = output::recover_store(store, clock);
   if (!report) return "recovery: " + report.error().context;
-  found_.recovered += report->segments.size();
-  found_.damaged += report->damaged.size();
   // The head of a segment may be torn by a kill, before anything in it was acknowledged.
   if (!report->damaged.empty() && !is_killed_) return report->damaged.front();
   const auto listing = segment::list_store(store);
@@ -63,7 +61,6 @@ std::string EngineRemains::check_store(const SessionPlan& session, ByLife& packe
   segment::ChunkDecoder decoder;
   std::vector<std::uint8_t> room;
   for (const segment::StoredSegment& one : listing->segments) {
-    ++found_.segments;
     const std::string path = store + "/" + one.file;
     const auto file = segment::SegmentFile::open(path);
     if (!file && is_killed_) continue;

@@ -14,20 +14,14 @@ namespace weir::test {
 
 class EngineRemains {
  public:
-  struct Found {
-    std::uint64_t packets = 0;
-    std::uint64_t segments = 0;
-    std::uint64_t recovered = 0;
-    std::uint64_t damaged = 0;
-  };
-
   // Borrowed; `records` by life.
   EngineRemains(const EnginePlan& plan, std::span<const LifeRecord> records,
                 const std::string& directory);
 
   // What is wrong; empty: nothing.
   std::string check();
-  [[nodiscard]] const Found& found() const noexcept { return found_; }
+  // Packets in stores and files.
+  [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
 
  private:
   using ByLife = std::vector<std::uint64_t>;
@@ -46,7 +40,7 @@ class EngineRemains {
   bool loses_power_ = false;
   std::vector<LaneFrames> frames_;               // by life and lane
   std::map<std::uint32_t, std::uint64_t> next_;  // by lane: no packet that follows has less
-  Found found_;
+  std::uint64_t found_ = 0;
 };
 
 }  // namespace weir::test

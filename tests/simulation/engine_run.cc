@@ -2,48 +2,25 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <new>
 #include <optional>
 #include <thread>
 #include <vector>
 
-#include "base/assert.h"
 #include "simulation/engine_remains.h"
 #include "simulation/policy_author.h"
 #include "simulation/run_directory.h"
+#include "simulation/shared_memory.h"
 
 namespace weir::test {
 namespace {
 
 // A life that takes longer turns in circles.
 constexpr unsigned kLifeSecondsMax = 120;
-
-// Memory that processes share.
-template <typename T>
-class Shared {
- public:
-  explicit Shared(std::size_t count)
-      : count_(count),
-        memory_(::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-    WEIR_ASSERT(memory_ != MAP_FAILED);
-    for (T& each : all()) new (&each) T;
-  }
-  ~Shared() { ::munmap(memory_, count_ * sizeof(T)); }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  [[nodiscard]] std::span<T> all() const noexcept { return {static_cast<T*>(memory_), count_}; }
-
- private:
-  std::size_t count_;
-  void* memory_;
-};
 
 void add(LifeRecord::Counts& sum, const LifeRecord::Counts& one) noexcept {
   sum.arrived += one.arrived;
@@ -87,7 +64,7 @@ EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     std::filesystem::remove_all(entry.path());
   }
-  const Shared<LifeRecord> records(plan.lives.size());
+  const SharedMemory<LifeRecord> records(plan.lives.size());
   EngineRunResult result;
   std::optional<PolicyAuthor> author;
   if (plan.policy) author.emplace(directory);
@@ -109,7 +86,7 @@ EngineRunResult run_engine(const EnginePlan& plan, const LifeOptions& options,
   if (!result.failure.empty()) return result;
   EngineRemains remains(plan, records.all(), directory);
   result.failure = remains.check();
-  result.found = remains.found().packets;
+  result.found = remains.found();
   return result;
 }
 
@@ -128,7 +105,7 @@ void stay_on(unsigned processor) noexcept {
 EngineRunCounts run_engines(std::uint64_t first, std::uint64_t count, const LifeOptions& options) {
   const unsigned processors =
       options.verbose ? 1 : std::max(1U, std::thread::hardware_concurrency());
-  const Shared<EngineRunCounts> counts(processors);
+  const SharedMemory<EngineRunCounts> counts(processors);
   std::vector<pid_t> children;
   (void)std::fflush(stdout);
   for (unsigned part = 0; part < processors; ++part) {

@@ -6,50 +6,22 @@
 // on standard error, and leaves the files. Course writes rows for plot_course.py (scenarios:
 // engine_plan.h).
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "simulation/engine_run.h"
 #include "simulation/run_directory.h"
+#include "simulation/seed_arguments.h"
 
 namespace weir::test {
 namespace {
 
-struct Arguments {
-  std::uint64_t first = 1;
-  std::uint64_t count = 1;
-  LifeOptions options;
-};
-
-std::optional<std::uint64_t> number(const char* text) {
-  char* end = nullptr;
-  const std::uint64_t value = std::strtoull(text, &end, 10);
-  if (end == text || *end != '\0') return std::nullopt;
-  return value;
-}
-
-std::optional<Arguments> arguments(std::span<char*> given) {
-  Arguments parsed;
-  const bool many = given.size() == 4 && std::string_view(given[1]) == "--seeds";
-  const bool one = given.size() == 3 && std::string_view(given[1]) == "--seed";
-  parsed.options.verbose = given.size() == 3 && std::string_view(given[1]) == "--replay";
-  if (!many && !one && !parsed.options.verbose) return std::nullopt;
-  const auto first = number(given[2]);
-  const auto count = many ? number(given[3]) : std::optional<std::uint64_t>(1);
-  if (!first || !count) return std::nullopt;
-  parsed.first = *first;
-  parsed.count = *count;
-  return parsed;
-}
-
-int run(const Arguments& asked) {
+int run(const SeedArguments& asked) {
   const auto text = [](std::uint64_t value) { return std::to_string(value); };
   std::printf("engine_simulation: seeds %s to %s\n", text(asked.first).c_str(),
               text(asked.first + asked.count - 1).c_str());
-  const EngineRunCounts sum = run_engines(asked.first, asked.count, asked.options);
+  const EngineRunCounts sum = run_engines(asked.first, asked.count, {.verbose = asked.replay});
   const std::string line =
       text(sum.failures) + " of " + text(asked.count) + " seeds failed; " + text(sum.lives) +
       " lives (" + text(sum.kills) + " killed), " + text(sum.life.arrived) + " packets arrived, " +
@@ -85,7 +57,7 @@ int main(int argc, char** argv) {
   if (given.size() == 4 && std::string_view(given[1]) == "--course") {
     return weir::test::draw_course(given[2], given[3]);
   }
-  const auto asked = weir::test::arguments(given);
+  const auto asked = weir::test::parse_seed_arguments(given);
   if (!asked) {
     std::fprintf(stderr,
                  "usage: engine_simulation --seeds FIRST COUNT | --seed N | --replay N | "

@@ -105,13 +105,12 @@ std::optional<LaneFrames::Identity> LaneFrames::identify(Bytes frame) noexcept {
   return identity;
 }
 
-SimSource::SimSource(std::uint32_t lane, const std::string& interface, InterfaceId id,
-                     const InterfaceTable& table, LaneTrafficPlan plan, SimThreads& threads)
+SimSource::SimSource(std::uint32_t lane, InterfaceId id, const InterfaceTable& table,
+                     LaneTrafficPlan plan, SimThreads& threads)
     : threads_(threads),
       plan_(std::move(plan)),
       id_(id),
       table_(table),
-      thread_name_(interface),
       frames_(lane, plan_),
       memory_(std::size_t{plan_.batch_packets} * LaneFrames::kBytesMax) {}
 
@@ -264,9 +263,8 @@ Result<std::unique_ptr<app::Intake>> SimNetwork::open(
     names.push_back(interfaces[i].name);
     for (std::uint32_t queue = 0; queue < interfaces[i].workers; ++queue) {
       const auto lane = static_cast<std::uint32_t>(sources_.size());
-      sources_.push_back(std::make_unique<SimSource>(
-          first_lane_ + lane, interfaces[i].name + "/" + std::to_string(queue), InterfaceId{i},
-          table, plans_.at(lane), threads_));
+      sources_.push_back(std::make_unique<SimSource>(first_lane_ + lane, InterfaceId{i}, table,
+                                                     plans_.at(lane), threads_));
       interfaces_.push_back(i);
       lanes.push_back({.source = sources_.back().get(), .interface = {i}, .queue = queue});
     }

@@ -60,8 +60,8 @@ class LaneFrames {
 
 class SimSource final : public interface::Source {
  public:
-  SimSource(std::uint32_t lane, const std::string& interface, InterfaceId id,
-            const InterfaceTable& table, LaneTrafficPlan plan, SimThreads& threads);
+  SimSource(std::uint32_t lane, InterfaceId id, const InterfaceTable& table, LaneTrafficPlan plan,
+            SimThreads& threads);
 
   interface::Pull next_batch(PacketBatch& batch, std::uint32_t packets_max,
                              Duration timeout) override;
@@ -78,15 +78,14 @@ class SimSource final : public interface::Source {
   [[nodiscard]] std::string_view mode() const noexcept override { return "simulated"; }
   [[nodiscard]] bool lossless() const noexcept override { return false; }
   [[nodiscard]] interface::Progress progress() const noexcept override { return {}; }
-  [[nodiscard]] const std::optional<Error>& error() const noexcept override { return error_; }
+  [[nodiscard]] const std::optional<Error>& error() const noexcept override {
+    return no_error_;  // its interface stays
+  }
 
   // A batch is lent: the counters behind it are not final.
   [[nodiscard]] bool lent() const noexcept { return lent_; }
-  [[nodiscard]] bool closed() const noexcept { return closed_; }
   // Packets that have arrived by now.
   [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
-  [[nodiscard]] const LaneFrames& frames() const noexcept { return frames_; }
-  [[nodiscard]] const std::string& thread_name() const noexcept { return thread_name_; }
 
  private:
   struct Range {
@@ -103,7 +102,6 @@ class SimSource final : public interface::Source {
   const LaneTrafficPlan plan_;
   const InterfaceId id_;
   InterfaceTable table_;
-  std::string thread_name_;
   LaneFrames frames_;
   std::vector<std::uint8_t> memory_;
   std::deque<Range> ring_;
@@ -112,10 +110,10 @@ class SimSource final : public interface::Source {
   std::uint64_t lost_since_ = 0;  // since the last gap that was told
   std::uint32_t worked_on_ = 0;   // packets of the last batch
   std::uint32_t woken_ = 0;       // a word to wait on
+  const std::optional<Error> no_error_;
   bool lent_ = false;
   bool intake_closed_ = false;
   bool closed_ = false;
-  std::optional<Error> error_;
   interface::SourceStatistics statistics_;
 };
 

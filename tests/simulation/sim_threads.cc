@@ -103,8 +103,6 @@ SimThreads::~SimThreads() {
 
 SimThreads::Task& SimThreads::me() const noexcept { return *static_cast<Task*>(here.task); }
 
-std::string_view SimThreads::name_of_this_thread() const noexcept { return me().name; }
-
 void SimThreads::name_this_thread(const char* name) noexcept { me().name = name; }
 
 void SimThreads::freeze(std::string_view name, MonotonicTime until) noexcept {

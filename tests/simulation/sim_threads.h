@@ -70,7 +70,6 @@ class SimThreads final : public Clock {
   [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
   [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
   [[nodiscard]] std::uint64_t random() noexcept { return random_.next(); }
-  [[nodiscard]] std::string_view name_of_this_thread() const noexcept;
 
   // What the functions of the C library do; the same results.
   int create(pthread_t* thread, const pthread_attr_t* attributes, void* (*begin)(void*),
